@@ -106,9 +106,7 @@ class Claim:
             raise ValueError(f"claim {self.id}: kind {self.kind!r} or status {self.status!r} does not exist")
         interval = self.low is not None and self.high is not None and self.level is not None
         if self.kind in ("estimate", "difference") and not interval and self.status != "too_few":
-            raise ValueError(
-                f"claim {self.id}: kind {self.kind!r} needs low, high and level, or status too_few"
-            )
+            raise ValueError(f"claim {self.id}: kind {self.kind!r} needs low, high and level, or status too_few")
         if self.kind == "count" and (self.low is not None or self.high is not None):
             raise ValueError(f"claim {self.id}: a count is exact and has no interval")
         if interval and not (self.low <= self.high and 0 < self.level < 1):  # type: ignore[operator]
@@ -116,9 +114,7 @@ class Claim:
         if _OWN_STATUS.get(self.kind, self.status) != self.status:
             raise ValueError(f"claim {self.id}: kind {self.kind!r} has status {_OWN_STATUS[self.kind]!r}")
         if self.kind == "advice" and not (self.method and self.rests_on):
-            raise ValueError(
-                f"claim {self.id}: advice must name its rule (method) and the claims it rests on"
-            )
+            raise ValueError(f"claim {self.id}: advice must name its rule (method) and the claims it rests on")
 
 
 def status_of_difference(low: float, high: float, n: int, *, at_least: int = 30) -> Status:
@@ -141,9 +137,7 @@ def ledger_frame(claims: Iterable[Claim]) -> pd.DataFrame:
     names = [f.name for f in fields(Claim)]
     rows = [{name: getattr(claim, name) for name in names} for claim in claims]
     frame = pd.DataFrame(rows, columns=names)
-    frame["values"] = [
-        json.dumps(dict(v), ensure_ascii=False, sort_keys=True, default=str) for v in frame["values"]
-    ]
+    frame["values"] = [json.dumps(dict(v), ensure_ascii=False, sort_keys=True, default=str) for v in frame["values"]]
     frame["rests_on"] = [json.dumps(list(v)) for v in frame["rests_on"]]
     frame["value"] = [None if v is None else str(v) for v in frame["value"]]
     for name in ("low", "high", "level"):
@@ -217,18 +211,33 @@ def publish(
 
 
 def suppress_small(
-    table: pd.DataFrame, *, n: str, min_group_size: int, keep: Iterable[str] = ()
+    table: pd.DataFrame, *, n: str, min_group_size: int, keep: Iterable[str] = (), counts: Iterable[str] = ()
 ) -> pd.DataFrame:
-    """Blank every figure of rows whose count `n` lies between 1 and ``min_group_size - 1``.
+    """Blank what a table says of groups of 1 to ``min_group_size - 1`` people.
 
-    The count becomes NA ("fewer than"), labels in `keep` stay. No secondary suppression: a total
-    beside the table can give one blanked cell away, and reports say so.
+    Parameters
+    ----------
+    table : DataFrame
+    n : str
+        Column with the size of each row's group; a small one becomes NA, and with it every other figure of
+        its row.
+    min_group_size : int
+    keep : iterable of str
+        Columns that label a row and stay.
+    counts : iterable of str
+        Further columns that count people, of which single small cells become NA.
+
+    Returns
+    -------
+    DataFrame
+        No secondary suppression: a total beside the table can give one blanked cell away, and reports say so.
     """
-    small = table[n].between(1, min_group_size - 1)
     result = table.copy()
-    result[n] = result[n].astype("Int64")
-    for column in result.columns.difference(list(keep), sort=False):
-        result[column] = result[column].where(~small)
+    for column in (n, *counts):
+        result[column] = result[column].astype("Int64").mask(table[column].between(1, min_group_size - 1).fillna(False))
+    small = table[n].between(1, min_group_size - 1).fillna(False).astype(bool)
+    for column in result.columns.difference([*keep, n], sort=False):
+        result[column] = result[column].mask(small)
     return result
 
 

@@ -24,9 +24,7 @@ class _Strict(BaseModel):
 
 def _known_zone(value: str | None) -> str | None:
     if value is not None and value not in zoneinfo.available_timezones():
-        raise ValueError(
-            f"time zone {value!r} does not exist.{near_miss(value, zoneinfo.available_timezones())}"
-        )
+        raise ValueError(f"time zone {value!r} does not exist.{near_miss(value, zoneinfo.available_timezones())}")
     return value
 
 
@@ -35,7 +33,8 @@ class StudySection(_Strict):
 
     ``first_orders`` says whether each customer's first ever order is in the data: "observed", "cut off"
     (the history starts in the middle of their lives) or "unknown". ``caveats`` are printed wherever the
-    study is named; each is a sentence, or a sentence per language code. ``complete_until`` is the last day the export covers, when no row says so.
+    study is named; each is a sentence, or a sentence per language code.
+    ``complete_until`` is the last day the export covers, when no row says so.
     """
 
     name: str
@@ -85,9 +84,7 @@ class TableSection(_Strict):
     @classmethod
     def _local(cls, value: str) -> str:
         if _ADDRESS.match(value):
-            raise ValueError(
-                f"{value!r} is an address. Download the file and give its path: nothing is fetched here"
-            )
+            raise ValueError(f"{value!r} is an address. Download the file and give its path: nothing is fetched here")
         return value
 
     @field_validator("encoding")
@@ -96,9 +93,7 @@ class TableSection(_Strict):
         try:
             "".encode(value)
         except LookupError:
-            raise ValueError(
-                f"encoding {value!r} is not known; common ones are utf-8, cp1251, cp1252"
-            ) from None
+            raise ValueError(f"encoding {value!r} is not known; common ones are utf-8, cp1251, cp1252") from None
         return value
 
 
@@ -121,9 +116,7 @@ class StudyConfig(_Strict):
     def _known_tables(cls, tables: dict[str, TableSection]) -> dict[str, TableSection]:
         for name, section in tables.items():
             if name not in TABLES:
-                raise ValueError(
-                    f"table {name!r} is not known.{near_miss(name, TABLES)} Known: {', '.join(TABLES)}"
-                )
+                raise ValueError(f"table {name!r} is not known.{near_miss(name, TABLES)} Known: {', '.join(TABLES)}")
             known = [column.name for column in TABLES[name].columns]
             for column in section.columns:
                 if column not in known:
@@ -155,9 +148,7 @@ def load_config(folder: Path) -> StudyConfig:
     """
     path = folder / "study.toml"
     if not path.is_file():
-        raise ConfigError(
-            f"{folder} holds no study.toml. A study is a folder with study.toml and its tables."
-        )
+        raise ConfigError(f"{folder} holds no study.toml. A study is a folder with study.toml and its tables.")
     try:
         return StudyConfig.model_validate(tomllib.loads(path.read_text(encoding="utf-8-sig")))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:

@@ -59,9 +59,7 @@ TABLES: dict[str, Table] = {
                     "on one local day are one order",
                 ),
                 _required("ordered_at", "datetime", "when"),
-                _required(
-                    "revenue", "money", "what was paid for the line; refunds are negative; zero is valid"
-                ),
+                _required("revenue", "money", "what was paid for the line; refunds are negative; zero is valid"),
                 Column("product_id", "id", False, "what"),
                 Column("quantity", "number", False, "how many"),
                 Column("currency", "text", False, "ISO code; must be the study's currency in every row"),

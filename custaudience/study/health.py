@@ -95,9 +95,7 @@ def transaction_facts(study: Study, as_of: dt.date) -> dict[str, Any]:
     )
     has_ids = "order_id" in study.read_report("transactions").columns
     shared = by_order.filter("customers > 1").count("*").fetchall()[0][0] if has_ids else 0
-    orders = (
-        nw.from_native(study.orders(as_of)).filter(nw.col("is_order")).select(nw.len()).collect("pyarrow")
-    )
+    orders = nw.from_native(study.orders(as_of)).filter(nw.col("is_order")).select(nw.len()).collect("pyarrow")
     facts: dict[str, Any] = {
         "first_day": study.first_day,
         "last_day": study.last_day,
@@ -127,15 +125,11 @@ def control_totals(study: Study) -> pd.DataFrame:
     rows = []
     for key, expected in study.config.control.items():
         what, which = key.split(".", 1)
-        found = (
-            float(study.read_report(which).rows_used) if what == "rows" else _month_total(study, what, which)
-        )
+        found = float(study.read_report(which).rows_used) if what == "rows" else _month_total(study, what, which)
         text = str(expected)
         unit = 10.0 ** -len(text.split(".")[1]) if "." in text else 1.0
         rows.append((key, float(expected), found, found - expected, abs(found - expected) <= unit / 2 + 1e-9))
-    return pd.DataFrame(rows, columns=["key", "expected", "found", "difference", "agrees"]).astype(
-        {"agrees": "bool"}
-    )
+    return pd.DataFrame(rows, columns=["key", "expected", "found", "difference", "agrees"]).astype({"agrees": "bool"})
 
 
 def _month_total(study: Study, what: str, month: str) -> float:
@@ -172,12 +166,8 @@ def _row_claims(health: Health, as_of: dt.date) -> list[Claim]:
     source = "transactions" if "transactions" in facts.index else "all tables"
     read, used, aside = (int(main[c]) for c in ("rows_in", "rows_used", "rows_set_aside"))
     claims = [
-        _count(
-            health, as_of, "rows_read", template("{n:count} {n:plural line|lines} read."), read, source=source
-        ),
-        _count(
-            health, as_of, "rows_used", template("{n:count} {n:plural line|lines} used."), used, source=source
-        ),
+        _count(health, as_of, "rows_read", template("{n:count} {n:plural line|lines} read."), read, source=source),
+        _count(health, as_of, "rows_used", template("{n:count} {n:plural line|lines} used."), used, source=source),
         _count(
             health,
             as_of,
@@ -263,9 +253,7 @@ def _control_claims(health: Health, as_of: dt.date) -> list[Claim]:
                 as_of=as_of,
                 notebook="",
                 status="measured" if row.agrees else "contradicted",
-                method=template(
-                    "The total under [control] in study.toml against the rows used, by local month."
-                ),
+                method=template("The total under [control] in study.toml against the rows used, by local month."),
             )
         )
     return claims
@@ -353,18 +341,14 @@ def _warning_claims(health: Health, as_of: dt.date) -> list[Claim]:
     if facts["n_rounded"]:
         warn(
             "rounded",
-            template(
-                "{n:count} {n:plural line carries|lines carry} fractions of the smallest coin; "
-                "each was rounded."
-            ),
+            template("{n:count} {n:plural line carries|lines carry} fractions of the smallest coin; each was rounded."),
             facts["n_rounded"],
         )
     if facts["n_refund_lines"]:
         warn(
             "refunds",
             template(
-                "{n:count} {n:plural line is a refund|lines are refunds}: they lower revenue "
-                "and count as no order."
+                "{n:count} {n:plural line is a refund|lines are refunds}: they lower revenue and count as no order."
             ),
             facts["n_refund_lines"],
         )

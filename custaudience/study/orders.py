@@ -23,7 +23,8 @@ def orders_of(transactions: IntoFrame, *, as_of: dt.date) -> IntoFrame:
     -------
     frame of the same kind, lazy if the input is lazy, one row per customer and order
         ``customer_id``, ``order_id``, ``ordered_at`` (its earliest line), ``ordered_on`` (its
-        day, as a datetime at midnight: pandas has no date type), ``revenue_minor`` (net), ``refund_minor`` (the refunded part, 0 or more), ``n_lines``, and
+        day, as a datetime at midnight: pandas has no date type), ``revenue_minor`` (net), ``refund_minor`` (the
+        refunded part, 0 or more), ``n_lines``, and
         ``is_order``: True when the net revenue is positive. Rows without it (refunds of earlier orders,
         orders of zero) lower revenue but are no order: they count neither for frequency nor for recency.
 
@@ -39,9 +40,7 @@ def orders_of(transactions: IntoFrame, *, as_of: dt.date) -> IntoFrame:
         frame.filter(nw.col("ordered_at") < end)
         .with_columns(refund_minor=refund)
         .group_by("customer_id", "order_id")
-        .agg(
-            nw.col("ordered_at").min(), revenue.sum(), nw.col("refund_minor").sum(), nw.len().alias("n_lines")
-        )
+        .agg(nw.col("ordered_at").min(), revenue.sum(), nw.col("refund_minor").sum(), nw.len().alias("n_lines"))
         .with_columns(
             # DuckDB sums integers to HUGEINT, which would leave as float
             nw.col("revenue_minor", "refund_minor", "n_lines").cast(nw.Int64),

@@ -142,9 +142,7 @@ def wrong_encoding(file: Path, declared: str, error: object) -> str:
         sample = stream.read(_BLOCK)
     best = from_bytes(sample, cp_isolation=["cp1251", "cp1252", "cp1250", "koi8_u", "utf_16"]).best()
     guess = (
-        f' It looks like {best.encoding}: set encoding = "{best.encoding}" for its table in study.toml.'
-        if best
-        else ""
+        f' It looks like {best.encoding}: set encoding = "{best.encoding}" for its table in study.toml.' if best else ""
     )
     return f"{file.name} is not {declared}: {error}.{guess}"
 

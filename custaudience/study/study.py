@@ -51,9 +51,7 @@ class Study:
         Names of the tables it has.
     """
 
-    def __init__(
-        self, config: StudyConfig, *, folder: Path | None = None, frames: dict[str, Any] | None = None
-    ):
+    def __init__(self, config: StudyConfig, *, folder: Path | None = None, frames: dict[str, Any] | None = None):
         self.config = config
         self.folder = folder
         self.folder_name = folder.name if folder else "frames"
@@ -82,12 +80,9 @@ class Study:
         unknown = [key for key in frames if key not in TABLES]
         if unknown:
             raise ConfigError(
-                f"table {unknown[0]!r} is not known.{near_miss(unknown[0], TABLES)} "
-                f"Known: {', '.join(TABLES)}."
+                f"table {unknown[0]!r} is not known.{near_miss(unknown[0], TABLES)} Known: {', '.join(TABLES)}."
             )
-        section = StudySection(
-            name=name, currency=currency, timezone=timezone, max_quarantined=max_quarantined
-        )
+        section = StudySection(name=name, currency=currency, timezone=timezone, max_quarantined=max_quarantined)
         tables = {key: TableSection(path="frame") for key in frames}
         return cls(StudyConfig(study=section, tables=tables), frames=frames)
 
@@ -215,9 +210,7 @@ class Study:
         return max(last, dt.date.fromisoformat(given)) if given else last
 
     def _days(self) -> tuple[dt.date, dt.date]:
-        row = (
-            self.table("transactions").aggregate("min(ordered_at)::DATE, max(ordered_at)::DATE").fetchall()[0]
-        )
+        row = self.table("transactions").aggregate("min(ordered_at)::DATE, max(ordered_at)::DATE").fetchall()[0]
         if row[0] is None:
             raise EmptyTableError(f"{self.name}: no usable order line.")
         return row[0], row[1]
@@ -262,9 +255,7 @@ class Study:
     def _entry(self, name: str) -> tuple[Path, ReadReport]:
         if name not in self.config.tables:
             have = ", ".join(self.tables)
-            raise ConfigError(
-                f"{self.name} has no table {name!r}; it has {have}.{near_miss(name, self.tables)}"
-            )
+            raise ConfigError(f"{self.name} has no table {name!r}; it has {have}.{near_miss(name, self.tables)}")
         if name not in self._entries:
             folder = self._read_frame(name) if self.folder is None else self._read_files(name)
             self._entries[name] = folder, load_report(folder)
@@ -282,9 +273,7 @@ class Study:
             "study": [study.currency, study.timezone, study.max_quarantined],
             "files": [(file.name, cache.sha256_of(file)) for file in files],
         }
-        return cache.entry(
-            key, lambda folder: read_files(self.connection, TABLES[name], section, study, files, folder)
-        )
+        return cache.entry(key, lambda folder: read_files(self.connection, TABLES[name], section, study, files, folder))
 
     def _read_frame(self, name: str) -> Path:
         frame = nw.from_native(self._frames[name])
@@ -295,9 +284,7 @@ class Study:
         source = Source(f"frame {name!r}", {row[0]: row[1] for row in described}, f'"{view}"')
         folder = Path(tempfile.mkdtemp(prefix="frames-", dir=cache.cache_folder()))
         weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
-        read_sources(
-            self.connection, TABLES[name], self.config.tables[name], self.config.study, [source], folder
-        )
+        read_sources(self.connection, TABLES[name], self.config.tables[name], self.config.study, [source], folder)
         self.connection.unregister(view)
         return folder
 

@@ -57,7 +57,7 @@ def test_a_folder_that_is_no_study(tmp_path: Path, make_study: Callable[..., Pat
     make_study(folder="grocery")
     with pytest.raises(ConfigError, match=r"Did you mean 'grocery'"):
         open_study(tmp_path / "grocry")
-    with pytest.raises(ConfigError, match="holds no study.toml"):
+    with pytest.raises(ConfigError, match=r"holds no study\.toml"):
         open_study(tmp_path)
 
 

@@ -88,14 +88,9 @@ def test_engines_agree_and_revenue_is_conserved(rows: list[tuple[int, int, int, 
     )
     as_of = dt.date(2025, 1, 10)
     expected = collect(orders_of(lines, as_of=as_of))
-    assert (
-        expected["revenue_minor"].sum()
-        == lines.loc[lines["ordered_at"] < "2025-01-11", "revenue_minor"].sum()
-    )
+    assert expected["revenue_minor"].sum() == lines.loc[lines["ordered_at"] < "2025-01-11", "revenue_minor"].sum()
     for make in ENGINES.values():
-        pd.testing.assert_frame_equal(
-            collect(orders_of(make(lines), as_of=as_of)), expected, check_dtype=False
-        )
+        pd.testing.assert_frame_equal(collect(orders_of(make(lines), as_of=as_of)), expected, check_dtype=False)
 
 
 @pytest.mark.parametrize("engine", ["pandas", "polars", "pyarrow", "duckdb"])

@@ -40,9 +40,7 @@ def test_ids_stay_text_money_becomes_minor_units_and_rows_are_numbered(make_stud
 
 def test_missing_column_names_the_near_miss_and_what_is_there(make_study: MakeStudy) -> None:
     path = make_study(CSV.replace("revenue", "revenu"))
-    with pytest.raises(
-        ColumnError, match=r"orders\.csv: column 'revenue' not found; it has .*'revenu'\. Did you mean"
-    ):
+    with pytest.raises(ColumnError, match=r"orders\.csv: column 'revenue' not found; it has .*'revenu'\. Did you mean"):
         open_study(path).table("transactions")
 
 
@@ -103,11 +101,7 @@ def test_offsets_are_used_and_never_dropped_silently(make_study: MakeStudy) -> N
         (dt.datetime(2025, 2, 1, 1, 30),),
         (dt.datetime(2025, 2, 1, 6, 30),),
     ]
-    late = (
-        "customer_id,ordered_at,revenue\n"
-        + "1,2025-01-31 10:00:00,1\n" * 1200
-        + "1,2025-01-31 10:00:00+02,1\n"
-    )
+    late = "customer_id,ordered_at,revenue\n" + "1,2025-01-31 10:00:00,1\n" * 1200 + "1,2025-01-31 10:00:00+02,1\n"
     study = open_study(make_study(late, folder="late"))
     (fault,) = study.read_report("transactions").faults
     assert (fault.reason, fault.rows, fault.examples[0][1]) == ("offset", 1, 1201)
@@ -174,10 +168,7 @@ def test_files_without_rows(make_study: MakeStudy, content: bytes, message: str)
 
 
 def test_cp1251_read_as_utf8_names_the_likely_encoding(make_study: MakeStudy) -> None:
-    text = (
-        "customer_id,ordered_at,revenue,місто\n"
-        + "1,2025-01-01,1,Запоріжжя, наше місто\n".replace(", ", " ") * 40
-    )
+    text = "customer_id,ordered_at,revenue,місто\n" + "1,2025-01-01,1,Запоріжжя, наше місто\n".replace(", ", " ") * 40
     with pytest.raises(DataError, match=r"is not utf-8.*encoding = "):
         open_study(make_study(text.encode("cp1251"))).table("transactions")
     only_values = text.replace("місто\n", "town\n", 1)
@@ -243,21 +234,14 @@ def test_an_address_is_refused(make_study: MakeStudy) -> None:
 
 
 def test_without_order_ids_the_lines_of_a_customers_day_are_one_order(make_study: MakeStudy) -> None:
-    text = (
-        "customer_id,ordered_at,revenue\n1,2025-01-01 09:00,1\n1,2025-01-01 20:00,2\n1,2025-01-02 09:00,3\n"
-    )
+    text = "customer_id,ordered_at,revenue\n1,2025-01-01 09:00,1\n1,2025-01-01 20:00,2\n1,2025-01-02 09:00,3\n"
     orders = (
-        open_study(make_study(text))
-        .orders(dt.date(2025, 1, 31))
-        .order("order_id")
-        .project("order_id, revenue_minor")
+        open_study(make_study(text)).orders(dt.date(2025, 1, 31)).order("order_id").project("order_id, revenue_minor")
     )
     assert orders.fetchall() == [("2025-01-01", 300), ("2025-01-02", 300)]
 
 
-def test_a_changed_file_is_read_anew_and_an_unchanged_one_is_not(
-    make_study: MakeStudy, tmp_path: Path
-) -> None:
+def test_a_changed_file_is_read_anew_and_an_unchanged_one_is_not(make_study: MakeStudy, tmp_path: Path) -> None:
     folder = make_study()
     assert len(rows(folder)) == 5
     assert len(rows(folder)) == 5

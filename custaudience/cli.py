@@ -1,0 +1,152 @@
+"""The command line: each command is a few lines over a function that can be imported."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+import custaudience
+from custaudience.errors import CustaudienceError, ParameterError
+
+app = typer.Typer(
+    name="custaudience",
+    help="From a company's own raw tables to a target audience it can defend.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+notebooks_app = typer.Typer(help="Keep the committed notebooks in order.", no_args_is_help=True)
+app.add_typer(notebooks_app, name="notebooks")
+
+StudyPath = Annotated[str, typer.Argument(metavar="STUDY", help="Folder of the study, with its study.toml.")]
+Names = Annotated[list[str] | None, typer.Argument(metavar="[NAMES]...", help="Slugs or numbers; default all.")]
+Jobs = Annotated[int | None, typer.Option(min=1, help="Worker processes; default 2, or 1 on one core.")]
+
+
+@app.callback(invoke_without_command=True)
+def main(
+    version: Annotated[bool, typer.Option("--version", help="Show the version and leave.")] = False,
+) -> None:
+    """From a company's own raw tables to a target audience it can defend."""
+    if version:
+        typer.echo(custaudience.__version__)
+        raise typer.Exit
+
+
+@app.command()
+def check(
+    study: StudyPath,
+    as_of: Annotated[str | None, typer.Option(help="Last day that counts, YYYY-MM-DD.")] = None,
+) -> None:
+    """Read a study strictly and say what is in it: rows used and set aside, controls, warnings."""
+    with _for_users():
+        from custaudience.reports.study_check import describe_study
+
+        typer.echo(describe_study(study, as_of=as_of))
+
+
+@app.command()
+def report(
+    study: StudyPath,
+    month: Annotated[str | None, typer.Option(help="YYYY-MM; default the last complete month.")] = None,
+    notebook: Annotated[list[str] | None, typer.Option(help="Slug or number; repeatable; default all.")] = None,
+    parameter: Annotated[list[str] | None, typer.Option("-p", metavar="NAME=VALUE", help="Repeatable.")] = None,
+    jobs: Jobs = None,
+    out: Annotated[Path | None, typer.Option(help="Folder of the reports; default ./reports.")] = None,
+    private: Annotated[Path | None, typer.Option(help="Folder not to publish; default ./private.")] = None,
+    language: Annotated[list[str] | None, typer.Option(help="Repeatable; default the study's.")] = None,
+    timeout: Annotated[float, typer.Option(min=1, help="Seconds for one cell.")] = 3600,
+) -> None:
+    """Run the notebooks on a study and publish one month's report; prints the path of its first page."""
+    with _for_users():
+        from custaudience.reports.runner import run_report
+
+        result = run_report(
+            study,
+            month=month,
+            notebooks=notebook,
+            parameters=_pairs(parameter),
+            jobs=jobs,
+            out=out,
+            languages=language,
+            private=private,
+            timeout=timeout,
+            progress=_progress(),
+        )
+        typer.echo(str(result.index))
+        raise typer.Exit(result.exit_code)
+
+
+@notebooks_app.command("refresh")
+def refresh(names: Names = None, jobs: Jobs = None) -> None:
+    """Run notebooks on their defaults and write them back in the form that is committed."""
+    with _for_users():
+        from custaudience.reports.notebook_check import refresh_named
+
+        changed, failed = refresh_named(names, jobs=jobs, progress=_progress())
+        for path in changed:
+            typer.echo(str(path))
+        raise typer.Exit(1 if failed else 0)
+
+
+@notebooks_app.command("check")
+def check_committed(names: Names = None) -> None:
+    """Say where committed notebooks are not what they must be."""
+    with _for_users():
+        from custaudience.reports.notebook_check import check_named
+
+        faults = check_named(names)
+        for file, fault in faults:
+            typer.echo(f"{file}: {fault}")
+        raise typer.Exit(1 if faults else 0)
+
+
+def _pairs(texts: list[str] | None) -> dict[str, str]:
+    pairs = {}
+    for text in texts or ():
+        name, equals, value = text.partition("=")
+        if not equals or not name.strip():
+            raise ParameterError(f"-p {text}: write it as name=value, for example -p n_scores=4.")
+        pairs[name.strip()] = value
+    return pairs
+
+
+@contextmanager
+def _for_users() -> Iterator[None]:
+    """Turn errors that a user can mend into one sentence and an exit code; end cleanly when told to."""
+    in_main = threading.current_thread() is threading.main_thread()
+    before = signal.signal(signal.SIGTERM, _end) if in_main else None
+    try:
+        yield
+    except CustaudienceError as error:
+        typer.echo(f"custaudience: {error}", err=True)
+        raise typer.Exit(getattr(error, "exit_code", 2)) from None
+    finally:
+        if in_main:
+            signal.signal(signal.SIGTERM, before)
+
+
+def _end(number: int, frame: Any) -> None:
+    raise SystemExit(128 + number)
+
+
+def _progress() -> Any:
+    """Return a function that shows progress: a line that is overwritten on a terminal, else plain lines."""
+    terminal = sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
+
+    def show(text: str, stays: bool) -> None:
+        if terminal:
+            sys.stderr.write(f"\r\x1b[K{text}" + ("\n" if stays else ""))
+        elif stays:
+            sys.stderr.write(text + "\n")
+        sys.stderr.flush()
+
+    return show

@@ -1,0 +1,1 @@
+"""What changed: the figures of each month, and whether they moved as usual."""

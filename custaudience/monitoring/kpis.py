@@ -1,0 +1,197 @@
+"""The figures a month is judged by, and what usually moves them."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+
+import narwhals as nw
+import numpy as np
+import pandas as pd
+from narwhals.typing import IntoFrame
+
+from custaudience.errors import EmptyTableError
+from custaudience.study.orders import orders_of
+
+ENOUGH_MONTHS = 12
+"""Earlier months needed before a movement is called usual or unusual."""
+
+
+@dataclass(frozen=True)
+class Change:
+    """A month's figure against the month before and the same month last year.
+
+    All changes are fractions; NaN = cannot be computed. ``usual`` is the median absolute change per
+    trading day between neighbouring earlier months, ``n_months`` how many earlier months it rests on.
+    ``verdict`` is "usual", "unusual" or "too_short".
+    """
+
+    value: float
+    before: float
+    total: float
+    per_day: float
+    usual: float
+    n_months: int
+    last_year: float
+    verdict: str
+
+
+def monthly_kpis(transactions: IntoFrame, *, as_of: dt.date, minor_digits: int = 2) -> pd.DataFrame:
+    """Return one row per calendar month up to `as_of`.
+
+    Parameters
+    ----------
+    transactions : any frame Narwhals reads, one row per order line
+        As `Study.table` gives them.
+    as_of : date
+        Last day that counts; a month it cuts is in the table with ``is_complete`` False.
+    minor_digits : int
+        Digits after the decimal sign of the currency.
+
+    Returns
+    -------
+    DataFrame, one row per month from the first to the last with a line, gaps filled with zeros
+        ``month`` ("2017-12"), ``n_days``, ``n_trading_days``, ``is_complete``, ``n_orders``,
+        ``n_customers`` (who ordered), ``revenue`` and ``refunds`` (major units, by the date of the line, as
+        books have it), ``revenue_per_trading_day``, ``revenue_per_order`` (of that month's orders; NaN
+        without one).
+
+    Raises
+    ------
+    EmptyTableError
+        If there is no line on or before `as_of`.
+
+    Notes
+    -----
+    A trading day is a day whose weekday this company trades on: one with at least a tenth of an average
+    weekday's orders. Public holidays are not known and count as trading days.
+    """
+    end = dt.datetime.combine(as_of + dt.timedelta(days=1), dt.time())
+    revenue = nw.col("revenue_minor")
+    days = (
+        nw.from_native(transactions)
+        .filter(nw.col("ordered_at") < end)
+        .with_columns(
+            day=nw.col("ordered_at").dt.truncate("1d"),
+            refund_minor=nw.when(revenue < 0).then(-revenue).otherwise(nw.lit(0)),
+        )
+        .group_by("day")
+        .agg(revenue.sum(), nw.col("refund_minor").sum())
+    )
+    money = _collect(days)
+    if money.empty:
+        raise EmptyTableError(f"No order line on or before {as_of}: choose a later date.")
+    orders = nw.from_native(orders_of(transactions, as_of=as_of)).filter(nw.col("is_order"))
+    month = nw.col("ordered_on").dt.truncate("1mo")
+    by_customer = _collect(
+        orders.with_columns(month=month)
+        .group_by("month", "customer_id")
+        .agg(nw.len().alias("n_orders"), revenue.sum().alias("order_minor"))
+    )
+    per_day = _collect(orders.group_by("ordered_on").agg(nw.len().alias("n_orders")))
+    return _by_month(money, by_customer, per_day, as_of, 10**minor_digits)
+
+
+def _collect(frame: nw.DataFrame | nw.LazyFrame) -> pd.DataFrame:
+    eager = frame.collect("pyarrow") if isinstance(frame, nw.LazyFrame) else frame
+    result = eager.to_pandas()
+    for name in result.columns:
+        if name.endswith("_minor") or name.startswith("n_"):
+            result[name] = result[name].astype("int64")  # DuckDB sums integers to HUGEINT
+        elif name in ("day", "month", "ordered_on"):
+            result[name] = pd.to_datetime(result[name])
+    return result
+
+
+def _by_month(
+    money: pd.DataFrame, by_customer: pd.DataFrame, per_day: pd.DataFrame, as_of: dt.date, minor: int
+) -> pd.DataFrame:
+    money = money.assign(month=money["day"].dt.to_period("M"))
+    months = pd.period_range(money["month"].min(), pd.Period(as_of, "M"), freq="M")
+    months = months[months <= money["month"].max()]
+    sums = money.groupby("month")[["revenue_minor", "refund_minor"]].sum().reindex(months, fill_value=0)
+    grouped = by_customer.assign(month=by_customer["month"].dt.to_period("M")).groupby("month")
+    counts = grouped.agg(
+        n_orders=("n_orders", "sum"), n_customers=("customer_id", "size"), order_minor=("order_minor", "sum")
+    ).reindex(months, fill_value=0)
+    first = money["day"].min().date()
+    trading = _trading_weekdays(per_day)
+    ends = [min(m.end_time.date(), as_of) for m in months]
+    table = pd.DataFrame(
+        {
+            "month": months.astype(str),
+            "n_days": [m.days_in_month for m in months],
+            "n_trading_days": [
+                sum(day.weekday() in trading for day in pd.date_range(max(m.start_time.date(), first), end))
+                for m, end in zip(months, ends, strict=True)
+            ],
+            "is_complete": [end == m.end_time.date() for m, end in zip(months, ends, strict=True)],
+            "n_orders": counts["n_orders"].to_numpy(),
+            "n_customers": counts["n_customers"].to_numpy(),
+            "revenue": sums["revenue_minor"].to_numpy() / minor,
+            "refunds": sums["refund_minor"].to_numpy() / minor,
+        }
+    )
+    with np.errstate(divide="ignore", invalid="ignore"):
+        table["revenue_per_trading_day"] = table["revenue"] / table["n_trading_days"]
+        table["revenue_per_order"] = counts["order_minor"].to_numpy() / minor / counts["n_orders"].to_numpy()
+    # a first month that begins after its first trading day is cut off, too
+    start = months[0].start_time.date()
+    opening = [d for d in pd.date_range(start, start + dt.timedelta(days=6)) if d.weekday() in trading]
+    if opening and first > opening[0].date():
+        table.loc[0, "is_complete"] = False
+    return table
+
+
+def _trading_weekdays(per_day: pd.DataFrame) -> set[int]:
+    if per_day.empty:
+        return set(range(7))
+    by_weekday = per_day.groupby(per_day["ordered_on"].dt.weekday)["n_orders"].sum()
+    return set(by_weekday.index[by_weekday >= by_weekday.sum() / 7 / 10])
+
+
+def change_of(months: pd.DataFrame, column: str, *, month: str, per_trading_day: bool = True) -> Change:
+    """Return how a month's figure moved, beside this study's own usual movement.
+
+    Parameters
+    ----------
+    months : DataFrame
+        As `monthly_kpis` gives it.
+    column : str
+        Its column of the figure.
+    month : str
+        "2017-12"; earlier rows are history, later rows do not exist.
+    per_trading_day : bool
+        False for averages such as revenue per order, whose change per day is their change.
+
+    Notes
+    -----
+    With fewer than 12 earlier complete months the verdict is "too_short". Else a movement is "unusual"
+    when it is larger than 95 in 100 of the earlier ones (order statistic at ceil(0.95 n)).
+    """
+    history = months[(months["month"] <= month) & (months["is_complete"] | (months["month"] == month))]
+    if month not in set(history["month"]):
+        raise EmptyTableError(f"Month {month} is not in the data.")
+    figures = history.set_index("month")[column].astype("float64")
+    rate = figures / history.set_index("month")["n_trading_days"] if per_trading_day else figures
+    with np.errstate(divide="ignore", invalid="ignore"):
+        moves, totals = rate / rate.shift() - 1, figures / figures.shift() - 1
+    follows = pd.Series(pd.PeriodIndex(figures.index, freq="M").astype("int64")).diff().to_numpy() == 1
+    moves, totals = moves.where(follows), totals.where(follows)
+    earlier = moves.iloc[:-1].replace([np.inf, -np.inf], np.nan).dropna().abs().to_numpy()
+    n_months = len(figures) - 1
+    last = str(pd.Period(month, "M") - 12)
+    verdict = "too_short"
+    if n_months >= ENOUGH_MONTHS and len(earlier):
+        threshold = np.sort(earlier)[int(np.ceil(0.95 * len(earlier))) - 1]
+        verdict = "unusual" if abs(moves.iloc[-1]) > threshold else "usual"
+    return Change(
+        value=float(figures.iloc[-1]),
+        before=float(figures.iloc[-2]) if follows[-1] else float("nan"),
+        total=float(totals.iloc[-1]),
+        per_day=float(moves.iloc[-1]),
+        usual=float(np.median(earlier)) if len(earlier) else float("nan"),
+        n_months=n_months,
+        last_year=float(figures.get(last, np.nan)),
+        verdict=verdict,
+    )

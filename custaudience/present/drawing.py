@@ -1,0 +1,110 @@
+"""What the plots share: a place to draw, a title that wraps, the caption, labels that stay legible."""
+
+from __future__ import annotations
+
+import itertools
+import textwrap
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+from babel.dates import format_date
+
+from custaudience.evidence import template as _
+from custaudience.present.style import INK, PAPER, QUIET
+from custaudience.present.words import render
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+
+def axes_for(ax: Axes | None, width: float, height: float) -> Axes:
+    """Return `ax`, or the axes of a new figure of that size in inches."""
+    if ax is not None:
+        return ax
+    from matplotlib import pyplot
+
+    _figure, ax = pyplot.subplots(figsize=(width, height), layout="constrained")
+    return ax
+
+
+def set_title(ax: Axes, text: str) -> None:
+    """Set the title, broken to the width of the figure."""
+    room = int(8.2 * ax.figure.get_figwidth())  # type: ignore[union-attr]
+    ax.set_title(textwrap.fill(text.replace("\u00a0", " "), room))
+
+
+def add_caption(ax: Axes, parts: list[str], *, below: int = 0) -> Axes:
+    """Write what the figure rests on below it, quietly."""
+    down = 8 + (16 if len(ax.get_xticks()) else 0) + (20 if ax.get_xlabel() else 0) + below
+    down += 14 * max((tick.get_text().count("\n") for tick in ax.get_xticklabels()), default=0)
+    spec = ax.get_subplotspec()
+    alone = spec is not None and spec.get_gridspec().get_geometry() == (1, 1)
+    # Alone in its figure, the caption begins at the figure's edge: names beside the bars may be long.
+    across = "figure fraction" if alone else "axes fraction"
+    room = int((11.8 if alone else 8.5) * ax.figure.get_figwidth())  # type: ignore[union-attr]
+    ax.annotate(
+        textwrap.fill(" · ".join(parts), room),
+        (0.012 if alone else 0, 0),
+        xycoords=(across, "axes fraction"),
+        xytext=(0, -down),
+        va="top",
+        textcoords="offset points",
+        color=QUIET,
+        fontsize=9.5,
+        gid="caption",
+        annotation_clip=False,
+    )
+    return ax
+
+
+def counted(template: str, n: Any, language: str) -> str:
+    """Write a number with its noun."""
+    return render(template, {"n": 0 if pd.isna(n) else int(n)}, language=language)
+
+
+def n_is(n: Any, language: str) -> str:
+    """Write n."""
+    return counted(_("n\u00a0=\u00a0{n:count} {n:plural customer|customers}"), n, language)
+
+
+def bars_from_zero(ax: Axes, right: float | None = None) -> None:
+    """Start lying bars at zero and leave room for their numbers."""
+    ax.set_xlim(0, right if right is not None else max(0.02, ax.get_xlim()[1] * 1.12))
+    ax.set_xticks([])
+    ax.spines["bottom"].set_visible(False)
+
+
+def remove_frame(ax: Axes) -> None:
+    """Take the frame away."""
+    for spine in ax.spines.values():
+        spine.set_visible(False)
+
+
+def write_cell(ax: Axes, x: int, y: int, text: str, shade: float, image: Any) -> None:
+    """Write on a coloured cell in whichever of black and white stands out."""
+    r, g, b, _alpha = image.cmap(image.norm(shade))
+    light = 0.2126 * r**2.2 + 0.7152 * g**2.2 + 0.0722 * b**2.2
+    ax.text(x, y, text, ha="center", va="center", fontsize=9, color=INK if light > 0.2 else PAPER)
+
+
+def round_ticks(end: float) -> list[float]:
+    """Return a handful of round times up to the end."""
+    from matplotlib.ticker import MaxNLocator
+
+    return [float(x) for x in MaxNLocator(5, integer=True).tick_values(0, end) if x <= end]
+
+
+def keep_apart(heights: list[float], gap: float) -> list[float]:
+    """Move labels up where they would lie on each other."""
+    placed = list(heights)
+    order = sorted(range(len(heights)), key=heights.__getitem__)
+    for lower, upper in itertools.pairwise(order):
+        placed[upper] = max(placed[upper], placed[lower] + gap)
+    return placed
+
+
+def short_month(month: str, i: int, language: str) -> str:
+    """Write a month under its bar, the year below where it begins."""
+    day = pd.Period(month, freq="M").start_time.date()
+    name = format_date(day, "LLL", locale=language)
+    return f"{name}\n{day.year}" if i == 0 or day.month == 1 else name

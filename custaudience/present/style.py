@@ -1,0 +1,113 @@
+"""Colour, type and space of everything shown, in one place: pages, tables and plots take them from here.
+
+Contrast on white: ink 16:1, quiet 6:1, accents 3.4:1 or more. Text in a colour uses the ink shades only.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, ParamSpec, TypeVar
+
+INK = "#1b1f24"
+QUIET = "#57606a"
+LINE = "#d0d7de"
+WASH = "#f6f8fa"
+PAPER = "#ffffff"
+BLUE = "#0072b2"
+VERMILION = "#d55e00"
+GREEN = "#00875f"
+PURPLE = "#7b3f9d"
+REST = "#6e7781"
+WARN_BACKGROUND = "#fff8e6"
+WARN_LINE = "#9a6700"
+WARN_INK = "#7a5200"
+
+# Four segments wear an accent, the same one in all months and on all pages; the others wear REST.
+ACCENTS = {"champions": BLUE, "loyal": GREEN, "at_risk": VERMILION, "cannot_lose": PURPLE}
+
+SEQUENTIAL = "cividis"
+FONT_STACK = 'system-ui,-apple-system,"Segoe UI",Roboto,"Noto Sans","DejaVu Sans",sans-serif'
+# Comes with matplotlib, so that a stored figure is the same on every machine; knows Cyrillic and ₴ ₽ ₫.
+FONT = "DejaVu Sans"
+DPI = 100
+
+_RC: dict[str, Any] = {
+    "font.family": "sans-serif",
+    "font.sans-serif": [FONT],
+    "font.size": 10.5,
+    "text.color": INK,
+    "text.parse_math": False,  # "$" is money
+    "axes.edgecolor": LINE,
+    "axes.labelcolor": QUIET,
+    "axes.labelsize": 10,
+    "axes.titlecolor": INK,
+    "axes.titlesize": 12,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "axes.titlepad": 12,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.unicode_minus": True,
+    "axes.axisbelow": True,
+    "axes.grid": False,
+    "xtick.color": QUIET,
+    "ytick.color": QUIET,
+    "xtick.labelsize": 10,
+    "ytick.labelsize": 10,
+    "xtick.major.size": 0,
+    "ytick.major.size": 0,
+    "grid.color": LINE,
+    "grid.linewidth": 0.7,
+    "hatch.linewidth": 1.4,
+    "figure.facecolor": PAPER,
+    "axes.facecolor": PAPER,
+    "figure.dpi": DPI,
+    "savefig.dpi": DPI,
+    "svg.hashsalt": "custaudience",  # the same drawing gives the same bytes
+}
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def segment_color(segment: str) -> str:
+    """Return the colour a segment wears: one of four accents, or grey.
+
+    Examples
+    --------
+    >>> segment_color("champions") == BLUE, segment_color("anything else") == REST
+    (True, True)
+    """
+    return ACCENTS.get(segment, REST)
+
+
+@contextmanager
+def use_style() -> Iterator[None]:
+    """Draw in the project's look inside the ``with`` block; the caller's settings come back after it."""
+    import matplotlib as mpl
+
+    with mpl.rc_context(_RC):  # type: ignore[arg-type]
+        yield
+
+
+def styled(draw: Callable[P, R]) -> Callable[P, R]:
+    """Make a plotting function draw inside `use_style`."""
+
+    @functools.wraps(draw)
+    def inside(*args: P.args, **kwargs: P.kwargs) -> R:
+        with use_style():
+            return draw(*args, **kwargs)
+
+    return inside
+
+
+def css_tokens() -> str:
+    """Return the colours and fonts as CSS custom properties, for the pages."""
+    names = {
+        "ink": INK, "quiet": QUIET, "line": LINE, "wash": WASH, "paper": PAPER, "blue": BLUE,
+        "vermilion": VERMILION, "green": GREEN, "purple": PURPLE, "rest": REST,
+        "warn-bg": WARN_BACKGROUND, "warn-line": WARN_LINE, "warn-ink": WARN_INK, "font": FONT_STACK,
+    }  # fmt: skip
+    return ":root{" + "".join(f"--{name}:{value};" for name, value in names.items()) + "}"

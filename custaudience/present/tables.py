@@ -1,0 +1,163 @@
+"""Tables for notebooks and pages: figures written as figures, nothing unescaped, the same text every time."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+from markupsafe import Markup
+
+from custaudience.errors import ColumnError, near_miss
+from custaudience.evidence import template as _
+from custaudience.present.words import NBSP, format_value, render, translator
+
+_BLANK = "–"
+_WORDS = {"text", "term", "date", "month", "month_in"}
+# Jupyter reads dollar signs in tables as formulas unless told not to.
+_CLASSES = "custaudience tex2jax_ignore mathjax_ignore"
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table as text: what `table` returns and a notebook displays."""
+
+    head: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    is_number: tuple[bool, ...]
+    caption: str = ""
+
+    def _repr_html_(self) -> str:
+        return self.html()
+
+    def __repr__(self) -> str:
+        widths = [max(len(row[i]) for row in (self.head, *self.rows)) for i in range(len(self.head))]
+        lines = [self._line(row, widths) for row in (self.head, *self.rows)]
+        text = [self.caption] if self.caption else []
+        return "\n".join([*text, lines[0], "  ".join("-" * w for w in widths), *lines[1:]]).replace(NBSP, " ")
+
+    def _line(self, row: tuple[str, ...], widths: list[int]) -> str:
+        cells = (
+            cell.rjust(width) if number else cell.ljust(width)
+            for cell, width, number in zip(row, widths, self.is_number, strict=True)
+        )
+        return "  ".join(cells).rstrip()
+
+    def html(self) -> Markup:
+        """Return the table as HTML: escaped, headers scoped, the first column heading its rows."""
+        cell = Markup('<{tag}{scope} style="text-align:{align}"{css}>{text}</{tag}>')
+
+        def fill(text: str, i: int, scope: str) -> Markup:
+            number = self.is_number[i]
+            return cell.format(
+                tag="th" if scope else "td",
+                scope=Markup(' scope="{}"').format(scope) if scope else "",
+                align="right" if number else "left",
+                css=Markup(' class="n"') if number else "",
+                text=text,
+            )
+
+        def line(row: tuple[str, ...], scopes: tuple[str, ...]) -> Markup:
+            cells = Markup("").join(
+                fill(text, i, scope) for i, (text, scope) in enumerate(zip(row, scopes, strict=True))
+            )
+            return Markup("<tr>{}</tr>").format(cells)
+
+        width = len(self.head)
+        head = line(self.head, ("col",) * width)
+        body = Markup("").join(line(row, ("row",) + ("",) * (width - 1)) for row in self.rows)
+        caption = Markup("<caption>{}</caption>").format(self.caption) if self.caption else ""
+        return Markup('<table class="{}">{}<thead>{}</thead><tbody>{}</tbody></table>').format(
+            _CLASSES, caption, head, body
+        )
+
+
+def table(
+    df: pd.DataFrame,
+    *,
+    caption: str = "",
+    formats: Mapping[str, str] | None = None,
+    labels: Mapping[str, str] | None = None,
+    min_group_size: int | None = None,
+    currency: str | None = None,
+    language: str = "en",
+) -> Table:
+    """Return a table ready to show.
+
+    Parameters
+    ----------
+    df : DataFrame
+        Columns are shown in order; a named index comes first.
+    caption : str
+        What the table answers.
+    formats : mapping of column to format
+        As in `words.format_value`; a column without one is written by its type. ``+`` before a format
+        signs it, for example ``"+count"``.
+    labels : mapping of column to heading
+        Default: the column's name with blanks for underscores.
+    min_group_size : int, optional
+        Given, a missing ``count`` is a group too small to show: "fewer than 10". Otherwise a missing
+        value is a dash.
+    currency, language : str
+        For the figures.
+
+    Raises
+    ------
+    ColumnError
+        If `formats` or `labels` names a column that is not there.
+
+    Examples
+    --------
+    >>> table(pd.DataFrame({"segment": ["loyal"], "share": [0.193]}), formats={"share": "percent"})
+    segment  share
+    -------  -----
+    loyal     19 %
+    """
+    formats, labels = dict(formats or {}), dict(labels or {})
+    if any(name is not None for name in df.index.names):
+        df = df.reset_index()
+    for name in (*formats, *labels):
+        if name not in df.columns:
+            raise ColumnError(f"table: no column {name!r}.{near_miss(name, map(str, df.columns))}")
+    forms = {column: formats.get(column) or _form_of(df[column]) for column in df.columns}
+
+    def write(value: Any, form: str) -> str:
+        if pd.api.types.is_scalar(value) and pd.isna(value):
+            small = form == "count" and min_group_size is not None
+            return fewer_than(min_group_size or 0, language) if small else _BLANK
+        if form.startswith("+"):
+            text = format_value(value, form[1:], language=language, currency=currency)
+            return f"+{text}" if value > 0 else text
+        return format_value(value, form, language=language, currency=currency)
+
+    return Table(
+        head=tuple(translator(language)(labels.get(c, str(c).replace("_", " "))) for c in df.columns),
+        rows=tuple(
+            tuple(write(value, form) for value, form in zip(row, forms.values(), strict=True))
+            for row in df.itertuples(index=False, name=None)
+        ),
+        is_number=tuple(form not in _WORDS for form in forms.values()),
+        caption=caption,
+    )
+
+
+def fewer_than(n: int, language: str) -> str:
+    r"""Return how a group too small to be shown is written.
+
+    Examples
+    --------
+    >>> fewer_than(10, "en")
+    'fewer than\xa010'
+    """
+    return render(_("fewer than {n:count}"), {"n": n}, language=language).replace(f" {n}", f"{NBSP}{n}")
+
+
+def _form_of(column: pd.Series) -> str:
+    if pd.api.types.is_bool_dtype(column):
+        return "text"
+    if pd.api.types.is_integer_dtype(column):
+        return "count"
+    if pd.api.types.is_numeric_dtype(column):
+        return "number"
+    return "date" if pd.api.types.is_datetime64_any_dtype(column) else "text"

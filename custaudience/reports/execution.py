@@ -1,0 +1,243 @@
+"""Running notebooks: papermill in spawned worker processes, with the traps of the tools closed.
+
+Processes, not threads: papermill's ``cwd`` and asyncio are per process. Workers and kernels end with the run:
+a worker leaves as soon as the pipe to the runner breaks, and a kernel looks every second whether its worker
+is still there (ipykernel does this). So after a killed run all is gone within about two seconds, unless a
+kernel sits in C code that never lets go of the interpreter.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import multiprocessing
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+# ipykernel 7 warns at every start that it talks over TCP; errors still come through.
+_QUIET_KERNEL = ["--IPKernelApp.log_level=40"]
+_INJECTED = "injected-parameters"
+
+
+@dataclass(frozen=True)
+class Task:
+    """One notebook to run."""
+
+    source: Path
+    output: Path
+    parameters: Mapping[str, Any] = field(default_factory=dict)  # as injected; empty: on its defaults
+    shown: Mapping[str, Any] = field(default_factory=dict)  # as published: no path of this computer
+    folders: Mapping[Path, str] = field(default_factory=dict)  # folders to hide in outputs, and their names
+    timeout: float | None = None  # seconds for one cell
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How it went; `failed_cell` counts the notebook's own code cells from 1."""
+
+    task: Task
+    ok: bool
+    seconds: float = 0.0
+    reason: str = ""
+    failed_cell: int | None = None
+
+
+def execute(task: Task) -> Outcome:
+    """Run one notebook in this process with a kernel of its own, and write it in the published form.
+
+    A failure is an outcome, not an exception: the notebook is written as far as it came.
+    """
+    import nbformat
+
+    from custaudience.reports.scrub import machine_paths, scrubber
+
+    _prepare_papermill()
+    started = time.monotonic()
+    reason = _run_papermill(task)
+    scrub = scrubber(machine_paths(task.folders))
+    failed_cell = None
+    if task.output.exists():
+        nb = nbformat.read(task.output, as_version=4)
+        last, unfinished = _progress(nb)
+        reason = reason or ("it ended before its last cell" if unfinished else "")
+        failed_cell = last if reason else None
+        _write_published(nb, task, scrub)
+    return Outcome(task, not reason, time.monotonic() - started, scrub(reason), failed_cell)
+
+
+def execute_all(
+    tasks: Sequence[Task],
+    *,
+    jobs: int,
+    on_done: Callable[[Outcome], None] = lambda outcome: None,
+    on_wait: Callable[[], None] = lambda: None,
+) -> list[Outcome]:
+    """Run notebooks in `jobs` worker processes; return their outcomes in the order given.
+
+    Parameters
+    ----------
+    on_done : callable
+        Called in this process with each outcome as it comes.
+    on_wait : callable
+        Called about once a second meanwhile.
+    """
+    outcomes: dict[Path, Outcome] = {}
+
+    def keep(outcome: Outcome) -> None:
+        outcomes[outcome.task.output] = outcome
+        on_done(outcome)
+
+    try:
+        _run_pool(tasks, jobs, keep, on_wait)
+    except BrokenProcessPool:
+        # A worker died (killed for its memory, say) and took the pool along: one by one shows whose it was.
+        for task in tasks:
+            if task.output not in outcomes:
+                try:
+                    _run_pool([task], 1, keep, on_wait)
+                except BrokenProcessPool:
+                    keep(Outcome(task, False, reason="its worker process died; the computer may lack memory"))
+    return [outcomes[task.output] for task in tasks]
+
+
+def _run_pool(tasks: Sequence[Task], jobs: int, keep: Callable[[Outcome], None], on_wait: Callable[[], None]) -> None:
+    with _workers(min(jobs, len(tasks)) or 1) as pool:
+        running: set[Future[Outcome]] = {pool.submit(execute, task) for task in tasks}
+        while running:
+            done, running = wait(running, timeout=1, return_when=FIRST_COMPLETED)
+            broken = None
+            for future in done:
+                try:
+                    keep(future.result())
+                except BrokenProcessPool as error:
+                    broken = error
+            if broken:
+                raise broken
+            on_wait()
+
+
+@contextmanager
+def _workers(jobs: int) -> Iterator[ProcessPoolExecutor]:
+    context = multiprocessing.get_context("spawn")
+    heard, held = context.Pipe(duplex=False)
+    pool = ProcessPoolExecutor(jobs, mp_context=context, initializer=_prepare_worker, initargs=(heard, jobs))
+    try:
+        yield pool
+    except BaseException:
+        held.close()  # the workers leave at once, their kernels follow
+        pool.shutdown(wait=False, cancel_futures=True)
+        raise
+    else:
+        pool.shutdown()
+    finally:
+        held.close()
+        heard.close()
+
+
+def _prepare_worker(heard: Connection, jobs: int) -> None:
+    os.environ["CUSTAUDIENCE_JOBS"] = str(jobs)  # kernels share memory and cores among them
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the runner's to handle
+    threading.Thread(target=_leave_with_the_runner, args=(heard,), daemon=True).start()
+    _prepare_papermill()
+
+
+def _leave_with_the_runner(heard: Connection) -> None:
+    try:
+        heard.recv()
+    except (EOFError, OSError):
+        os._exit(1)
+
+
+def _prepare_papermill() -> None:
+    from papermill.translators import PythonTranslator, papermill_translators
+
+    class PlainText(PythonTranslator):
+        """Write parameters as people read them: papermill escapes every letter that is not ASCII."""
+
+        @classmethod
+        def translate_escaped_str(cls, str_val: object) -> str:
+            return json.dumps(str(str_val), ensure_ascii=False)
+
+    papermill_translators.register("python", PlainText)
+    logging.getLogger("papermill").setLevel(logging.ERROR)
+    logging.getLogger("traitlets").setLevel(logging.CRITICAL)
+
+
+def _run_papermill(task: Task) -> str:
+    """Run the notebook; return the error in one line, empty when there was none."""
+    from nbclient.exceptions import CellTimeoutError, DeadKernelError
+    from papermill import PapermillExecutionError, execute_notebook
+
+    try:
+        execute_notebook(
+            _literally(task.source),
+            _literally(task.output),
+            parameters=dict(task.parameters) or None,
+            kernel_name="python3",
+            progress_bar=False,
+            execution_timeout=task.timeout,
+            extra_arguments=list(_QUIET_KERNEL),
+        )
+    except PapermillExecutionError as error:
+        return _one_line(error.ename, error.evalue)
+    except CellTimeoutError:
+        return f"a cell ran longer than {task.timeout:g} seconds"
+    except DeadKernelError:
+        return "its kernel died; the computer may lack memory"
+    except Exception as error:  # whatever else, the other notebooks go on and the report names it
+        return _one_line(type(error).__name__, str(error))
+    return ""
+
+
+def _literally(path: Path) -> str:
+    """Return a path that papermill, which formats it with the parameters, leaves as it is."""
+    return str(path).replace("{", "{{").replace("}", "}}")
+
+
+def _one_line(name: str, text: str) -> str:
+    lines = str(text).strip().splitlines()
+    return f"{name}: {lines[0]}"[:300] if lines else name
+
+
+def _progress(nb: Any) -> tuple[int | None, bool]:
+    """Return the last code cell that was begun, and whether code cells after it were left out.
+
+    From the execution itself: after a timeout papermill calls every cell completed.
+    """
+    begun, unfinished, number = None, False, 0
+    for cell in nb.cells:
+        if cell.cell_type != "code" or not cell.source.strip():
+            continue
+        number += _INJECTED not in cell.metadata.get("tags", [])
+        if cell.metadata.get("papermill", {}).get("start_time"):
+            begun = number
+        else:
+            unfinished = True
+    return begun, unfinished
+
+
+def _write_published(nb: Any, task: Task, scrub: Callable[[str], str]) -> None:
+    from papermill.execute import remove_error_markers
+    from papermill.translators import papermill_translators
+
+    from custaudience.reports.notebooks import normalise, notebook_text, write_if_changed
+    from custaudience.reports.scrub import scrub_outputs
+
+    nb = remove_error_markers(nb)
+    for cell in nb.cells:
+        if _INJECTED in cell.metadata.get("tags", []):
+            translator = papermill_translators.find_translator("python3", "python")
+            cell.source = translator.codify(dict(task.shown), "Parameters").strip()
+        if cell.cell_type == "code":
+            cell.outputs = scrub_outputs(cell.outputs, scrub)
+    write_if_changed(task.output, notebook_text(normalise(nb)))

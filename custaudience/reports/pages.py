@@ -1,0 +1,281 @@
+"""What stands on the executive page: put together from published tables and claims, nothing computed."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from custaudience.evidence import Claim
+from custaudience.evidence import template as _
+from custaudience.present.sparkline import sparkline
+from custaudience.present.style import ACCENTS
+from custaudience.present.tables import fewer_than
+from custaudience.present.words import format_value, label, render, render_claim, status_name, translator
+from custaudience.reports.ledger import Evidence, Ledger
+from custaudience.reports.run_info import RunInfo
+
+# With fewer earlier months than a year has, usual cannot be told from unusual.
+ENOUGH_MONTHS = 12
+
+# key of the claim, name, column of the table months, what its line shows, format, whether days matter
+_TILES = (
+    ("revenue", _("Revenue"), "revenue_per_trading_day", _("Revenue per trading day"), "money0", True),
+    ("customers", _("Customers who ordered"), "n_customers", _("Customers who ordered"), "count", False),
+    ("orders", _("Orders"), "n_orders", _("Orders"), "count", True),
+    ("revenue_per_order", _("Revenue per order"), "revenue_per_order", _("Revenue per order"), "money", False),
+)
+_MONTH_VALUES = {"revenue": "revenue", "customers": "n_customers", "orders": "n_orders"}
+
+
+@dataclass
+class Source:
+    """All that a page is made of: the run, its tables and claims, the language, the page's evidence."""
+
+    info: RunInfo
+    ledger: Ledger
+    folder: Path
+    language: str
+    evidence: Evidence = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.evidence = Evidence(self.ledger, self.info, self.language)
+
+    def table(self, name: str) -> pd.DataFrame | None:
+        """Return a published table, None when this run has none."""
+        path = self.folder / "tables" / f"{name}.parquet"
+        return pd.read_parquet(path) if path.exists() else None
+
+    def say(self, text: str, **values: Any) -> str:
+        """Write a template in the page's language; the page escapes it."""
+        return render(text, values, language=self.language, currency=self.info.currency)
+
+    def fmt(self, value: Any, form: str, missing: str = "–") -> str:
+        """Write a figure in the page's language; a missing one as a dash."""
+        if value is None or pd.isna(value):
+            return missing
+        return format_value(value, form, language=self.language, currency=self.info.currency)
+
+    def claim(self, claim: Claim | None) -> dict[str, Any] | None:
+        """Return a claim as a page prints it: text, status and citation."""
+        if claim is None:
+            return None
+        text = render_claim(claim, language=self.language)
+        first, stop, rest = text.partition(". ")
+        return {
+            "text": text,
+            "lead": first + stop.rstrip(),
+            "rest": rest,
+            "ref": self.evidence.ref(claim.id),
+            "status": claim.status,
+            "verdict": status_name(claim.status, self.language),
+        }
+
+    def claims(self, found: list[Claim]) -> list[dict[str, Any]]:
+        """Return several claims as a page prints them."""
+        return [printed for claim in found if (printed := self.claim(claim))]
+
+
+@lru_cache(maxsize=1)
+def segment_texts() -> Mapping[str, Mapping[str, Any]]:
+    """Return name, meaning and action of the shipped segments by key, in English."""
+    rules = files("custaudience.customers").joinpath("segments.toml")
+    raw = tomllib.loads(rules.read_text(encoding="utf-8")) if rules.is_file() else {}
+    rows = [*raw.get("segment", []), *([raw["no_order"]] if "no_order" in raw else [])]
+    return {row["key"]: row for row in rows}
+
+
+def segment_name(key: str, language: str) -> str:
+    """Return a segment's name in the reader's language."""
+    known = segment_texts().get(key, {}).get("name")
+    return translator(language)(known) if known else label(key, language)
+
+
+def page_name(stem: str, language: str, info: RunInfo) -> str:
+    """Return the file name of a page: the first language has the plain one."""
+    return f"{stem}.html" if language == info.languages[0] else f"{stem}.{language}.html"
+
+
+def index_page(source: Source) -> dict[str, Any]:
+    """Return what the executive page says.
+
+    Citations are numbered in the order of reading, so the parts are put together from the top down.
+    """
+    ledger, info = source.ledger, source.info
+    finding = ledger.get("start_here.finding") or ledger.get("rfm_and_lifecycle.finding")
+    page: dict[str, Any] = {"finding_ref": source.evidence.ref(finding.id) if finding else None}
+    page["facts"] = _facts(source)
+    page["finding"] = (
+        render_claim(finding, language=source.language)
+        if finding
+        else source.say(_("What the data say about {month:month}"), month=info.month)
+    )
+    page["tiles"] = _tiles(source)
+    page["segments_page"] = page_name("segments", source.language, info)
+    page["segments"] = segment_rows(source)
+    page["segments_ref"] = _segments_ref(source) if page["segments"] else None
+    page["widest"] = max(
+        (s for row in page["segments"] for s in (row["share_of_customers"], row["share_of_revenue"]) if s),
+        default=1.0,
+    )
+    page["advice"] = source.claims(ledger.of_kind("advice"))
+    page["warnings"] = source.claims(ledger.under("data.warning."))
+    page["controls"] = source.claims(ledger.under("data.control."))
+    return page
+
+
+def segment_rows(source: Source) -> list[dict[str, Any]]:
+    """Return the rows of the segment table, every figure written; small groups without figures."""
+    table = source.table("segments")
+    return [] if table is None else [_segment_row(source, row) for row in table.to_dict("records")]
+
+
+def _segment_row(source: Source, row: dict[Any, Any]) -> dict[str, Any]:
+    key = str(row["segment"])
+    small = pd.isna(row["n_customers"])
+    shares = {
+        name: None if small or pd.isna(row.get(name)) else float(row[name])
+        for name in ("share_of_customers", "share_of_revenue")
+    }
+    return shares | {
+        "key": key,
+        "anchor": "s-" + "".join(c if c.isalnum() else "-" for c in key),
+        "name": segment_name(key, source.language),
+        "color": ACCENTS.get(key, ""),
+        "small": small,
+        "customers": fewer_than(source.info.min_group_size, source.language)
+        if small
+        else source.fmt(row["n_customers"], "count"),
+        "revenue_per_customer": source.fmt(row.get("revenue_per_customer"), "money0"),
+        "days": source.fmt(row.get("median_days_since_last_order"), "number"),
+        "moved": _moved(source, row),
+        "raw": row,
+    }
+
+
+def _moved(source: Source, row: dict[Any, Any]) -> str:
+    joined, left = row.get("joined"), row.get("left")
+    if joined is None or left is None or pd.isna(joined) or pd.isna(left):
+        return "–"
+    if joined == 0 and left == 0:
+        return source.say(_("nobody joined or left"))
+    return source.say(_("{joined:count} joined, {left:count} left"), joined=joined, left=left)
+
+
+def _segments_ref(source: Source) -> Any:
+    finding = source.evidence.ref("rfm_and_lifecycle.finding")
+    title = source.say(_("Segments by how lately, how often and for how much customers order"))
+    return finding or source.evidence.table_ref("segments", title, "30_rfm_and_lifecycle.ipynb")
+
+
+def _facts(source: Source) -> list[dict[str, Any]]:
+    """Return the line below the finding: what was read, used and set aside, and why."""
+    wanted = [source.ledger.get(f"data.{key}") for key in ("rows_read", "rows_used", "rows_set_aside")]
+    reasons = source.ledger.under("data.rows_set_aside.")
+    facts = source.claims([claim for claim in [*wanted, *reasons] if claim])
+    for fact in facts:
+        fact["text"] = fact["text"].rstrip(".")
+    return facts
+
+
+def _tiles(source: Source) -> list[dict[str, Any]]:
+    months = source.table("months")
+    if months is not None:
+        months = months[months["month"] <= source.info.month].sort_values("month")
+    tiles = []
+    for key, name, column, drawn, form, by_day in _TILES:
+        claim = source.ledger.get(f"start_here.{key}")
+        if claim is None:
+            continue
+        change = source.ledger.get(f"start_here.{key}_change")
+        changed, context = _change(source, change, by_day=by_day)
+        tiles.append(
+            {
+                "name": source.say(name),
+                "value": source.fmt(claim.value, form),
+                "change": changed,
+                "context": [*context, _last_year(source, months, key, form)],
+                "ref": source.evidence.ref(claim.id),
+                "change_ref": source.evidence.ref(change.id) if change else None,
+                **_line(source, months, column, drawn, form),
+            }
+        )
+    return tiles
+
+
+def _change(source: Source, change: Claim | None, *, by_day: bool) -> tuple[list[str], list[str]]:
+    """Return how a figure moved, and how much it usually does: facts first, no verdict by colour."""
+    if change is None:
+        return [], [source.say(_("No month before to compare with."))]
+    values = change.values
+    if _number(values.get("total")) is None:
+        return [render_claim(change, language=source.language)], []
+    per_day, usual, months = (_number(values.get(key)) for key in ("per_day", "usual", "n_months"))
+    per_day = per_day if by_day else None
+    lead = round(per_day if per_day is not None else float(values["total"]), 3)
+    mark = "■" if change.status == "no_clear_difference" or lead == 0 else "▲" if lead > 0 else "▼"
+    text = (
+        _("{total:signed_percent1} on the month before.")
+        if per_day is None
+        else _("{per_day:signed_percent1} per trading day, {total:signed_percent1} in total, on the month before.")
+    )
+    lines = [f"{mark} {source.say(text, per_day=per_day, total=values['total'])}"]
+    context = []
+    if change.status == "no_clear_difference":
+        lines.append(source.say(_("As usual.")))
+    if usual is not None:
+        text = (
+            _("It usually moves by {usual:percent1}.")
+            if per_day is None
+            else _("It usually moves by {usual:percent1} per trading day.")
+        )
+        context.append(source.say(text, usual=usual))
+    if usual is None or (months is not None and months < ENOUGH_MONTHS):
+        text = (
+            _("Too short to tell.")
+            if months is None
+            else _("Too short to tell: {n:count} earlier {n:plural month|months}.")
+        )
+        context.append(source.say(text, n=months))
+    return lines, context
+
+
+def _number(value: Any) -> float | None:
+    return None if value is None or isinstance(value, str) or pd.isna(value) else float(value)
+
+
+def _last_year(source: Source, months: pd.DataFrame | None, key: str, form: str) -> str:
+    year, month = source.info.month.split("-")
+    before = f"{int(year) - 1}-{month}"
+    column = _MONTH_VALUES.get(key, key)
+    found = None if months is None else months.loc[months["month"] == before, column]
+    if found is None or found.empty or pd.isna(found.iloc[0]):
+        return source.say(_("No last year in the data."))
+    written = source.fmt(found.iloc[0], form)
+    return source.say(_("A year before, {month:month}: {value:text}."), month=before, value=written)
+
+
+def _line(source: Source, months: pd.DataFrame | None, column: str, drawn: str, form: str) -> dict[str, Any]:
+    """Return the sparkline of the last thirteen months, its ends named."""
+    if months is None or column not in months or len(months) < 2:
+        return {"spark": ""}
+    shown = months.tail(13)
+    values = [None if pd.isna(v) else float(v) for v in shown[column]]
+    known = [v for v in values if v is not None]
+    if not known:
+        return {"spark": ""}
+    words = source.say(
+        _("{what:text} from {first:month} to {last:month}: lowest {low:text}, highest {high:text}, at last {now:text}"),
+        what=source.say(drawn), first=shown["month"].iloc[0], last=shown["month"].iloc[-1],
+        low=source.fmt(min(known), form), high=source.fmt(max(known), form), now=source.fmt(values[-1], form),
+    )  # fmt: skip
+    ends = {
+        name: source.fmt(shown["month"].iloc[place], "month_short") for name, place in (("first", 0), ("last", -1))
+    }
+    return {"spark": sparkline(values, label=words), **ends}

@@ -1,0 +1,214 @@
+"""The pages of a run: written from published tables and claims, in each language asked.
+
+Pages are whole in themselves: no script, nothing from elsewhere, everything from data escaped.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from babel import Locale
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+import custaudience
+from custaudience.evidence import template as _
+from custaudience.present.style import css_tokens
+from custaudience.present.words import format_value, render, term, terms, translator
+from custaudience.reports.appendix import notebook_body
+from custaudience.reports.ledger import read_ledger
+from custaudience.reports.pages import Source, index_page, page_name
+from custaudience.reports.run_info import NotebookRun, RunInfo
+from custaudience.reports.segment_pages import segments_page
+
+_MONTH = re.compile(r"\d{4}-\d{2}")
+
+
+def render_month(build: Path, info: RunInfo) -> None:
+    """Write the pages of a month beside its tables.
+
+    Parameters
+    ----------
+    build : Path
+        The month's folder; ``tables/`` and the claims are read from it. Writes ``index.html`` and
+        ``segments.html`` in the first language, ``index.<language>.html`` and ``segments.<language>.html`` in
+        the others, and ``appendix/index.html`` in English.
+    info : RunInfo
+
+    Raises
+    ------
+    WordsError
+        If a language is not shipped, or a claim does not fit its template.
+    """
+    ledger = read_ledger(build)
+    for language in info.languages:
+        for stem, template, make in (
+            ("index", "index.html.j2", index_page),
+            ("segments", "segments.html.j2", segments_page),
+        ):
+            source = Source(info, ledger, build, language)
+            page = make(source)
+            page["links"] = _links(info, language, stem)
+            _write(
+                build / page_name(stem, language, info),
+                _page(template, language, info, page=page, evidence=source.evidence, fmt=source.fmt),
+            )
+    _write_appendix_index(build, info)
+
+
+def render_appendix_page(notebook_path: Path, html_path: Path, info: RunInfo, run: NotebookRun) -> None:
+    """Write an executed notebook as a page of the appendix: in English, without code.
+
+    Parameters
+    ----------
+    notebook_path, html_path : Path
+        The executed notebook, and the page to write.
+    info : RunInfo
+    run : NotebookRun
+    """
+    body, contents = notebook_body(notebook_path)
+    page = _page(
+        "appendix.html.j2", "en", info, run=run, body=body, contents=contents, links=_appendix_links(info)
+    )
+    _write(html_path, page)
+
+
+def render_study_index(study_folder: Path) -> None:
+    """Write ``index.html`` of a study: all its months, the newest first, and what failed last.
+
+    Parameters
+    ----------
+    study_folder : Path
+        Holds one folder per month, each with its ``manifest.json``, and ``<month>.failed``.
+    """
+    found = {path.name: _manifest(path) for path in sorted(study_folder.iterdir(), reverse=True) if path.is_dir()}
+    months = [_listed(name, manifest) for name, manifest in found.items() if _MONTH.fullmatch(name)]
+    failed = [
+        _listed(name, manifest)
+        for name, manifest in found.items()
+        if name.endswith(".failed") and _MONTH.fullmatch(name.removesuffix(".failed"))
+    ]
+    newest: Mapping[str, Any] = next((m for m in found.values() if m), {})
+    language = next(iter(newest.get("languages", ())), "en")
+    page = _environment(language).get_template("study_index.html.j2").render(
+        _context(language, study_language=language),
+        name=newest.get("study_name") or newest.get("study") or study_folder.name,
+        caveats=newest.get("caveats", ()),
+        months=months,
+        failed=failed,
+        version=custaudience.__version__,
+    )  # fmt: skip
+    _write(study_folder / "index.html", page)
+
+
+def _listed(name: str, manifest: Mapping[str, Any]) -> dict[str, Any]:
+    failed = [run for run in manifest.get("notebooks", ()) if run.get("status") == "failed"]
+    return {
+        "month": manifest.get("month") or name.removesuffix(".failed"),
+        "status": manifest.get("status", "complete"),
+        "href": f"{name}/index.html",
+        "what": [f"{run.get('file')}: {run.get('reason', '')}" for run in failed],
+    }
+
+
+def _manifest(folder: Path) -> dict[str, Any]:
+    try:
+        content = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):  # a month without a readable manifest is listed all the same
+        return {}
+    return content if isinstance(content, dict) else {}
+
+
+def _write_appendix_index(build: Path, info: RunInfo) -> None:
+    cited = {claim.statistic for claim in read_ledger(build).values()}
+    glossary = [term(key, "en") for key in terms() if key in cited]
+    page = _page("appendix_index.html.j2", "en", info, links=_appendix_links(info), glossary=glossary)
+    _write(build / "appendix" / "index.html", page)
+
+
+def _page(template: str, language: str, info: RunInfo, **context: Any) -> str:
+    page = _environment(language).get_template(template)
+    return page.render(_context(language, study_language=info.languages[0]), info=info, **context)
+
+
+def _context(language: str, *, study_language: str) -> dict[str, Any]:
+    translate = translator(language)
+
+    def study_lang(text: str) -> Markup:
+        """Mark a text of the study's own that has no translation with the language it is in."""
+        foreign = language != study_language and translate(text) == text
+        return Markup('lang="{}"').format(study_language) if foreign else Markup("")
+
+    return {
+        "lang": language,
+        "css": Markup(css_tokens() + _css()),
+        "version": custaudience.__version__,
+        "study_lang": study_lang,
+    }
+
+
+@lru_cache(maxsize=8)
+def _environment(language: str) -> Environment:
+    environment = Environment(
+        loader=PackageLoader("custaudience.present", "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    translate = translator(language)
+
+    def say(text: str, **values: Any) -> str:
+        return render(text, values, language=language, html=True) if values else translate(text)
+
+    environment.globals["_"] = say
+    environment.globals["fmt"] = lambda value, form: format_value(value, form, language=language)
+    environment.filters["below_appendix"] = lambda path: path.removeprefix("appendix/")
+    return environment
+
+
+@lru_cache(maxsize=1)
+def _css() -> str:
+    loader = _environment("en").loader
+    assert loader is not None  # noqa: S101 - set above; for the type checker
+    return loader.get_source(_environment("en"), "page.css")[0]
+
+
+def _links(info: RunInfo, language: str, stem: str) -> list[dict[str, str]]:
+    say = translator(language)
+    return [
+        {"href": "appendix/index.html", "name": say(_("all notebooks")), "lang": ""},
+        {"href": "manifest.json", "name": say(_("manifest")), "lang": ""},
+        {"href": "../index.html", "name": say(_("all months")), "lang": ""},
+        *(
+            {"href": page_name(stem, other, info), "name": _own_name(other), "lang": other}
+            for other in info.languages
+            if other != language
+        ),
+    ]
+
+
+def _appendix_links(info: RunInfo) -> list[dict[str, str]]:
+    return [
+        {"href": "index.html", "name": "all notebooks", "lang": ""},
+        {"href": "../manifest.json", "name": "manifest", "lang": ""},
+        {"href": "../../index.html", "name": "all months", "lang": ""},
+    ]
+
+
+def _own_name(language: str) -> str:
+    """Return what a language calls itself."""
+    name = Locale.parse(language).get_language_name(language) or language
+    return name[:1].upper() + name[1:]
+
+
+def _write(path: Path, page: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lines = (line.rstrip() for line in page.splitlines())
+    path.write_text("\n".join(line for line in lines if line) + "\n", encoding="utf-8", newline="\n")

@@ -1,0 +1,152 @@
+"""Seeded transactions of any size in a cache folder: a study of one Parquet file, one of a CSV file."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from custaudience.study.cache import cache_folder
+
+VERSION = 1             # raise it when the same seed must give other rows
+AS_OF = "2025-11-30"    # a month before the last line, so that the filter has something to do
+CHUNK = 1_000_000
+START, SECONDS = np.datetime64("2024-01-01", "s"), 731 * 86400      # two years
+STUDY = """[study]
+name = "Benchmark"
+currency = "USD"
+timezone = "UTC"
+
+[tables.transactions]
+path = "transactions.{suffix}"
+"""
+
+
+@dataclass(frozen=True)
+class Data:
+    """Where the files of one size lie."""
+
+    rows: int
+    folder: Path
+
+    @property
+    def parquet(self) -> Path:
+        """Study whose transactions are one Parquet file."""
+        return self.folder / "parquet"
+
+    @property
+    def csv(self) -> Path:
+        """Study whose transactions are one CSV file."""
+        return self.folder / "csv"
+
+    @property
+    def warm_cache(self) -> Path:
+        """Cache in which the Parquet study has been read already."""
+        return self.folder / "cache"
+
+    @property
+    def normalised(self) -> Path:
+        """The file the strict reader made of the Parquet study."""
+        part, = self.warm_cache.glob("tables/*/part-0000.parquet")
+        return part
+
+    @property
+    def sales(self) -> Path:
+        """The same without refunds and orders of zero, on which lifetimes and we agree what counts."""
+        return self.folder / "sales.parquet"
+
+
+def prepare(rows: int, *, csv: bool = True, root: Path | None = None) -> Data:
+    """Return the files of `rows` lines, made when they are not there yet."""
+    root = root or cache_folder() / "bench"
+    data = Data(rows, root / f"transactions-{rows}-v{VERSION}")
+    if not data.folder.is_dir():
+        beside = Data(rows, root / f".making-{rows}-{os.getpid()}")
+        shutil.rmtree(beside.folder, ignore_errors=True)
+        for study, suffix in ((beside.parquet, "parquet"), (beside.csv, "csv")):
+            study.mkdir(parents=True)
+            (study / "study.toml").write_text(STUDY.format(suffix=suffix), encoding="utf-8")
+        write_parquet(rows, beside.parquet / "transactions.parquet")
+        beside.folder.rename(data.folder)
+    if csv and not (data.csv / "transactions.csv").exists():
+        copy(f"from '{data.parquet}/transactions.parquet'", data.csv / "transactions.csv")
+    if not data.warm_cache.is_dir():
+        warm(data)
+    if not data.sales.exists():
+        copy(f"""select * from '{data.normalised}' semi join (select customer_id, order_id from '{data.normalised}'
+                 group by all having sum(revenue_minor) > 0) using (customer_id, order_id)""", data.sales)
+    return data
+
+
+def write_parquet(rows: int, path: Path, *, seed: int = 20250101) -> None:
+    """Write `rows` order lines, in the order of time, a million at a time."""
+    n_customers = max(1, rows // 25)
+    activity = np.cumsum(np.random.default_rng(seed).gamma(0.6, size=n_customers))
+    chunks = range(-(-rows // CHUNK))
+    writer = None
+    for chunk in chunks:
+        n = min(CHUNK, rows - chunk * CHUNK)
+        rng = np.random.default_rng([seed, chunk])
+        lines = order_lines(rng, n, activity, first_order=chunk * CHUNK, part=(chunk, len(chunks)))
+        writer = writer or pq.ParquetWriter(path, lines.schema, compression="zstd")
+        writer.write_table(lines, row_group_size=122_880)
+    if writer:
+        writer.close()
+
+
+def order_lines(
+    rng: np.random.Generator, n: int, activity: np.ndarray, *, first_order: int, part: tuple[int, int]
+) -> pa.Table:
+    """Return `n` lines of orders of 1 to about 8 lines; some lines are free, 1.5 % of orders are refunds."""
+    per_order = 1 + rng.poisson(1.5, size=n)
+    order = np.repeat(np.arange(n), per_order)[:n]
+    n_orders = int(order[-1]) + 1
+    customer = np.searchsorted(activity, rng.random(n_orders) * activity[-1])
+    chunk, chunks = part
+    second = np.sort((chunk + rng.random(n_orders)) * (SECONDS / chunks)).astype("int64")
+    cents = rng.lognormal(6.0, 0.8, size=n).astype("int64")
+    cents[rng.random(n) < 0.005] = 0
+    refund = (rng.random(n_orders) < 0.015)[order]
+    return pa.table({
+        "customer_id": ids("C", customer[order]),
+        "order_id": ids("O", first_order + order),
+        "ordered_at": pa.array((START + second)[order].astype("datetime64[us]")),
+        "revenue": pa.array(np.where(refund, -cents, cents) / 100),
+        "product_id": ids("P", (20_000 * rng.random(n) ** 3).astype("int64")),
+        "quantity": pa.array(1 + rng.poisson(0.4, size=n)),
+    })
+
+
+def ids(letter: str, numbers: np.ndarray) -> pa.Array:
+    """Return numbers as text ids of one width: C000000042."""
+    digits = pc.utf8_lpad(pc.cast(pa.array(numbers), pa.string()), 9, "0")
+    return pc.binary_join_element_wise(letter, digits, "")
+
+
+def copy(query: str, target: Path) -> None:
+    """Write a query's rows to a Parquet or CSV file, whole or not at all."""
+    beside = target.with_name(f".making-{target.name}")
+    options = "format csv, header" if target.suffix == ".csv" else "format parquet, compression zstd"
+    duckdb.connect().execute(f"copy ({query}) to '{beside}' ({options})")
+    beside.rename(target)
+
+
+def warm(data: Data) -> None:
+    """Let our reader normalise the Parquet study once, in a process of its own."""
+    beside = data.folder / ".making-cache"
+    shutil.rmtree(beside, ignore_errors=True)
+    beside.mkdir()
+    code = "import sys; from custaudience.study import open_study; open_study(sys.argv[1]).table('transactions')"
+    env = {**os.environ, "CUSTAUDIENCE_CACHE": str(beside)}
+    # without a file name DuckDB takes Python for interactive and draws a progress bar
+    subprocess.run([sys.executable, "-c", code, str(data.parquet)], env=env, check=True, stdout=subprocess.DEVNULL)
+    beside.rename(data.warm_cache)

@@ -1,0 +1,103 @@
+"""Run the benchmark and print plain tables: ``python -m tests.benchmarks.run`` from the project's folder.
+
+Only ratios within one run mean something: machines are noisy, so all implementations of a table take turns.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import os
+import platform
+import sys
+import tempfile
+from importlib.metadata import version
+from pathlib import Path
+
+from custaudience.study.cache import cache_folder
+
+from .data import AS_OF, prepare
+from .measure import Implementation, Measured, equal_tables, interleave
+from .sections import TITLES, notebooks, section
+
+MEMORY_GOAL_MB = 1500
+
+
+def main() -> None:
+    """Parse the command line, run, print."""
+    args = arguments()
+    root = cache_folder() / "bench"
+    print(f"custaudience {version('custaudience')} · {machine()}", flush=True)
+    medians: dict[str, list[tuple[int, float]]] = {}
+    with tempfile.TemporaryDirectory(prefix="bench-") as scratch:
+        for rows in args.rows if set(args.only) != {"notebooks"} else []:
+            data = prepare(rows, csv="csv" in args.only)
+            for name in TITLES:
+                if name in args.only:
+                    implementations = section(name, data, root)
+                    done = measure(implementations, args.repeat, Path(scratch))
+                    print(table(f"{TITLES[name]} · {rows:,} lines", implementations, done), flush=True)
+                    medians.setdefault(name, []).append((rows, done[0].median))
+        if "notebooks" in args.only:
+            implementations = notebooks()
+            done = measure(implementations, args.repeat, Path(scratch), as_of="2017-12-31")
+            print(table("eight copies of notebook 30, pages included", implementations, done), flush=True)
+    for name, sizes in medians.items():
+        for (few, quick), (many, slow) in itertools.pairwise(sizes):
+            print(f"{TITLES[name]}: {many / few:g} times the lines take ours {slow / quick:.1f} times the time")
+    print(f"data: {root}")
+
+
+def arguments() -> argparse.Namespace:
+    """Return the command line's answers."""
+    names = [*TITLES, "notebooks"]
+    parser = argparse.ArgumentParser(description="Compare custaudience with other ways to do the same.")
+    parser.add_argument("--rows", type=int, nargs="+", default=[1_000_000, 10_000_000], help="numbers of order lines")
+    parser.add_argument("--repeat", type=int, default=5, help="rounds; every implementation runs once in each")
+    parser.add_argument("--only", nargs="+", choices=names, default=names, help="sections to run")
+    return parser.parse_args()
+
+
+def measure(
+    implementations: list[Implementation], repeat: int, scratch: Path, as_of: str = AS_OF
+) -> list[Measured]:
+    """Run a section, progress on stderr."""
+    return interleave(
+        implementations, repeat=repeat, as_of=as_of, scratch=scratch, compare=equal_tables,
+        progress=lambda text: print(text, file=sys.stderr, flush=True),
+    )
+
+
+def table(title: str, implementations: list[Implementation], measured: list[Measured]) -> str:
+    """Return the section as text: median and spread in seconds, memory, ours against each, goal."""
+    ours, found = measured[0], {m.implementation.name: m for m in measured}
+    lines = ["", f"{title} · {len(ours.runs)} rounds, outputs equal",
+             f"  {'':24}{'median s':>9}{'min - max':>17}{'peak MB':>9}   ours"]
+    for i in implementations:
+        if m := found.get(i.name):
+            spread = f"{min(m.seconds):.2f} - {max(m.seconds):.2f}"
+            lines.append(f"  {i.name:24}{m.median:9.2f}{spread:>17}{m.peak_mb:9,.0f}   {verdict(ours, m)}")
+        else:
+            lines.append(f"  {i.name:24}{i.absent:>9}")
+    return "\n".join(lines)
+
+
+def verdict(ours: Measured, other: Measured) -> str:
+    """Say how ours compares, with the goal."""
+    if other is ours:
+        return "" if ours.peak_mb < MEMORY_GOAL_MB else f"(goal: under {MEMORY_GOAL_MB:,} MB for 10 million lines)"
+    goal = other.implementation.goal
+    if goal and goal[0] == "faster":
+        return f"{1 / ours.ratio_to(other):.1f} times faster (goal: {goal[1]:g})"
+    aim = f" (goal: {goal[1]:g} at most)" if goal else ""
+    return f"{ours.ratio_to(other):.2f} times its time{aim}"
+
+
+def machine() -> str:
+    """Return what the figures depend on."""
+    packages = ", ".join(f"{name} {version(name)}" for name in ("duckdb", "narwhals", "pandas", "pyarrow"))
+    return f"Python {platform.python_version()}, {os.cpu_count()} processors, {packages}"
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,39 @@
+"""The project's own files: nothing of one machine, nothing secret, promises of the README kept."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+TEXT = {".py", ".md", ".toml", ".txt", ".yml", ".yaml", ".ipynb", ".html", ".j2", ".sh", ".po", ".json", ".cfg", ""}
+
+
+def files() -> list[Path]:
+    listed = subprocess.run(["git", "ls-files", "-co", "--exclude-standard"], cwd=ROOT, capture_output=True, text=True,
+                            check=True).stdout
+    return [ROOT / name for name in listed.splitlines() if (ROOT / name).is_file()]
+
+
+def test_no_path_of_a_machine_and_no_registry_address() -> None:
+    home, index = r"(?<![\w.])/(home/\w+|root|Users/\w+)/", r"https?://[^\s\"'<>]*(/simple\b|\.whl\b|/-/[\w.-]+\.tgz)"
+    found = [
+        (path.name, match[0])
+        for path in files()
+        if path.suffix in TEXT and path.stat().st_size < 5_000_000 and path != Path(__file__)
+        for match in [re.search(f"{home}|{index}", path.read_text(encoding="utf-8", errors="replace"))]
+        if match
+    ]
+    assert not found
+
+
+def test_pins_are_exact() -> None:
+    lines = (ROOT / "constraints.txt").read_text(encoding="utf-8").split("\n")
+    assert all(re.match(r"[A-Za-z0-9._-]+==[^ ]+( ;.*)?$", line) for line in lines if line)
+
+
+def test_committed_files_are_small() -> None:
+    assert not [p.name for p in files() if p.stat().st_size > 20_000_000]
+    example = [p for p in files() if (ROOT / "reports" / "example") in p.parents]
+    assert sum(p.stat().st_size for p in example) < 5_000_000

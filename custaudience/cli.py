@@ -26,6 +26,8 @@ app = typer.Typer(
 notebooks_app = typer.Typer(help="Keep the committed notebooks in order.", no_args_is_help=True)
 app.add_typer(notebooks_app, name="notebooks")
 
+_CLEAR = "\r\x1b[K"  # to the start of the line, and empty it
+
 StudyPath = Annotated[str, typer.Argument(metavar="STUDY", help="Folder of the study, with its study.toml.")]
 Names = Annotated[list[str] | None, typer.Argument(metavar="[NAMES]...", help="Slugs or numbers; default all.")]
 Jobs = Annotated[int | None, typer.Option(min=1, help="Worker processes; default 2, or 1 on one core.")]
@@ -127,9 +129,11 @@ def _for_users() -> Iterator[None]:
     try:
         yield
     except CustaudienceError as error:
+        _clear_line()
         typer.echo(f"custaudience: {error}", err=True)
         raise typer.Exit(getattr(error, "exit_code", 2)) from None
     finally:
+        _clear_line()
         if in_main:
             signal.signal(signal.SIGTERM, before)
 
@@ -138,13 +142,23 @@ def _end(number: int, frame: Any) -> None:
     raise SystemExit(128 + number)
 
 
+def _clear_line() -> None:
+    if _on_terminal():
+        sys.stderr.write(_CLEAR)
+        sys.stderr.flush()
+
+
+def _on_terminal() -> bool:
+    return sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
+
+
 def _progress() -> Any:
     """Return a function that shows progress: a line that is overwritten on a terminal, else plain lines."""
-    terminal = sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
+    terminal = _on_terminal()
 
     def show(text: str, stays: bool) -> None:
         if terminal:
-            sys.stderr.write(f"\r\x1b[K{text}" + ("\n" if stays else ""))
+            sys.stderr.write(f"{_CLEAR}{text}" + ("\n" if stays else ""))
         elif stays:
             sys.stderr.write(text + "\n")
         sys.stderr.flush()

@@ -95,7 +95,7 @@ def pool_gaps(customer: np.ndarray, gap: np.ndarray) -> pd.DataFrame:
     pair, times = np.unique(gap * base + per_customer, return_counts=True)
     lengths, index = np.unique(pair // base, return_inverse=True)
     weight = np.bincount(index, weights=times / (pair % base), minlength=len(lengths))
-    share = weight / max(np.count_nonzero(np.bincount(customer)), 1)
+    share = weight / max(int(np.count_nonzero(np.bincount(customer))), 1)
     n_gaps = np.bincount(index, weights=times, minlength=len(lengths)).astype("int64")
     return pd.DataFrame({"gap_days": lengths, "n_gaps": n_gaps, "share": share, "share_up_to": np.cumsum(share)})
 

@@ -146,7 +146,7 @@ def _by_month(
 def _trading_weekdays(per_day: pd.DataFrame) -> set[int]:
     if per_day.empty:
         return set(range(7))
-    by_weekday = per_day.groupby(per_day["ordered_on"].dt.weekday)["n_orders"].sum()
+    by_weekday = per_day.groupby(per_day["ordered_on"].dt.day_of_week)["n_orders"].sum()
     return set(by_weekday.index[by_weekday >= by_weekday.sum() / 7 / 10])
 
 

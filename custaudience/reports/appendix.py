@@ -74,7 +74,6 @@ def _exporter() -> HTMLExporter:
         template_file="custaudience.html.j2",
         exclude_input=True,
         exclude_anchor_links=True,
-        embed_images=True,
     )
     exporter.register_preprocessor(TagRemovePreprocessor(config=config), enabled=True)
     return exporter

@@ -26,6 +26,8 @@ from typing import Any
 
 # ipykernel 7 warns at every start that it talks over TCP; errors still come through.
 _QUIET_KERNEL = ["--IPKernelApp.log_level=40"]
+# A busy computer may take its time; nbclient gives outputs that come late only 4 seconds.
+_PATIENCE = {"start_timeout": 180, "iopub_timeout": 60}
 _INJECTED = "injected-parameters"
 
 
@@ -123,7 +125,8 @@ def _run_pool(tasks: Sequence[Task], jobs: int, keep: Callable[[Outcome], None],
                     broken = error
             if broken:
                 raise broken
-            on_wait()
+            if running:
+                on_wait()
 
 
 @contextmanager
@@ -187,10 +190,13 @@ def _run_papermill(task: Task) -> str:
             progress_bar=False,
             execution_timeout=task.timeout,
             extra_arguments=list(_QUIET_KERNEL),
+            **_PATIENCE,
         )
     except PapermillExecutionError as error:
         return _one_line(error.ename, error.evalue)
-    except CellTimeoutError:
+    except CellTimeoutError as error:
+        if task.timeout is None or "IOPub" in str(error):
+            return _one_line("CellTimeoutError", str(error))
         return f"a cell ran longer than {task.timeout:g} seconds"
     except DeadKernelError:
         return "its kernel died; the computer may lack memory"

@@ -13,6 +13,8 @@ import shutil
 import sys
 from pathlib import Path
 
+from custaudience.reports.lock import process_start
+
 _BUILD, _OLD = ".build-", ".old"
 _AT_FDCWD, _RENAME_EXCHANGE = -100, 2  # <fcntl.h>, <linux/fs.h>
 _RENAME_SWAP = 2  # <sys/stdio.h> of macOS
@@ -52,7 +54,7 @@ def exchange(one: Path, other: Path) -> bool:
 def repair(folder: Path) -> list[str]:
     """Set right what killed runs left in `folder`; call it only while holding its lock.
 
-    A month that had stepped aside goes back to its name, every other left-over is removed.
+    A month that had stepped aside goes back to its name; build folders of processes that are gone are removed.
 
     Returns
     -------
@@ -68,8 +70,10 @@ def repair(folder: Path) -> list[str]:
             os.replace(old, target)
             done.append(f"put back {target.name}, which a killed run had moved aside")
     for left in sorted(folder.glob(f".*{_BUILD}*")):
-        shutil.rmtree(left, ignore_errors=True)
-        done.append(f"removed {left.name}, left by a killed run")
+        pid = left.name.rpartition(_BUILD)[2]
+        if pid == str(os.getpid()) or not (pid.isdecimal() and process_start(int(pid))):
+            shutil.rmtree(left, ignore_errors=True)
+            done.append(f"removed {left.name}, left by a killed run")
     return done
 
 

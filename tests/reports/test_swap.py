@@ -62,12 +62,20 @@ def test_two_folders_are_exchanged_in_one_step(tmp_path):
 
 def test_a_month_that_stepped_aside_goes_back(tmp_path):
     make(tmp_path / ".2017-12.old", "old")
-    make(tmp_path / ".2017-12.build-99999", "half")
+    make(tmp_path / ".2017-12.build-0", "half")
     make(tmp_path / "2017-11", "other")
     done = swap.repair(tmp_path)
     assert sorted(p.name for p in tmp_path.iterdir()) == ["2017-11", "2017-12"]
     assert (tmp_path / "2017-12" / "index.html").read_text() == "old"
-    assert "put back 2017-12" in done[0] and "removed .2017-12.build-99999" in done[1]
+    assert "put back 2017-12" in done[0] and "removed .2017-12.build-0" in done[1]
+
+
+def test_a_build_of_a_living_process_is_left_alone(tmp_path):
+    child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    build = make(tmp_path / f".2017-12.build-{child.pid}", "half")
+    assert swap.repair(tmp_path) == [] and build.exists()
+    child.communicate(b"\n")
+    assert len(swap.repair(tmp_path)) == 1 and not build.exists()
 
 
 def test_a_month_already_replaced_is_not_undone(tmp_path):

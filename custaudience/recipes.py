@@ -6,7 +6,7 @@ import datetime as dt
 
 import pandas as pd
 
-from custaudience.customers.rfm import assign_segments, score_rfm, summarise_rfm
+from custaudience.customers import assign_segments, score_rfm, summarise_rfm
 from custaudience.study import Study
 
 

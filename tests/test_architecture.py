@@ -10,8 +10,11 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "custaudience"
 ANALYSIS = {"market", "customers", "audience", "monitoring"}
 MAY_IMPORT = {
-    "errors": set(), "evidence": {"errors"}, "study": {"errors", "evidence"},
-    "market": {"study", "errors", "evidence"}, "customers": {"study", "errors", "evidence"},
+    "errors": set(),
+    "evidence": {"errors"},
+    "study": {"errors", "evidence"},
+    "market": {"study", "errors", "evidence"},
+    "customers": {"study", "errors", "evidence"},
     "audience": {"study", "market", "customers", "errors", "evidence"},
     "monitoring": {"study", "market", "customers", "audience", "errors", "evidence"},
     "recipes": {"study", *ANALYSIS, "errors", "evidence"},

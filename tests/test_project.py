@@ -11,8 +11,9 @@ TEXT = {".py", ".md", ".toml", ".txt", ".yml", ".yaml", ".ipynb", ".html", ".j2"
 
 
 def files() -> list[Path]:
-    listed = subprocess.run(["git", "ls-files", "-co", "--exclude-standard"], cwd=ROOT, capture_output=True, text=True,
-                            check=True).stdout
+    listed = subprocess.run(
+        ["git", "ls-files", "-co", "--exclude-standard"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout
     return [ROOT / name for name in listed.splitlines() if (ROOT / name).is_file()]
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 from statsmodels.stats.proportion import proportion_confint
 
-from custaudience.customers.cohorts import SurvivalComparison, median_survival
+from custaudience.customers.survival import SurvivalComparison, median_survival
 from custaudience.evidence import Claim, template
 
 _LATER = {

@@ -13,7 +13,7 @@ from narwhals.typing import IntoFrame
 
 from custaudience.customers.rfm import collect_customers, orders_until
 from custaudience.customers.rhythm import Rhythm, measure_rhythm
-from custaudience.errors import ColumnError
+from custaudience.errors import ColumnError, EmptyTableError
 from custaudience.evidence import template
 
 STATES = ("primary", "lost", "potential")
@@ -23,24 +23,29 @@ REASONS: dict[str, str] = {
     "refund_only": template("Only refunds or orders of nothing in the data: no order that counts."),
     "in_own_rhythm": template(
         "Silent for {days_since_last_order:count} {days_since_last_order:plural day|days}; "
-        "own gaps last up to {overdue_after_days:count}."),
+        "own gaps last up to {overdue_after_days:count}."
+    ),
     "in_pooled_rhythm": template(
         "Silent for {days_since_last_order:count} {days_since_last_order:plural day|days}; "
-        "too few own gaps, and those of all customers last up to {overdue_after_days:count}."),
+        "too few own gaps, and those of all customers last up to {overdue_after_days:count}."
+    ),
     "late_own": template(
         "Silent for {days_since_last_order:count} {days_since_last_order:plural day|days}, longer than own "
-        "gaps ({overdue_after_days:count}), not yet longer than {lost_after_days:count}."),
+        "gaps ({overdue_after_days:count}), not yet longer than {lost_after_days:count}."
+    ),
     "late_pooled": template(
         "Silent for {days_since_last_order:count} {days_since_last_order:plural day|days}, longer than the "
-        "gaps of all customers ({overdue_after_days:count}), not yet longer than {lost_after_days:count}."),
+        "gaps of all customers ({overdue_after_days:count}), not yet longer than {lost_after_days:count}."
+    ),
     "lost_own": template(
         "Silent for {days_since_last_order:count} {days_since_last_order:plural day|days}, longer than "
-        "{lost_after_days:count}, counted from own gaps ({overdue_after_days:count})."),
+        "{lost_after_days:count}, counted from own gaps ({overdue_after_days:count})."
+    ),
     "lost_pooled": template(
         "Silent for {days_since_last_order:count} {days_since_last_order:plural day|days}, longer than "
-        "{lost_after_days:count}, counted from the gaps of all customers ({overdue_after_days:count})."),
-    "rhythm_unknown": template(
-        "Has ordered; nobody has come back on a second day yet, so nobody can be called lost."),
+        "{lost_after_days:count}, counted from the gaps of all customers ({overdue_after_days:count})."
+    ),
+    "rhythm_unknown": template("Has ordered; nobody has come back on a second day yet, so nobody can be called lost."),
 }
 """Sentence of each reason, to be rendered with the row's values."""
 
@@ -133,21 +138,90 @@ def classify_lifecycle(
     ending = table["rhythm"].where(lost | late, table["rhythm"] + "_rhythm")
     table["reason_key"] = (stage + ending).where(table["rhythm"] != "unknown", "rhythm_unknown")
     others = _without_order(orders, customers, as_of, set(table["customer_id"]))
-    columns = ["customer_id", "state", "reason_key", "days_since_last_order", "n_gaps", "usual_gap_days",
-               "overdue_after_days", "lost_after_days", "rhythm", "overdue"]
+    columns = [
+        "customer_id",
+        "state",
+        "reason_key",
+        "days_since_last_order",
+        "n_gaps",
+        "usual_gap_days",
+        "overdue_after_days",
+        "lost_after_days",
+        "rhythm",
+        "overdue",
+    ]
     table = pd.concat([table[columns], others.reindex(columns=columns).astype(table[columns].dtypes)])
     table = table.sort_values("customer_id", ignore_index=True)
     n = table["state"].value_counts().reindex(STATES, fill_value=0)
-    counts = pd.DataFrame({"state": pd.Series(STATES, dtype="str"), "n_customers": n.to_numpy(),
-                           "share": (n / n.sum()).to_numpy(),
-                           "n_overdue": [int(table.loc[table["state"] == s, "overdue"].sum()) for s in STATES]})
+    counts = pd.DataFrame(
+        {
+            "state": pd.Series(STATES, dtype="str"),
+            "n_customers": n.to_numpy(),
+            "share": (n / n.sum()).to_numpy(),
+            "n_overdue": [int(table.loc[table["state"] == s, "overdue"].sum()) for s in STATES],
+        }
+    )
     notes = _rhythm_notes(rhythm, lost_factor) + _notes(others, customers is not None)
     return Lifecycle(table, counts, as_of, rhythm.pooled_overdue_after_days, lost_factor, notes)
 
 
-def _without_order(
-    orders: IntoFrame, customers: IntoFrame | None, as_of: dt.date, ordered: set[str]
-) -> pd.DataFrame:
+@dataclass(frozen=True)
+class LostBacktest:
+    """How often "lost" was wrong: who was called so at an earlier date, and has ordered since.
+
+    Attributes
+    ----------
+    earlier, as_of : date
+    n_lost, n_back : int
+        Called lost at `earlier`; of them, with an order that counts after it and by `as_of`.
+    n_primary, n_primary_back : int
+        The same for those called primary.
+    """
+
+    earlier: dt.date
+    as_of: dt.date
+    n_lost: int
+    n_back: int
+    n_primary: int
+    n_primary_back: int
+
+
+def backtest_lost(
+    orders: IntoFrame, *, as_of: dt.date, lost_factor: float = 2.0, share: float = 0.95, min_gaps: int = 5
+) -> LostBacktest:
+    """Count how many of the customers who counted as lost at an earlier date have ordered since.
+
+    The earlier date lies half of the history before `as_of`, at most half a year, so that the rhythm can be
+    learned before it and a return be seen after it.
+
+    Parameters
+    ----------
+    orders, as_of, lost_factor, share, min_gaps
+        As in `classify_lifecycle`.
+
+    Raises
+    ------
+    EmptyTableError
+        If no order counts by the earlier date.
+    """
+    counted = orders_until(orders, as_of, "is_order").filter(nw.col("is_order"))
+    first = counted.select(first=nw.col("ordered_on").min()).collect(backend="pyarrow").to_native()["first"][0].as_py()
+    if first is None:
+        raise EmptyTableError(f"no order that counts on or before {as_of}. Choose a later as_of.")
+    history = (as_of - dt.date(first.year, first.month, first.day)).days
+    earlier = as_of - dt.timedelta(days=min(182, history // 2))
+    then = classify_lifecycle(orders, as_of=earlier, lost_factor=lost_factor, share=share, min_gaps=min_gaps).table
+    last = counted.group_by("customer_id").agg(nw.col("ordered_on").max().alias("last"))
+    now = collect_customers(last, as_of)
+    days = now["last"].to_numpy().astype("datetime64[D]")
+    back = then["customer_id"].isin(now["customer_id"].to_pandas()[days > np.datetime64(earlier, "D")])
+    lost, primary = then["state"] == "lost", then["state"] == "primary"
+    return LostBacktest(
+        earlier, as_of, int(lost.sum()), int((lost & back).sum()), int(primary.sum()), int((primary & back).sum())
+    )
+
+
+def _without_order(orders: IntoFrame, customers: IntoFrame | None, as_of: dt.date, ordered: set[str]) -> pd.DataFrame:
     """Return everybody known who has no order that counts, with the reason."""
     rows = orders_until(orders, as_of).select("customer_id").unique()
     refunds = set(collect_customers(rows, as_of)["customer_id"].to_pylist()) - ordered
@@ -155,8 +229,7 @@ def _without_order(
     if customers is not None:
         frame = nw.from_native(customers).lazy()
         if "customer_id" not in frame.collect_schema():
-            raise ColumnError("customers: column 'customer_id' not found. "
-                              "Map it under [tables.customers] columns.")
+            raise ColumnError("customers: column 'customer_id' not found. Map it under [tables.customers] columns.")
         ids = frame.select("customer_id").unique().collect(backend="pyarrow").to_native()["customer_id"]
         known = {str(i) for i in ids.to_pylist() if i is not None} - ordered - refunds
     reasons = [*((i, "refund_only") for i in refunds), *((i, "never_ordered") for i in known)]
@@ -169,19 +242,22 @@ def _rhythm_notes(rhythm: Rhythm, lost_factor: float) -> tuple[str, ...]:
         return ("Nobody has ordered on two days: no rhythm is known, and nobody is called lost.",)
     n = int((rhythm.table["rhythm"] == "pooled").sum())
     if n and (lost_after := math.floor(after * lost_factor)) >= rhythm.history_days:
-        return (f"{n} with few orders cannot be called lost yet: that takes a silence of more than {lost_after} "
-                f"days, and the history has {rhythm.history_days}. Read how many of them are overdue instead.",)
+        return (
+            f"{n} with few orders cannot be called lost yet: that takes a silence of more than {lost_after} "
+            f"days, and the history has {rhythm.history_days}. Read how many of them are overdue instead.",
+        )
     return ()
 
 
 def _notes(others: pd.DataFrame, with_customers: bool) -> tuple[str, ...]:
     notes = []
     if n := int((others["reason_key"] == "never_ordered").sum()):
-        notes.append(f"{n} potential from the table of customers, which does not say since when "
-                     "they are known.")
+        notes.append(f"{n} potential from the table of customers, which does not say since when they are known.")
     if not with_customers:
         notes.append("No table of customers: people who are known but have not ordered are not counted.")
     if n := int((others["reason_key"] == "refund_only").sum()):
-        notes.append(f"{n} with refunds or orders of nothing only: counted as potential, though a refund may "
-                     "belong to an order before the data.")
+        notes.append(
+            f"{n} with refunds or orders of nothing only: counted as potential, though a refund may "
+            "belong to an order before the data."
+        )
     return tuple(notes)

@@ -6,9 +6,10 @@ import datetime as dt
 from typing import Any
 
 import pandas as pd
+from statsmodels.stats.proportion import proportion_confint
 
-from custaudience.customers.lifecycle import Lifecycle
-from custaudience.customers.rfm import load_segment_rules
+from custaudience.customers.lifecycle import Lifecycle, LostBacktest
+from custaudience.customers.rfm_segments import load_segment_rules
 from custaudience.evidence import Claim, template
 
 _SLUG = "rfm_and_lifecycle"
@@ -39,6 +40,7 @@ def rfm_claims(
     segments: pd.DataFrame,
     rhythm: pd.DataFrame,
     lifecycle: Lifecycle,
+    backtest: LostBacktest | None,
     *,
     as_of: dt.date,
     currency: str,
@@ -56,6 +58,8 @@ def rfm_claims(
     rhythm : DataFrame
         From `overdue_customers`.
     lifecycle : Lifecycle
+    backtest : LostBacktest, optional
+        From `backtest_lost` at the same date.
     as_of, currency, minor_digits, min_group_size, notebook, overdue_share
         What the figures were made with; groups under `min_group_size` are named but not counted.
     """
@@ -67,6 +71,7 @@ def rfm_claims(
         _concentration(segments, common),
         *_rhythm_claims(rhythm, assigned, overdue_share, min_group_size, common),
         *_lifecycle_claims(lifecycle, assigned, min_group_size, common),
+        *([] if backtest is None else [_lost_backtest(backtest, min_group_size, common)]),
         *_advice(valuable, currency, minor_digits, min_group_size, overdue_share, common),
     ]
 
@@ -280,9 +285,9 @@ def _reach(lifecycle: Lifecycle, assigned: pd.DataFrame, method: str, common: di
         Claim(
             id=f"{_SLUG}.lost_reach",
             template=template(
-                "{few:count} customers ({part:percent}) ordered too seldom to have a rhythm of their own, and are lost only "
-                "after {after:count} days of silence: longer than the {span:count} days of data. None of them can be called "
-                "lost yet, so the number of lost customers is too low."
+                "{few:count} customers ({part:percent}) ordered too seldom to have a rhythm of their own, and are lost "
+                "only after {after:count} days of silence: longer than the {span:count} days of data. None of them can "
+                "be called lost yet, so the number of lost customers is too low."
             ),
             values=values,
             kind="count",
@@ -295,6 +300,45 @@ def _reach(lifecycle: Lifecycle, assigned: pd.DataFrame, method: str, common: di
             **common,
         )
     ]
+
+
+def _lost_backtest(backtest: LostBacktest, least: int, common: dict[str, Any]) -> Claim:
+    n, back = backtest.n_lost, backtest.n_back
+    values: dict[str, Any] = {"day": backtest.earlier.isoformat(), "least": least}
+    enough = n >= least
+    if enough:
+        low, high = (float(limit) for limit in proportion_confint(back, n, method="wilson"))
+        values |= {
+            "n": n,
+            "share": back / n,
+            "low": low,
+            "high": high,
+            "primary": backtest.n_primary_back / max(1, backtest.n_primary),
+        }
+    return Claim(
+        id=f"{_SLUG}.lost_backtest",
+        template=template(
+            "Of the {n:count} customers who counted as lost on {day:date}, {share:percent} have ordered again since "
+            "({low:percent} to {high:percent}), of the primary ones {primary:percent}: lost is a warning, not a "
+            "verdict."
+        )
+        if enough
+        else template(
+            "Fewer than {least:count} customers counted as lost on {day:date}: how often that is wrong cannot be said."
+        ),
+        values=values,
+        kind="estimate",
+        statistic="lifecycle",
+        value=back / n if enough else None,
+        unit="fraction",
+        low=values.get("low"),
+        high=values.get("high"),
+        level=0.95 if enough else None,
+        n=n if enough else None,
+        status="measured" if enough else "too_few",
+        method=template("The same rule applied at an earlier date, and who has ordered since; Wilson interval."),
+        **common,
+    )
 
 
 def _advice(

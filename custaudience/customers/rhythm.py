@@ -73,7 +73,8 @@ def order_gaps(orders: IntoFrame, *, as_of: dt.date) -> pd.DataFrame:
     days = order_days(orders, as_of=as_of)
     customer, gap = days.gaps()
     return pd.DataFrame({"customer_id": days.ids.take(customer).to_numpy(), "gap_days": gap}).astype(
-        {"customer_id": "str"})
+        {"customer_id": "str"}
+    )
 
 
 def pool_gaps(customer: np.ndarray, gap: np.ndarray) -> pd.DataFrame:
@@ -157,22 +158,22 @@ def measure_rhythm(orders: IntoFrame, *, as_of: dt.date, share: float = 0.95, mi
     first, last = days.first_and_last()
     today = np.datetime64(as_of, "D").astype("int64")
     silence = today - last
-    table = pd.DataFrame({
-        "customer_id": days.ids.astype("str"),
-        "days_since_last_order": silence,
-        "n_gaps": n_gaps,
-        "usual_gap_days": median,
-        "overdue_after_days": pd.Series(after, dtype="Int64").where(known),
-        "rhythm": pd.Series(np.where(own, "own", np.where(known, "pooled", "unknown")), dtype="str"),
-        "overdue": pd.Series(silence > after, dtype="boolean").where(known),
-    })
+    table = pd.DataFrame(
+        {
+            "customer_id": days.ids.astype("str"),
+            "days_since_last_order": silence,
+            "n_gaps": n_gaps,
+            "usual_gap_days": median,
+            "overdue_after_days": pd.Series(after, dtype="Int64").where(known),
+            "rhythm": pd.Series(np.where(own, "own", np.where(known, "pooled", "unknown")), dtype="str"),
+            "overdue": pd.Series(silence > after, dtype="boolean").where(known),
+        }
+    )
     history = int(today - first.min())
     return Rhythm(table, pooled, pooled_after, int((n_gaps > 0).sum()), history, as_of, share, min_gaps)
 
 
-def overdue_customers(
-    orders: IntoFrame, *, as_of: dt.date, share: float = 0.95, min_gaps: int = 5
-) -> pd.DataFrame:
+def overdue_customers(orders: IntoFrame, *, as_of: dt.date, share: float = 0.95, min_gaps: int = 5) -> pd.DataFrame:
     """Find customers who have been silent for longer than their own rhythm explains.
 
     Parameters

@@ -50,9 +50,7 @@ def translator(language: str) -> Callable[[str], str]:
     """
     known = locale.languages()
     if language not in known:
-        raise WordsError(
-            f"no report language {language!r}; there are {', '.join(known)}.{near_miss(language, known)}"
-        )
+        raise WordsError(f"no report language {language!r}; there are {', '.join(known)}.{near_miss(language, known)}")
     catalogue = locale.translations(language)
     return lambda message: catalogue.gettext(message) if message else ""
 
@@ -126,9 +124,7 @@ def plural_form(value: Any, forms: list[str], language: str) -> str:
     if len(forms) != len(tags):
         raise WordsError(f"{len(forms)} plural forms given; {language!r} needs {len(tags)}: {'|'.join(tags)}")
     tag = Locale.parse(language).plural_form(abs(decimal_of(value)))
-    return (
-        forms[tags.index(tag)] if tag in tags else forms[-1]
-    )  # a fraction where only whole numbers have forms
+    return forms[tags.index(tag)] if tag in tags else forms[-1]  # a fraction where only whole numbers have forms
 
 
 def decimal_of(value: Any) -> Decimal:

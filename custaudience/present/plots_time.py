@@ -106,12 +106,8 @@ def plot_survival(
     heights = keep_apart([float(part["share"].iloc[-1]) for _group, part in groups], 0.1)
     for i, (group, part) in enumerate(groups):
         color = segment_color(str(group)) if segment_color(str(group)) != REST else (INK, REST)[i % 2]
-        ax.step(
-            part["time"], part["share"], where="post", color=color, linestyle=_LINES[i % 4], linewidth=1.8
-        )
-        ax.fill_between(
-            part["time"], part["low"], part["high"], step="post", color=color, alpha=0.14, linewidth=0
-        )
+        ax.step(part["time"], part["share"], where="post", color=color, linestyle=_LINES[i % 4], linewidth=1.8)
+        ax.fill_between(part["time"], part["low"], part["high"], step="post", color=color, alpha=0.14, linewidth=0)
         name = textwrap.fill((names or {}).get(str(group)) or label(str(group), language), 18)
         ax.annotate(
             name,
@@ -232,7 +228,11 @@ def plot_new_customers(
     ax.bar(places, table["n_customers"].astype("Float64").fillna(0).to_numpy("float64"), width=0.8, color=REST)
     every = max(1, -(-len(table) // 8))
     ax.set_xticks(list(places)[::every], [f"{day:%Y-%m-%d}" for day in table["start"][::every]])
-    lengths = {"W": _("week of the first order"), "M": _("month of the first order"), "Q": _("quarter of the first order")}
+    lengths = {
+        "W": _("week of the first order"),
+        "M": _("month of the first order"),
+        "Q": _("quarter of the first order"),
+    }
     ax.set_xlabel(t(lengths[period]))
     ax.set_ylabel(t(_("customers")))
     ax.set_ylim(bottom=0)

@@ -38,9 +38,7 @@ def sparkline(values: Sequence[float | None], *, label: str) -> Markup:
     step = (WIDTH - 2 * MARGIN) / max(1, len(points) - 1)
     scale = (HEIGHT - 2 * MARGIN) / (high - low) if high > low else 0.0
     placed = [
-        None
-        if v is None
-        else (MARGIN + i * step, HEIGHT - MARGIN - (v - low) * scale if scale else HEIGHT / 2)
+        None if v is None else (MARGIN + i * step, HEIGHT - MARGIN - (v - low) * scale if scale else HEIGHT / 2)
         for i, v in enumerate(points)
     ]
     last_x, last_y = next(p for p in reversed(placed) if p is not None)

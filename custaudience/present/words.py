@@ -156,9 +156,7 @@ def term(statistic: str, language: str) -> Term:
     """
     entries = _terms()
     if statistic not in entries:
-        raise WordsError(
-            f"no plain words for statistic {statistic!r} in terms.toml.{near_miss(statistic, entries)}"
-        )
+        raise WordsError(f"no plain words for statistic {statistic!r} in terms.toml.{near_miss(statistic, entries)}")
     entry = entries[statistic]
     translator(language)  # refuses a language that is not shipped
     return Term(**entry.get(language, entry["en"]))
@@ -174,14 +172,10 @@ def _terms() -> dict[str, dict[str, dict[str, str]]]:
     return tomllib.loads((locale.FOLDER / "terms.toml").read_text(encoding="utf-8"))
 
 
-def _fill(
-    spec: str, values: Mapping[str, Any], text: str, language: str, forms_of: str, currency: str | None
-) -> str:
+def _fill(spec: str, values: Mapping[str, Any], text: str, language: str, forms_of: str, currency: str | None) -> str:
     name, colon, form = spec.partition(":")
     if not colon:
-        raise WordsError(
-            f"template {text!r}: placeholder {{{spec}}} has no format; write {{{spec}:count}} or another"
-        )
+        raise WordsError(f"template {text!r}: placeholder {{{spec}}} has no format; write {{{spec}:count}} or another")
     if name not in values:
         raise WordsError(f"template {text!r}: no value {name!r}.{near_miss(name, values)}")
     try:

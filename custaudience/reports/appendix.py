@@ -25,7 +25,7 @@ _TABLE_ATTRIBUTES = {
     "a": ["href", "title"],
 }  # fmt: skip
 _STYLE_SCRIPT = re.compile(r"<(style|script)\b.*?</\1\s*>", re.IGNORECASE | re.DOTALL)
-_HEADING = re.compile(r'<h2[^>]*\bid="([^"]+)"[^>]*>(.*?)</h2>', re.DOTALL)
+_HEADING = re.compile(r"<h2\b[^>]*>(.*?)</h2>", re.DOTALL)
 
 
 def notebook_body(path: Path) -> tuple[Markup, list[dict[str, str]]]:
@@ -47,12 +47,20 @@ def notebook_body(path: Path) -> tuple[Markup, list[dict[str, str]]]:
     exporter = _exporter()
     exporter.environment.filters["safe_table"] = _table_filter()
     body, _resources = exporter.from_notebook_node(notebook)
-    body = _without_scripts(body)
-    contents = [
-        {"anchor": unescape(anchor), "text": unescape(re.sub(r"<[^>]+>", "", text)).strip()}
-        for anchor, text in _HEADING.findall(body)
-    ]
-    return Markup(body), contents
+    return _with_anchors(_without_scripts(body))
+
+
+def _with_anchors(body: str) -> tuple[Markup, list[dict[str, str]]]:
+    """Give each second-level heading an anchor of its own, and list them."""
+    contents: list[dict[str, str]] = []
+
+    def anchored(heading: re.Match[str]) -> str:
+        anchor = f"part-{len(contents) + 1}"
+        text = unescape(re.sub(r"<[^>]+>", "", heading.group(1))).strip()
+        contents.append({"anchor": anchor, "text": text})
+        return f'<h2 id="{anchor}">{heading.group(1)}</h2>'
+
+    return Markup(_HEADING.sub(anchored, body)), contents
 
 
 @lru_cache(maxsize=1)
@@ -99,8 +107,8 @@ def _table_filter() -> Any:
         clean = _scoped(clean)
         caption = re.search(r"<caption[^>]*>(.*?)</caption>", clean, re.DOTALL)
         name = re.sub(r"<[^>]+>", "", caption.group(1)).strip() if caption else ""
-        label = Markup("Table {}{}").format(next(number), Markup(f": {name}" if name else ""))
-        label = str(label).replace('"', "&quot;")
+        label = f"Table {next(number)}" + (f": {name}" if name else "")
+        label = label.replace('"', "&quot;")  # the rest of the caption is escaped already
         return f'<div class="scroll" tabindex="0" role="region" aria-label="{label}">{clean}</div>'
 
     return safe_table

@@ -84,7 +84,9 @@ def read_ledger(folder: Path) -> Ledger:
 
 
 def _claim(row: dict[Any, Any]) -> Claim:
-    known = {key: None if pd.api.types.is_scalar(v) and pd.isna(v) else v for key, v in row.items()}
+    known: dict[str, Any] = {
+        str(key): None if pd.api.types.is_scalar(v) and pd.isna(v) else v for key, v in row.items()
+    }
     known["values"] = json.loads(known["values"])
     known["rests_on"] = tuple(json.loads(known["rests_on"]))
     known["as_of"] = dt.date.fromisoformat(known["as_of"])
@@ -156,7 +158,9 @@ class Evidence:
             name = key.removeprefix("table ")
             title, notebook = self.tables[name]
             line = self._say(_("Table {name:text}, published as CSV and Parquet."), name=f"tables/{name}.csv")
-            return Entry(ref.number, ref.anchor, title, (line,), notebook=Path(notebook).stem, page=self._page(notebook))
+            return Entry(
+                ref.number, ref.anchor, title, (line,), notebook=Path(notebook).stem, page=self._page(notebook)
+            )
         claim = self.ledger[key]
         return Entry(
             number=ref.number,
@@ -180,8 +184,7 @@ class Evidence:
         if claim.low is not None and claim.high is not None and claim.level is not None:
             form = value_format(claim.unit)
             low, high = (
-                format_value(v, form, language=self.language, currency=claim.unit)
-                for v in (claim.low, claim.high)
+                format_value(v, form, language=self.language, currency=claim.unit) for v in (claim.low, claim.high)
             )
             yield self._say(
                 _("{level:percent} interval: {low:text} to {high:text}."), level=claim.level, low=low, high=high

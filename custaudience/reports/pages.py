@@ -56,6 +56,10 @@ class Source:
         """Write a template in the page's language; the page escapes it."""
         return render(text, values, language=self.language, currency=self.info.currency)
 
+    def say_as_is(self, text: str) -> str:
+        """Translate a text of the study's own, braces and all."""
+        return translator(self.language)(text)
+
     def fmt(self, value: Any, form: str, missing: str = "–") -> str:
         """Write a figure in the page's language; a missing one as a dash."""
         if value is None or pd.isna(value):
@@ -126,6 +130,8 @@ def index_page(source: Source) -> dict[str, Any]:
     )
     page["advice"] = source.claims(ledger.of_kind("advice"))
     page["warnings"] = source.claims(ledger.under("data.warning."))
+    said = {claim["text"] for claim in page["warnings"]}  # a study's caveats may be claims as well
+    page["caveats"] = [text for text in info.caveats if source.say_as_is(text) not in said]
     page["controls"] = source.claims(ledger.under("data.control."))
     return page
 
@@ -165,7 +171,7 @@ def _moved(source: Source, row: dict[Any, Any]) -> str:
         return "–"
     if joined == 0 and left == 0:
         return source.say(_("nobody joined or left"))
-    return source.say(_("{joined:count} joined, {left:count} left"), joined=joined, left=left)
+    return source.say(_("{joined:count}\u00a0joined, {left:count}\u00a0left"), joined=joined, left=left)
 
 
 def _segments_ref(source: Source) -> Any:
@@ -275,7 +281,5 @@ def _line(source: Source, months: pd.DataFrame | None, column: str, drawn: str, 
         what=source.say(drawn), first=shown["month"].iloc[0], last=shown["month"].iloc[-1],
         low=source.fmt(min(known), form), high=source.fmt(max(known), form), now=source.fmt(values[-1], form),
     )  # fmt: skip
-    ends = {
-        name: source.fmt(shown["month"].iloc[place], "month_short") for name, place in (("first", 0), ("last", -1))
-    }
+    ends = {name: source.fmt(shown["month"].iloc[place], "month_short") for name, place in (("first", 0), ("last", -1))}
     return {"spark": sparkline(values, label=words), **ends}

@@ -24,7 +24,7 @@ def machine_paths(named: Mapping[Path, str] | None = None) -> dict[str, str]:
     known = {
         Path(sys.prefix): "python",
         Path(sys.base_prefix): "python",
-        package: "custaudience-project",
+        package: ".",
         Path.home(): "~",
         Path(tempfile.gettempdir()): "tmp",
         Path.cwd(): ".",

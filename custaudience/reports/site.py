@@ -9,6 +9,7 @@ import json
 import re
 from collections.abc import Mapping
 from functools import lru_cache
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -72,9 +73,7 @@ def render_appendix_page(notebook_path: Path, html_path: Path, info: RunInfo, ru
     run : NotebookRun
     """
     body, contents = notebook_body(notebook_path)
-    page = _page(
-        "appendix.html.j2", "en", info, run=run, body=body, contents=contents, links=_appendix_links(info)
-    )
+    page = _page("appendix.html.j2", "en", info, run=run, body=body, contents=contents, links=_appendix_links(info))
     _write(html_path, page)
 
 
@@ -175,9 +174,7 @@ def _environment(language: str) -> Environment:
 
 @lru_cache(maxsize=1)
 def _css() -> str:
-    loader = _environment("en").loader
-    assert loader is not None  # noqa: S101 - set above; for the type checker
-    return loader.get_source(_environment("en"), "page.css")[0]
+    return files("custaudience.present").joinpath("templates", "page.css").read_text(encoding="utf-8")
 
 
 def _links(info: RunInfo, language: str, stem: str) -> list[dict[str, str]]:

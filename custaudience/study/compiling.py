@@ -153,9 +153,7 @@ def _local_time(
         return (local(stamp) if {"%H", "%I", "%X", "%c"} & _codes(section.date_format) else stamp), ""
     # DuckDB drops an offset silently when it casts to a naive timestamp, so it is all rows or none
     sample = f"SELECT {raw} FROM {source.sql} LIMIT 1000"
-    found = con.execute(
-        f"SELECT bool_or(regexp_matches(substr({text}, 14), {_OFFSET})) FROM ({sample})"
-    ).fetchall()
+    found = con.execute(f"SELECT bool_or(regexp_matches(substr({text}, 14), {_OFFSET})) FROM ({sample})").fetchall()
     if found[0][0]:
         return f"TRY_CAST({text} AS TIMESTAMPTZ) AT TIME ZONE {here}", "all"
     stamp = f"TRY_CAST({text} AS TIMESTAMP)"

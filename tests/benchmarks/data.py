@@ -17,10 +17,10 @@ import pyarrow.parquet as pq
 
 from custaudience.study.cache import cache_folder
 
-VERSION = 1             # raise it when the same seed must give other rows
-AS_OF = "2025-11-30"    # a month before the last line, so that the filter has something to do
+VERSION = 1  # raise it when the same seed must give other rows
+AS_OF = "2025-11-30"  # a month before the last line, so that the filter has something to do
 CHUNK = 1_000_000
-START, SECONDS = np.datetime64("2024-01-01", "s"), 731 * 86400      # two years
+START, SECONDS = np.datetime64("2024-01-01", "s"), 731 * 86400  # two years
 STUDY = """[study]
 name = "Benchmark"
 currency = "USD"
@@ -56,7 +56,7 @@ class Data:
     @property
     def normalised(self) -> Path:
         """The file the strict reader made of the Parquet study."""
-        part, = self.warm_cache.glob("tables/*/part-0000.parquet")
+        (part,) = self.warm_cache.glob("tables/*/part-0000.parquet")
         return part
 
     @property
@@ -82,8 +82,11 @@ def prepare(rows: int, *, csv: bool = True, root: Path | None = None) -> Data:
     if not data.warm_cache.is_dir():
         warm(data)
     if not data.sales.exists():
-        copy(f"""select * from '{data.normalised}' semi join (select customer_id, order_id from '{data.normalised}'
-                 group by all having sum(revenue_minor) > 0) using (customer_id, order_id)""", data.sales)
+        copy(
+            f"""select * from '{data.normalised}' semi join (select customer_id, order_id from '{data.normalised}'
+                 group by all having sum(revenue_minor) > 0) using (customer_id, order_id)""",
+            data.sales,
+        )
     return data
 
 
@@ -116,14 +119,16 @@ def order_lines(
     cents = rng.lognormal(6.0, 0.8, size=n).astype("int64")
     cents[rng.random(n) < 0.005] = 0
     refund = (rng.random(n_orders) < 0.015)[order]
-    return pa.table({
-        "customer_id": ids("C", customer[order]),
-        "order_id": ids("O", first_order + order),
-        "ordered_at": pa.array((START + second)[order].astype("datetime64[us]")),
-        "revenue": pa.array(np.where(refund, -cents, cents) / 100),
-        "product_id": ids("P", (20_000 * rng.random(n) ** 3).astype("int64")),
-        "quantity": pa.array(1 + rng.poisson(0.4, size=n)),
-    })
+    return pa.table(
+        {
+            "customer_id": ids("C", customer[order]),
+            "order_id": ids("O", first_order + order),
+            "ordered_at": pa.array((START + second)[order].astype("datetime64[us]")),
+            "revenue": pa.array(np.where(refund, -cents, cents) / 100),
+            "product_id": ids("P", (20_000 * rng.random(n) ** 3).astype("int64")),
+            "quantity": pa.array(1 + rng.poisson(0.4, size=n)),
+        }
+    )
 
 
 def ids(letter: str, numbers: np.ndarray) -> pa.Array:

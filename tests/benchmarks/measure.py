@@ -34,8 +34,8 @@ class Implementation:
     goal: tuple[str, float] | None = None
     python: Path = Path(sys.executable)
     env: Mapping[str, str] = field(default_factory=dict)
-    fresh_cache: bool = False       # CUSTAUDIENCE_CACHE is an empty folder in every repetition
-    compared: bool = True           # its output must equal the first implementation's
+    fresh_cache: bool = False  # CUSTAUDIENCE_CACHE is an empty folder in every repetition
+    compared: bool = True  # its output must equal the first implementation's
     absent: str = ""
 
 
@@ -44,6 +44,7 @@ class Run:
     """One repetition."""
 
     seconds: float
+    cpu_seconds: float
     peak_mb: float
 
 
@@ -65,6 +66,11 @@ class Measured:
         return statistics.median(self.seconds)
 
     @property
+    def cpu_median(self) -> float:
+        """Median seconds of work on all cores: hardly changed by what else the computer does."""
+        return statistics.median(run.cpu_seconds for run in self.runs)
+
+    @property
     def peak_mb(self) -> float:
         """Largest memory of the process tree in any round."""
         return max(run.peak_mb for run in self.runs)
@@ -75,7 +81,11 @@ class Measured:
 
 
 def interleave(
-    implementations: Sequence[Implementation], *, repeat: int, as_of: str, scratch: Path,
+    implementations: Sequence[Implementation],
+    *,
+    repeat: int,
+    as_of: str,
+    scratch: Path,
     compare: Callable[[pd.DataFrame, pd.DataFrame], str],
     progress: Callable[[str], None] = lambda text: None,
 ) -> list[Measured]:
@@ -135,7 +145,7 @@ def run_once(implementation: Implementation, output: Path, as_of: str, cache: Pa
     if process.returncode or not line:
         raise RuntimeError(f"{implementation.name} failed:\n{''.join(faults)[-3000:]}")
     said = json.loads(line)
-    return Run(said["seconds"], max(polled, said["peak_bytes"]) / 1e6)
+    return Run(said["seconds"], said["cpu_seconds"], max(polled, said["peak_bytes"]) / 1e6)
 
 
 class Watch:
@@ -182,7 +192,7 @@ def equal_tables(ours: pd.DataFrame, theirs: pd.DataFrame) -> str:
     for name in ours:
         if name not in theirs:
             return f"no column {name}"
-        if (rows := _different(ours[name], theirs[name].reset_index(drop=True))):
+        if rows := _different(ours[name], theirs[name].reset_index(drop=True)):
             return f"column {name} in {rows:,} of {len(ours):,} rows"
     return ""
 

@@ -58,25 +58,31 @@ def arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def measure(
-    implementations: list[Implementation], repeat: int, scratch: Path, as_of: str = AS_OF
-) -> list[Measured]:
+def measure(implementations: list[Implementation], repeat: int, scratch: Path, as_of: str = AS_OF) -> list[Measured]:
     """Run a section, progress on stderr."""
     return interleave(
-        implementations, repeat=repeat, as_of=as_of, scratch=scratch, compare=equal_tables,
+        implementations,
+        repeat=repeat,
+        as_of=as_of,
+        scratch=scratch,
+        compare=equal_tables,
         progress=lambda text: print(text, file=sys.stderr, flush=True),
     )
 
 
 def table(title: str, implementations: list[Implementation], measured: list[Measured]) -> str:
-    """Return the section as text: median and spread in seconds, memory, ours against each, goal."""
+    """Return the section as text: median and spread in seconds, work, memory, ours against each, goal."""
     ours, found = measured[0], {m.implementation.name: m for m in measured}
-    lines = ["", f"{title} · {len(ours.runs)} rounds, outputs equal",
-             f"  {'':24}{'median s':>9}{'min - max':>17}{'peak MB':>9}   ours"]
+    lines = [
+        "",
+        f"{title} · {len(ours.runs)} rounds, outputs equal",
+        f"  {'':24}{'median s':>9}{'min - max':>17}{'CPU s':>9}{'peak MB':>9}   ours",
+    ]
     for i in implementations:
         if m := found.get(i.name):
             spread = f"{min(m.seconds):.2f} - {max(m.seconds):.2f}"
-            lines.append(f"  {i.name:24}{m.median:9.2f}{spread:>17}{m.peak_mb:9,.0f}   {verdict(ours, m)}")
+            figures = f"{m.median:9.2f}{spread:>17}{m.cpu_median:9.2f}{m.peak_mb:9,.0f}"
+            lines.append(f"  {i.name:24}{figures}   {verdict(ours, m)}".rstrip())
         else:
             lines.append(f"  {i.name:24}{i.absent:>9}")
     return "\n".join(lines)

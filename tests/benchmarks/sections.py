@@ -10,7 +10,7 @@ from .measure import Implementation
 from .peers import python_of
 
 ROOT = Path(__file__).resolve().parents[2]
-MEMORY_HUNGRY = 20_000_000      # lines above which implementations that hold all rows in memory are left out
+MEMORY_HUNGRY = 20_000_000  # lines above which implementations that hold all rows in memory are left out
 
 
 def rfm(data: Data) -> list[Implementation]:

@@ -23,9 +23,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Data:
 
 
 @pytest.mark.parametrize("name", TITLES)
-def test_implementations_agree(
-    name: str, data: Data, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_implementations_agree(name: str, data: Data, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """In this process, which starts faster; a peer runs in its own."""
     monkeypatch.syspath_prepend(str(HERE))
     ours, *others = section(name, data, cache_folder() / "bench", install=False)

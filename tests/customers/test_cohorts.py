@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from custaudience.customers.cohorts import (
+from custaudience.customers import (
     activity_table,
     check_first_orders,
     cohort_table,
@@ -33,9 +33,14 @@ def orders(*rows):
 
 
 THREE = orders(
-    ("a", "2024-01-31", 1000), ("a", "2024-02-01", 500), ("a", "2024-04-10", 250),
-    ("b", "2024-01-05", 300), ("b", "2024-03-05", -300),
-    ("c", "2023-12-31", -50), ("c", "2024-02-15", 700), ("c", "2024-02-20", 100),
+    ("a", "2024-01-31", 1000),
+    ("a", "2024-02-01", 500),
+    ("a", "2024-04-10", 250),
+    ("b", "2024-01-05", 300),
+    ("b", "2024-03-05", -300),
+    ("c", "2023-12-31", -50),
+    ("c", "2024-02-15", 700),
+    ("c", "2024-02-20", 100),
     ("refunds", "2024-01-03", -900),
 )
 
@@ -101,9 +106,15 @@ def test_quarters_and_turns_of_the_year():
     assert cohort_table(leap, as_of=dt.date(2020, 3, 31))["n_customers"].tolist() == [1, 1]
 
 
-@pytest.mark.parametrize(("back", "size", "low", "high"), [
-    (81, 263, 0.2553, 0.3662), (15, 148, 0.0624, 0.1605), (0, 20, 0.0, 0.1611), (1, 29, 0.0061, 0.1718),
-])
+@pytest.mark.parametrize(
+    ("back", "size", "low", "high"),
+    [
+        (81, 263, 0.2553, 0.3662),
+        (15, 148, 0.0624, 0.1605),
+        (0, 20, 0.0, 0.1611),
+        (1, 29, 0.0061, 0.1718),
+    ],
+)
 def test_intervals_reproduce_a_published_table(back, size, low, high):
     """Wilson's score interval, Newcombe (1998), Statistics in Medicine 17:857-872, table I, method 3."""
     rows = [(f"c{i}", "2024-01-01") for i in range(size)] + [(f"c{i}", "2024-02-01") for i in range(back)]
@@ -219,8 +230,15 @@ def test_helpful_messages():
 
 
 def test_time_to_second_order_by_hand():
-    frame = orders(("a", "2024-01-01"), ("a", "2024-01-01"), ("a", "2024-01-31"), ("a", "2024-02-01"),
-                   ("b", "2024-01-11"), ("b", "2024-01-20", -100), ("b", "2024-03-01"))
+    frame = orders(
+        ("a", "2024-01-01"),
+        ("a", "2024-01-01"),
+        ("a", "2024-01-31"),
+        ("a", "2024-02-01"),
+        ("b", "2024-01-11"),
+        ("b", "2024-01-20", -100),
+        ("b", "2024-03-01"),
+    )
     got = time_to_second_order(frame, as_of=dt.date(2024, 2, 10))
     assert got["customer_id"].tolist() == ["a", "b"]
     assert got["days"].tolist() == [30, 30] and got["ordered_again"].tolist() == [True, False]
@@ -315,18 +333,22 @@ def test_three_groups_and_holm():
 def test_relabelled_groups_and_row_order_change_nothing():
     order = np.random.default_rng(3).permutation(len(WEEKS))
     a = compare_survival(WEEKS, SEEN, ARM)
-    b = compare_survival(np.array(WEEKS)[order], np.array(SEEN)[order],
-                         ["z" if ARM[i] == "6-MP" else "y" for i in order])
+    b = compare_survival(
+        np.array(WEEKS)[order], np.array(SEEN)[order], ["z" if ARM[i] == "6-MP" else "y" for i in order]
+    )
     assert a.chi2 == pytest.approx(b.chi2) and a.p_value == pytest.approx(b.p_value)
 
 
-@pytest.mark.parametrize(("times", "seen", "options", "message"), [
-    ([1, -1], [True, True], {}, "0 or more; some are missing or negative"),
-    ([1, np.nan], [True, True], {}, "some are missing"),
-    ([1, 2], [True], {}, "observed: expected 2 values"),
-    ([1, 2], [True, True], {"entry": [0, 2]}, "entry: expected a time below each duration"),
-    ([1, 2], [True, True], {"groups": ["a", None]}, "groups: some labels are missing"),
-])
+@pytest.mark.parametrize(
+    ("times", "seen", "options", "message"),
+    [
+        ([1, -1], [True, True], {}, "0 or more; some are missing or negative"),
+        ([1, np.nan], [True, True], {}, "some are missing"),
+        ([1, 2], [True], {}, "observed: expected 2 values"),
+        ([1, 2], [True, True], {"entry": [0, 2]}, "entry: expected a time below each duration"),
+        ([1, 2], [True, True], {"groups": ["a", None]}, "groups: some labels are missing"),
+    ],
+)
 def test_bad_survival_input(times, seen, options, message):
     with pytest.raises(ValueError, match=message):
         survival_table(times, seen, **options)
@@ -355,10 +377,14 @@ def test_recovers_a_known_rate():
 def test_a_million_rows_in_reasonable_time():
     rng = np.random.default_rng(1)
     n = 1_000_000
-    frame = pd.DataFrame({
-        "customer_id": rng.integers(0, 100_000, n).astype("str"), "revenue_minor": 100, "is_order": True,
-        "ordered_on": np.datetime64("2023-01-01", "us") + rng.integers(0, 500, n).astype("timedelta64[D]"),
-    })
+    frame = pd.DataFrame(
+        {
+            "customer_id": rng.integers(0, 100_000, n).astype("str"),
+            "revenue_minor": 100,
+            "is_order": True,
+            "ordered_on": np.datetime64("2023-01-01", "us") + rng.integers(0, 500, n).astype("timedelta64[D]"),
+        }
+    )
     begin = time.perf_counter()
     table = cohort_table(frame, as_of=dt.date(2024, 5, 31), first_orders="observed")
     second = time_to_second_order(frame, as_of=dt.date(2024, 5, 31), first_orders="observed")

@@ -9,9 +9,15 @@ import polars as pl
 import pyarrow as pa
 import pytest
 
-from custaudience.customers.cohorts import cohort_table, retention_cells, time_to_second_order
+from custaudience.customers import (
+    assign_segments,
+    cohort_table,
+    retention_cells,
+    score_rfm,
+    summarise_rfm,
+    time_to_second_order,
+)
 from custaudience.customers.lifecycle import classify_lifecycle
-from custaudience.customers.rfm import assign_segments, score_rfm, summarise_rfm
 from custaudience.customers.rhythm import order_gaps, overdue_customers
 
 AS_OF = dt.date(2024, 6, 15)  # in the middle of a month and before the last rows
@@ -25,14 +31,16 @@ def table():
     revenue = rng.integers(-800, 5000, n) * (rng.random(n) > 0.05)
     who = np.minimum(rng.integers(0, 300, n), rng.integers(0, 330, n))
     day = np.datetime64("2022-11-15", "D") + rng.integers(0, 620, n)
-    return pa.table({
-        "customer_id": [f"{i:04}" if i % 3 else f"клієнт {i}" for i in who],
-        "order_id": [str(i) for i in range(n)],
-        "ordered_on": pa.array(day, pa.date32()),
-        "revenue_minor": pa.array(revenue.astype("int64")),
-        "refund_minor": pa.array(np.maximum(-revenue, 0).astype("int64")),
-        "is_order": pa.array(revenue > 0),
-    })
+    return pa.table(
+        {
+            "customer_id": [f"{i:04}" if i % 3 else f"клієнт {i}" for i in who],
+            "order_id": [str(i) for i in range(n)],
+            "ordered_on": pa.array(day, pa.date32()),
+            "revenue_minor": pa.array(revenue.astype("int64")),
+            "refund_minor": pa.array(np.maximum(-revenue, 0).astype("int64")),
+            "is_order": pa.array(revenue > 0),
+        }
+    )
 
 
 def with_datetimes(table):

@@ -35,9 +35,19 @@ def test_states_by_hand():
         for silence in (0, 7, 8, 14, 15)
     }
     assert {s: row["state"] for s, row in table.items()} == {
-        0: "primary", 7: "primary", 8: "primary", 14: "primary", 15: "lost"}
+        0: "primary",
+        7: "primary",
+        8: "primary",
+        14: "primary",
+        15: "lost",
+    }
     assert {s: row["reason_key"] for s, row in table.items()} == {
-        0: "in_own_rhythm", 7: "in_own_rhythm", 8: "late_own", 14: "late_own", 15: "lost_own"}
+        0: "in_own_rhythm",
+        7: "in_own_rhythm",
+        8: "late_own",
+        14: "late_own",
+        15: "lost_own",
+    }
     assert table[15][["overdue_after_days", "lost_after_days"]].tolist() == [7, 14]
 
 
@@ -56,7 +66,11 @@ def test_everybody_known_has_one_state():
     got = classify_lifecycle(frame, as_of=day(40), customers=customers)
     by_id = got.table.set_index("customer_id")
     assert by_id["state"].to_dict() == {
-        "new": "potential", "once": "primary", "refunded": "potential", "weekly": "primary"}
+        "new": "potential",
+        "once": "primary",
+        "refunded": "potential",
+        "weekly": "primary",
+    }
     assert by_id.loc["new", "reason_key"] == "never_ordered"
     assert by_id.loc["refunded", "reason_key"] == "refund_only"
     assert by_id.loc["once", "reason_key"] == "late_pooled"

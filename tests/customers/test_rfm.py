@@ -10,8 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from custaudience.customers.rfm import (
-    LEVELS,
+from custaudience.customers import (
     assign_segments,
     cut_points,
     level_of,
@@ -20,6 +19,7 @@ from custaudience.customers.rfm import (
     summarise_rfm,
     summarise_segments,
 )
+from custaudience.customers.rfm_segments import LEVELS
 from custaudience.errors import ColumnError, ConfigError, EmptyTableError
 
 AS_OF = dt.date(2024, 6, 30)
@@ -51,16 +51,26 @@ def from_drawn(drawn, start=dt.date(2023, 6, 1)):
 def test_summary_by_hand():
     """007 keeps its zeros; a refund lowers revenue but is no order and no sign of life; 42 has no order."""
     frame = orders(
-        ("007", "2024-01-01", 1000), ("007", "2024-03-01", 2050, 950), ("007", "2024-06-30", -3100, 3100),
-        ("42", "2024-06-29", -500, 500), ("42", "2024-06-30", 0),
-        ("b", "2024-06-30", 1), ("b", "2024-06-30", 2),
+        ("007", "2024-01-01", 1000),
+        ("007", "2024-03-01", 2050, 950),
+        ("007", "2024-06-30", -3100, 3100),
+        ("42", "2024-06-29", -500, 500),
+        ("42", "2024-06-30", 0),
+        ("b", "2024-06-30", 1),
+        ("b", "2024-06-30", 2),
     )
     got = summarise_rfm(frame, as_of=AS_OF).set_index("customer_id")
     assert list(got.index) == ["007", "42", "b"]
     assert got.loc["007"].to_dict() == {
-        "first_order_on": pd.Timestamp("2024-01-01"), "last_order_on": pd.Timestamp("2024-03-01"),
-        "days_since_last_order": 121, "n_orders": 2, "revenue_total": -0.5, "revenue_per_order": -0.25,
-        "refund_total": 40.5, "refund_only": False, "net_negative": True,
+        "first_order_on": pd.Timestamp("2024-01-01"),
+        "last_order_on": pd.Timestamp("2024-03-01"),
+        "days_since_last_order": 121,
+        "n_orders": 2,
+        "revenue_total": -0.5,
+        "revenue_per_order": -0.25,
+        "refund_total": 40.5,
+        "refund_only": False,
+        "net_negative": True,
     }
     assert got.loc["42", "refund_only"] and pd.isna(got.loc["42", "days_since_last_order"])
     assert got.loc["42", "n_orders"] == 0 and got.loc["42", "revenue_total"] == -5.0
@@ -203,8 +213,11 @@ def test_any_share_of_one_time_buyers(share):
     """Peers' defect D4: from about 75 % one-time buyers upward a crash, below it a segment that vanishes."""
     once = round(500 * share)
     rows = [(f"c{i:03}", AS_OF - dt.timedelta(days=i % 90), 100 + i) for i in range(500)]
-    rows += [(f"c{i:03}", AS_OF - dt.timedelta(days=(i + k) % 90), 100)
-             for i in range(once, 500) for k in range(1, i % 7 + 2)]
+    rows += [
+        (f"c{i:03}", AS_OF - dt.timedelta(days=(i + k) % 90), 100)
+        for i in range(once, 500)
+        for k in range(1, i % 7 + 2)
+    ]
     summary = summarise_rfm(orders(*rows), as_of=AS_OF)
     scores = score_rfm(summary, as_of=AS_OF)
     f = scores.table.groupby(summary["n_orders"] == 1)["f_score"]
@@ -227,9 +240,18 @@ def test_bands_say_what_a_score_stands_for():
     assert len(bands.loc["f"]) == 1 and bands.loc["f"].isna().all(axis=None)
 
 
-@pytest.mark.parametrize(("n", "expected"), [
-    (1, "m"), (2, "lh"), (3, "lmh"), (4, "lmmh"), (5, "llmhh"), (6, "llmmhh"), (10, "lllmmmmhhh"),
-])
+@pytest.mark.parametrize(
+    ("n", "expected"),
+    [
+        (1, "m"),
+        (2, "lh"),
+        (3, "lmh"),
+        (4, "lmmh"),
+        (5, "llmhh"),
+        (6, "llmmhh"),
+        (10, "lllmmmmhhh"),
+    ],
+)
 def test_levels_of_the_scores_that_exist(n, expected):
     assert "".join(level_of(score, n)[0] for score in range(1, n + 1)) == expected
 
@@ -260,19 +282,32 @@ SEGMENT = '[[segment]]\nkey = "{key}"\nname = "N"\nmeaning = "M."\naction = "A."
 NO_ORDER = '[no_order]\nkey = "none"\nname = "N"\nmeaning = "M."\naction = "A."\n'
 
 
-@pytest.mark.parametrize(("text", "message"), [
-    (SEGMENT.format(key="a", cells="{}") + SEGMENT.format(key="b", cells='{r = ["low"], f = ["mid"], m = ["high"]}')
-     + NO_ORDER, "r = low, f = mid, m = high belongs to both 'a' and 'b'"),
-    (SEGMENT.format(key="a", cells='{r = ["low", "mid"]}, {r = ["high"], f = ["low", "mid"]}, '
-                    '{r = ["high"], f = ["high"], m = ["low", "high"]}') + NO_ORDER,
-     "r = high, f = high, m = mid belongs to no segment"),
-    (SEGMENT.format(key="a", cells='{r = ["hihg"]}') + NO_ORDER, "Did you mean 'high'"),
-    (SEGMENT.format(key="a", cells='{recency = ["high"]}') + NO_ORDER, "'recency' is unknown"),
-    (SEGMENT.format(key="a", cells="{}").replace("meaning", "meanig") + NO_ORDER, "Did you mean 'meaning'"),
-    (SEGMENT.format(key="a", cells="{}"), r"\[no_order\] table is missing"),
-    (SEGMENT.format(key="none", cells="{}") + NO_ORDER, "the same key twice"),
-    ("key = ", "not valid TOML"),
-])
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (
+            SEGMENT.format(key="a", cells="{}")
+            + SEGMENT.format(key="b", cells='{r = ["low"], f = ["mid"], m = ["high"]}')
+            + NO_ORDER,
+            "r = low, f = mid, m = high belongs to both 'a' and 'b'",
+        ),
+        (
+            SEGMENT.format(
+                key="a",
+                cells='{r = ["low", "mid"]}, {r = ["high"], f = ["low", "mid"]}, '
+                '{r = ["high"], f = ["high"], m = ["low", "high"]}',
+            )
+            + NO_ORDER,
+            "r = high, f = high, m = mid belongs to no segment",
+        ),
+        (SEGMENT.format(key="a", cells='{r = ["hihg"]}') + NO_ORDER, "Did you mean 'high'"),
+        (SEGMENT.format(key="a", cells='{recency = ["high"]}') + NO_ORDER, "'recency' is unknown"),
+        (SEGMENT.format(key="a", cells="{}").replace("meaning", "meanig") + NO_ORDER, "Did you mean 'meaning'"),
+        (SEGMENT.format(key="a", cells="{}"), r"\[no_order\] table is missing"),
+        (SEGMENT.format(key="none", cells="{}") + NO_ORDER, "the same key twice"),
+        ("key = ", "not valid TOML"),
+    ],
+)
 def test_own_rules_are_refused_naming_the_fault(text, message):
     with pytest.raises(ConfigError, match=message):
         load_segment_rules(text)
@@ -280,7 +315,8 @@ def test_own_rules_are_refused_naming_the_fault(text, message):
 
 def test_own_rules_are_used():
     rules = load_segment_rules(
-        SEGMENT.format(key="lately", cells='{r = ["high"]}') + SEGMENT.format(key="rest", cells='{r = ["low", "mid"]}')
+        SEGMENT.format(key="lately", cells='{r = ["high"]}')
+        + SEGMENT.format(key="rest", cells='{r = ["low", "mid"]}')
         + NO_ORDER
     )
     frame = orders(("a", "2024-06-30", 5), ("b", "2024-01-01", 5), ("c", "2024-06-30", -5))
@@ -290,11 +326,15 @@ def test_own_rules_are_used():
 
 def test_segment_summary_by_hand():
     """Two dates: c joins the segment of b; b leaves for the segment of a."""
-    now = pd.DataFrame({
-        "customer_id": ["a", "b", "c", "d"], "segment": ["champions", "champions", "recent", "no_order"],
-        "revenue_total": [10.1, 20.2, 5.05, -1.0], "n_orders": [9, 8, 1, 0],
-        "days_since_last_order": pd.array([1, 4, 2, None], dtype="Int64"),
-    })
+    now = pd.DataFrame(
+        {
+            "customer_id": ["a", "b", "c", "d"],
+            "segment": ["champions", "champions", "recent", "no_order"],
+            "revenue_total": [10.1, 20.2, 5.05, -1.0],
+            "n_orders": [9, 8, 1, 0],
+            "days_since_last_order": pd.array([1, 4, 2, None], dtype="Int64"),
+        }
+    )
     before = pd.DataFrame({"customer_id": ["a", "b", "e"], "segment": ["champions", "recent", "recent"]})
     overdue = pd.DataFrame({"customer_id": ["a", "b", "c"], "overdue": pd.array([True, False, None], dtype="boolean")})
     got = summarise_segments(now, before=before, overdue=overdue).set_index("segment")
@@ -348,11 +388,14 @@ def test_helpful_messages():
 def test_a_million_orders_in_reasonable_time():
     rng = np.random.default_rng(1)
     n = 1_000_000
-    frame = pd.DataFrame({
-        "customer_id": rng.integers(0, 100_000, n).astype("str"), "revenue_minor": rng.integers(-500, 9000, n),
-        "ordered_on": np.datetime64("2023-01-01", "us") + rng.integers(0, 500, n).astype("timedelta64[D]"),
-        "refund_minor": 0,
-    })
+    frame = pd.DataFrame(
+        {
+            "customer_id": rng.integers(0, 100_000, n).astype("str"),
+            "revenue_minor": rng.integers(-500, 9000, n),
+            "ordered_on": np.datetime64("2023-01-01", "us") + rng.integers(0, 500, n).astype("timedelta64[D]"),
+            "refund_minor": 0,
+        }
+    )
     frame["is_order"] = frame["revenue_minor"] > 0
     begin = time.perf_counter()
     total = summarise_segments(segments_of(frame))

@@ -40,8 +40,12 @@ def test_own_and_pooled_rhythm_by_hand():
     frame = orders(a=[0, 10, 20, 30, 40, 70], b=[60, 65, 72], c=[70])
     got = overdue_customers(frame, as_of=day(101)).set_index("customer_id")
     assert got.loc["a"].to_dict() == {
-        "days_since_last_order": 31, "n_gaps": 5, "usual_gap_days": 10.0, "overdue_after_days": 30,
-        "rhythm": "own", "overdue": True,
+        "days_since_last_order": 31,
+        "n_gaps": 5,
+        "usual_gap_days": 10.0,
+        "overdue_after_days": 30,
+        "rhythm": "own",
+        "overdue": True,
     }
     assert got.loc["b", ["n_gaps", "usual_gap_days", "overdue_after_days", "rhythm"]].tolist() == [2, 6.0, 30, "pooled"]
     assert not got.loc["b", "overdue"] and got.loc["c", "overdue"]

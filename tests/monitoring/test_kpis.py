@@ -26,12 +26,18 @@ def lines(*rows: tuple[str, str, str, int]) -> pd.DataFrame:
 
 
 LINES = lines(
-    ("a", "1", "2025-01-01 09:00", 1000), ("a", "1", "2025-01-01 09:00", 500), ("b", "2", "2025-01-20", 2000),
-    ("b", "2", "2025-03-02", -500), ("a", "3", "2025-03-31 23:59:59", 700), ("c", "4", "2025-03-05", 0),
+    ("a", "1", "2025-01-01 09:00", 1000),
+    ("a", "1", "2025-01-01 09:00", 500),
+    ("b", "2", "2025-01-20", 2000),
+    ("b", "2", "2025-03-02", -500),
+    ("a", "3", "2025-03-31 23:59:59", 700),
+    ("c", "4", "2025-03-05", 0),
     ("a", "5", "2025-04-01", 9900),
 )
 ENGINES = {
-    "pandas": lambda df: df, "polars": pl.from_pandas, "polars lazy": lambda df: pl.from_pandas(df).lazy(),
+    "pandas": lambda df: df,
+    "polars": pl.from_pandas,
+    "polars lazy": lambda df: pl.from_pandas(df).lazy(),
     "pyarrow": lambda df: pa.Table.from_pandas(df, preserve_index=False),
     "duckdb": lambda df: duckdb.connect().from_arrow(pa.Table.from_pandas(df, preserve_index=False)),
 }
@@ -41,12 +47,12 @@ ENGINES = {
 def test_months_by_hand(engine: str) -> None:
     months = monthly_kpis(ENGINES[engine](LINES), as_of=dt.date(2025, 3, 31)).set_index("month")
     assert months.index.tolist() == ["2025-01", "2025-02", "2025-03"]
-    assert months["revenue"].tolist() == [35.0, 0.0, 2.0]           # the refund is booked in March
+    assert months["revenue"].tolist() == [35.0, 0.0, 2.0]  # the refund is booked in March
     assert months["refunds"].tolist() == [0.0, 0.0, 5.0]
-    assert months["n_orders"].tolist() == [2, 0, 1]                 # an order of nothing is none
+    assert months["n_orders"].tolist() == [2, 0, 1]  # an order of nothing is none
     assert months["n_customers"].tolist() == [2, 0, 1]
     assert months["is_complete"].tolist() == [True, True, True]
-    assert months["revenue_per_order"].iloc[0] == pytest.approx((15.0 + 15.0) / 2)   # order 2 net of its refund
+    assert months["revenue_per_order"].iloc[0] == pytest.approx((15.0 + 15.0) / 2)  # order 2 net of its refund
     assert math.isnan(months["revenue_per_order"].iloc[1])
 
 
@@ -59,8 +65,14 @@ def test_a_month_cut_by_as_of_is_marked_and_its_days_counted_so_far() -> None:
 def test_a_shop_closed_on_sundays_has_fewer_trading_days() -> None:
     days = pd.date_range("2025-01-01", "2025-02-28")
     open_days = days[days.day_of_week != 6]
-    shop = pd.DataFrame({"customer_id": "a", "order_id": [str(i) for i in range(len(open_days))],
-                         "ordered_at": open_days, "revenue_minor": 100})
+    shop = pd.DataFrame(
+        {
+            "customer_id": "a",
+            "order_id": [str(i) for i in range(len(open_days))],
+            "ordered_at": open_days,
+            "revenue_minor": 100,
+        }
+    )
     months = monthly_kpis(shop, as_of=dt.date(2025, 2, 28))
     assert months["n_trading_days"].tolist() == [27, 24]
     assert months["revenue_per_trading_day"].tolist() == [1.0, 1.0]
@@ -84,8 +96,12 @@ def test_the_panels_months_agree_with_the_published_totals(grocery: pd.DataFrame
 def test_february_fell_in_total_and_rose_per_day(grocery: pd.DataFrame) -> None:
     change = change_of(grocery, "revenue", month="2017-02")
     assert (round(change.total, 3), round(change.per_day, 3)) == (-0.062, 0.038)
-    claims = {c.id: c for c in month_claims(grocery, month="2017-02", as_of=dt.date(2017, 2, 28), currency="USD",
-                                            notebook="00_start_here.ipynb")}
+    claims = {
+        c.id: c
+        for c in month_claims(
+            grocery, month="2017-02", as_of=dt.date(2017, 2, 28), currency="USD", notebook="00_start_here.ipynb"
+        )
+    }
     finding = claims["start_here.finding"]
     assert "fell" in finding.template and "rose" in finding.template
     assert finding.status == "too_few"
@@ -103,8 +119,9 @@ def test_a_verdict_needs_twelve_earlier_months() -> None:
 
 
 def test_a_gap_between_months_is_no_month_before() -> None:
-    months = pd.DataFrame({"month": ["2025-01", "2025-03"], "revenue": [1.0, 2.0], "n_trading_days": 30,
-                           "is_complete": True})
+    months = pd.DataFrame(
+        {"month": ["2025-01", "2025-03"], "revenue": [1.0, 2.0], "n_trading_days": 30, "is_complete": True}
+    )
     assert math.isnan(change_of(months, "revenue", month="2025-03").total)
 
 

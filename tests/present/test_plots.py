@@ -69,14 +69,18 @@ def test_segments_carry_numbers_patterns_and_their_own_colour(ax):
 
 
 def test_the_grid_shows_counts_and_small_groups_and_writes_legibly(ax):
-    table = pd.DataFrame({"r_score": [1, 1, 2], "f_score": [1, 2, 2], "n_customers": pd.array([5000, None, 12], "Int64")})
+    table = pd.DataFrame(
+        {"r_score": [1, 1, 2], "f_score": [1, 2, 2], "n_customers": pd.array([5000, None, 12], "Int64")}
+    )
     plot_rfm_grid(table, ax=ax)
     assert {"5,000", "12", "0"} <= set(words(ax)) and any(text.startswith("fewer") for text in words(ax))
     assert len({t.get_color() for t in ax.texts if t.get_text() in ("5,000", "12")}) == 2
 
 
 def test_lifecycle_as_one_bar_and_by_segment(ax):
-    states = pd.DataFrame({"state": ["primary", "lost", "potential"], "n_customers": [70, 30, 0], "share": [0.7, 0.3, 0]})
+    states = pd.DataFrame(
+        {"state": ["primary", "lost", "potential"], "n_customers": [70, 30, 0], "share": [0.7, 0.3, 0]}
+    )
     plot_lifecycle(states, ax=ax)
     assert sum(bar.get_width() for bar in ax.patches) == pytest.approx(1)
     assert len({(bar.get_hatch(), bar.get_facecolor()) for bar in ax.patches}) == 2

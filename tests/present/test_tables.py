@@ -57,7 +57,7 @@ def test_an_empty_table_has_its_headings():
 
 
 def test_a_column_that_is_not_there_is_named():
-    with pytest.raises(ColumnError, match="no column 'shares'. Did you mean 'share'"):
+    with pytest.raises(ColumnError, match=r"no column 'shares'\. Did you mean 'share'"):
         table(FRAME, formats={"shares": "percent"})
 
 

@@ -10,7 +10,6 @@ from typing import Any
 
 import pandas as pd
 
-from custaudience.customers.rfm import load_segment_rules
 from custaudience.evidence import Claim, ledger_frame
 from custaudience.monitoring.claims import month_claims
 from custaudience.reports.run_info import NotebookRun, RunInfo
@@ -33,6 +32,14 @@ SHARES = {
     "cooling_regulars": (402, 0.214, 61, 44), "at_risk": (311, 0.083, 22, 57), "promising": (244, 0.071, 18, 6),
     "recent": (219, 0.034, 12, 30), "occasional": (262, 0.030, 25, 9), "dormant": (326, 0.021, 40, 22),
 }  # fmt: skip
+
+RULES = (
+    ("champions", "high", "high", "high"), ("loyal", "high", "high", "low, mid"), ("cannot_lose", "low",
+    "high", "high"),
+    ("cooling_regulars", "mid", "mid, high", "any"), ("at_risk", "low", "mid", "any"),
+    ("at_risk", "low", "high", "low, mid"), ("promising", "high", "mid", "any"), ("recent", "high", "low", "any"),
+    ("occasional", "mid", "low", "any"), ("dormant", "low", "low", "any"),
+)  # fmt: skip
 
 
 def months(scale: float = 1.0) -> pd.DataFrame:
@@ -109,9 +116,7 @@ def _claim(key: str, text: str, values: dict[str, Any], **fields: Any) -> Claim:
 
 
 def claims(currency: str = "USD", scale: float = 1.0) -> list[Claim]:
-    made = month_claims(
-        months(scale), month="2017-12", as_of=AS_OF, currency=currency, notebook="00_start_here.ipynb"
-    )
+    made = month_claims(months(scale), month="2017-12", as_of=AS_OF, currency=currency, notebook="00_start_here.ipynb")
     slug = "rfm_and_lifecycle"
     later = {"notebook": "30_rfm_and_lifecycle.ipynb"}
     top = {"n": 44, "top": 494, "share_revenue": 0.546, "revenue": 193210.0 * scale, "currency": currency}
@@ -188,7 +193,7 @@ def build_month(
 ) -> Path:  # fmt: skip
     """Write a month's tables and ledger below `folder`, as the notebooks and the runner leave them."""
     shown = segments(n_segments, scale, rename)
-    rules = load_segment_rules().frame()
+    rules = pd.DataFrame(RULES, columns=["segment", "r", "f", "m"])
     rules["segment"] = rules["segment"].map(rename)
     mix = pd.DataFrame(
         [

@@ -14,7 +14,7 @@ from custaudience.reports.lock import process_start
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="no SIGKILL there")
 
 
-def wait_for(condition, seconds=60):
+def wait_for(condition, seconds=120):
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, "it did not happen in time"
@@ -158,7 +158,7 @@ def test_workers_and_kernels_end_with_the_run(home, command, tmp_path, number):
 
     first.send_signal(number)
     assert first.wait(30) != 0
-    wait_for(lambda: not any(process_start(pid) for pid in family), seconds=10)
+    wait_for(lambda: not any(process_start(pid) for pid in family), seconds=20)
 
     if number == signal.SIGKILL:
         assert (reports / ".lock").exists() and list(reports.glob(".2017-12.build-*"))

@@ -14,7 +14,7 @@ from custaudience.present.words import WordsError
 from custaudience.reports import site
 from custaudience.reports.ledger import read_ledger
 
-HOSTILE = ('<script>alert(1)</script>', '" onmouseover="alert(1)', "'><img src=http://evil.example/x.png>")
+HOSTILE = ("<script>alert(1)</script>", '" onmouseover="alert(1)', "'><img src=http://evil.example/x.png>")
 # May stand in a Ukrainian page in Latin letters: names and codes.
 NAMES = {
     "grocery", "panel", "custaudience", "python", "usd", "vnd", "english", "rfm", "csv", "parquet", "n", "r", "p",
@@ -28,7 +28,7 @@ class Read(HTMLParser):
     def __init__(self, html):
         super().__init__()
         self.ids, self.links, self.sources, self.events, self.tags = [], [], [], [], []
-        self.text, self._open = [], []
+        self.text, self.alts, self._open = [], [], []
         self.feed(html)
 
     def handle_starttag(self, tag, attrs):
@@ -37,6 +37,7 @@ class Read(HTMLParser):
         self.ids += [attributes["id"]] if "id" in attributes else []
         self.links += [attributes["href"]] if "href" in attributes else []
         self.sources += [attributes["src"]] if "src" in attributes else []
+        self.alts += [attributes["alt"]] if tag == "img" else []
         self.events += [name for name in attributes if name.startswith("on")]
         if tag not in ("meta", "br", "img", "i", "path"):
             foreign = tag in ("style", "code", "title") or attributes.get("lang") == "en"
@@ -90,6 +91,18 @@ def test_pages_are_whole_in_themselves_and_each_anchor_lands(tmp_path, n_segment
     site.render_month(folder, made_up.run_info())
     for path in pages(folder):
         assert_whole_in_itself(path.read_text(encoding="utf-8"))
+
+
+def test_a_caveat_that_is_a_claim_too_is_said_once_below_the_figures(tmp_path):
+    extra = Claim(
+        id="data.warning.caveat", template=made_up.CAVEAT, values={}, kind="typed", status="typed",
+        statistic="quarantine", value=None, unit="", n=None, source="study.toml", as_of=made_up.AS_OF, notebook="",
+    )  # fmt: skip
+    folder = made_up.build_month(tmp_path, extra=(extra,))
+    site.render_month(folder, made_up.run_info())
+    for name in ("index.html", "index.uk.html"):
+        notes = re.findall(r'<p class="note".*?</p>', (folder / name).read_text(encoding="utf-8"), re.DOTALL)
+        assert len(notes) == 2  # the caveat and that there is no last year
 
 
 def test_links_to_other_pages_land(month):
@@ -156,11 +169,16 @@ def test_hostile_texts_stay_text(tmp_path, hostile):
     )  # fmt: skip
     folder = made_up.build_month(tmp_path / "2017-12", rename=lambda key: hostile + key, extra=(extra,))
     info = made_up.run_info(study_name=hostile, caveats=(hostile,), currency="USD", status="failed")
-    runs = (replace(info.notebooks[0], title=hostile, status="failed", reason=hostile, failed_cell=3), *info.notebooks[1:])
+    runs = (
+        replace(info.notebooks[0], title=hostile, status="failed", reason=hostile, failed_cell=3),
+        *info.notebooks[1:],
+    )
     site.render_month(folder, replace(info, notebooks=runs))
     made_up.write_manifest(folder, study_name=hostile, caveats=[hostile])
     made_up.write_manifest(
-        tmp_path / "2018-01.failed", status="failed", notebooks=[{"file": hostile, "status": "failed", "reason": hostile}]
+        tmp_path / "2018-01.failed",
+        status="failed",
+        notebooks=[{"file": hostile, "status": "failed", "reason": hostile}],
     )
     site.render_study_index(tmp_path)
     for path in pages(tmp_path):
@@ -170,7 +188,9 @@ def test_hostile_texts_stay_text(tmp_path, hostile):
 def test_a_ukrainian_page_has_no_run_of_latin_words(month):
     for name in ("index.uk.html", "segments.uk.html"):
         text = " ".join(Read((month / name).read_text(encoding="utf-8")).text)
-        runs = [run.split() for run in re.findall(r"[A-Za-z][A-Za-z_.'’-]*(?:[\s\u00a0]+[A-Za-z][A-Za-z_.'’-]*)*", text)]
+        runs = [
+            run.split() for run in re.findall(r"[A-Za-z][A-Za-z_.'’-]*(?:[\s\u00a0]+[A-Za-z][A-Za-z_.'’-]*)*", text)
+        ]
         odd = [run for run in runs if {re.sub(r"^\d+_|\W+$", "", word.lower()) for word in run} - NAMES]
         assert not odd
 
@@ -306,11 +326,12 @@ def test_an_appendix_page_reads_as_an_article(notebook, tmp_path):
     assert_whole_in_itself(html)
     for absent in ("secret_code", "a parameter", "alert(1)", "never shown", "a warning nobody needs", "evil.example"):
         assert absent not in html, absent
-    for present in ('<html lang="en">', 'alt="Bars, &#34;December&#34; highest"', '<th scope="row">a</th>',
-                    '<th scope="col">n</th>', "1 &lt; 2", "English appendix for analysts", 'href="#First"', "<b>bold</b>",
+    for present in ('<html lang="en">', '<th scope="row">a</th>',
+                    '<th scope="col">n</th>', "1 &lt; 2", "English appendix for analysts", 'href="#part-1"',
+                    "<b>bold</b>",
                     'aria-label="Table 1: Who"'):  # fmt: skip
         assert present in html, present
-    assert html.count("<h1") == 1
+    assert html.count("<h1") == 1 and Read(html).alts == ['Bars, "December" highest']
 
 
 def test_an_appendix_page_of_a_failed_notebook_says_so(tmp_path):

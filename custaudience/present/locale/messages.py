@@ -149,7 +149,7 @@ def _from_templates() -> Iterator[tuple[str, str]]:
             continue
         tree = Environment().parse(path.read_text(encoding="utf-8"))
         for _line, _function, strings in extract_from_ast(tree, gettext_functions=("_",), babel_style=False):
-            message = strings if isinstance(strings, str) else next((s for s in strings if s), "")
+            message = strings if isinstance(strings, str) else next((s for s in strings or () if s), "")
             yield message, _place(path)
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import datetime as dt
 import json
+import os
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -24,11 +25,16 @@ def run(compute: Callable[[Path, dt.date], Any], output: Callable[[Any], Any] = 
     parser.add_argument("output", type=Path)
     parser.add_argument("as_of", type=dt.date.fromisoformat)
     given = parser.parse_args()
-    start = time.perf_counter()
+    start, worked = time.perf_counter(), cpu_seconds()
     result = compute(given.input, given.as_of)
-    seconds = time.perf_counter() - start
-    print(json.dumps({"seconds": seconds, "peak_bytes": own_peak()}), flush=True)
+    seconds, cpu = time.perf_counter() - start, cpu_seconds() - worked
+    print(json.dumps({"seconds": seconds, "cpu_seconds": cpu, "peak_bytes": own_peak()}), flush=True)
     output(result).to_parquet(given.output, index=False)
+
+
+def cpu_seconds() -> float:
+    """Return what all cores have worked for this process and the children it has waited for."""
+    return sum(os.times()[:4])
 
 
 def own_peak() -> int:

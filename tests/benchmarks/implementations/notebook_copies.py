@@ -24,10 +24,12 @@ def printed(folder: Path) -> pd.DataFrame:
         text = [o["text"] if "text" in o else o.get("data", {}).get("text/plain", "") for o in outputs]
         plain = "".join("".join(part) for part in text)
         page = path.with_suffix(".html")
-        rows.append({
-            "customer_id": path.stem,
-            "cells": sum(bool(c["execution_count"]) for c in cells),
-            "text": hashlib.sha256(plain.encode()).hexdigest(),
-            "page": page.exists() and page.stat().st_size > 10_000,
-        })
+        rows.append(
+            {
+                "customer_id": path.stem,
+                "cells": sum(bool(c["execution_count"]) for c in cells),
+                "text": hashlib.sha256(plain.encode()).hexdigest(),
+                "page": page.exists() and page.stat().st_size > 10_000,
+            }
+        )
     return pd.DataFrame(rows)

@@ -7,7 +7,7 @@ import clock
 import pandas as pd
 import pyarrow as pa  # noqa: F401  (imported lazily below, so before the clock)
 
-from custaudience.customers.rfm import score_rfm, summarise_rfm
+from custaudience.customers import score_rfm, summarise_rfm
 from custaudience.study import open_study, orders_of
 
 

@@ -12,16 +12,25 @@ def compute(path: Path, as_of: dt.date) -> pd.DataFrame:
     lines = pd.read_parquet(path, columns=["customer_id", "order_id", "ordered_at", "revenue_minor"])
     lines = lines[lines["ordered_at"] < pd.Timestamp(as_of) + pd.Timedelta(days=1)]
     lines["refund"] = (-lines["revenue_minor"]).clip(lower=0)
-    orders = lines.groupby(["customer_id", "order_id"], sort=False).agg(
-        at=("ordered_at", "min"), net=("revenue_minor", "sum"), refund=("refund", "sum")
-    ).reset_index(level="customer_id")
+    orders = (
+        lines.groupby(["customer_id", "order_id"], sort=False)
+        .agg(at=("ordered_at", "min"), net=("revenue_minor", "sum"), refund=("refund", "sum"))
+        .reset_index(level="customer_id")
+    )
     counts = orders["net"] > 0
     orders["day"] = orders["at"].dt.normalize().where(counts)
     orders["counts"] = counts.astype("int64")
-    table = orders.groupby("customer_id").agg(
-        first_order_on=("day", "min"), last_order_on=("day", "max"), n_orders=("counts", "sum"),
-        net=("net", "sum"), refund=("refund", "sum"),
-    ).reset_index()
+    table = (
+        orders.groupby("customer_id")
+        .agg(
+            first_order_on=("day", "min"),
+            last_order_on=("day", "max"),
+            n_orders=("counts", "sum"),
+            net=("net", "sum"),
+            refund=("refund", "sum"),
+        )
+        .reset_index()
+    )
     return finish(table, as_of)
 
 

@@ -1,0 +1,145 @@
+"""What is claimed of customers: recounted by plain pandas, small groups unnamed, every sentence can be said."""
+
+from __future__ import annotations
+
+import datetime as dt
+import math
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from custaudience.customers import (
+    assign_segments,
+    backtest_lost,
+    classify_lifecycle,
+    overdue_customers,
+    retention_cells,
+    score_rfm,
+    summarise_rfm,
+    summarise_segments,
+    survival_table,
+    time_to_second_order,
+)
+from custaudience.customers.cohort_claims import cohort_claims, refusal_claim
+from custaudience.customers.rfm_claims import rfm_claims
+from custaudience.evidence import Claim
+from custaudience.present.words import render_claim
+from custaudience.study import open_study
+
+ROOT = Path(__file__).parents[2]
+
+
+def claims_of(orders: object, as_of: dt.date, least: int = 10) -> dict[str, Claim]:
+    assigned = assign_segments(score_rfm(summarise_rfm(orders, as_of=as_of), as_of=as_of))
+    late = overdue_customers(orders, as_of=as_of)
+    claims = rfm_claims(
+        assigned,
+        summarise_segments(assigned, overdue=late),
+        late,
+        classify_lifecycle(orders, as_of=as_of),
+        backtest_lost(orders, as_of=as_of),
+        as_of=as_of,
+        currency="USD",
+        minor_digits=2,
+        min_group_size=least,
+        notebook="30_rfm_and_lifecycle.ipynb",
+        overdue_share=0.95,
+    )
+    return {claim.id.split(".", 1)[1]: claim for claim in claims}
+
+
+@pytest.fixture(scope="module")
+def raw() -> pd.DataFrame:
+    """The raw text file, read by nothing of ours."""
+    names = ["master", "customer", "date", "cds", "dollars"]
+    raw = pd.read_csv(ROOT / "data/cdnow/CDNOW_sample.txt", sep=r"\s+", names=names, dtype={"customer": "str", "date": "str"})
+    raw["date"] = pd.to_datetime(raw["date"], format="%Y%m%d")
+    return raw
+
+
+@pytest.fixture(scope="module")
+def cdnow() -> dict[str, Claim]:
+    return claims_of(open_study(ROOT / "data/cdnow").orders(dt.date(1998, 6, 30)), dt.date(1998, 6, 30))
+
+
+def test_claims_equal_a_recount_of_the_raw_file(raw: pd.DataFrame, cdnow: dict[str, Claim]) -> None:
+    days = raw.groupby(["customer", "date"])["dollars"].sum().reset_index()
+    days = days[days["dollars"] > 0]
+    per = days.groupby("customer").agg(n=("date", "nunique"), revenue=("dollars", "sum"), last=("date", "max"))
+    assert cdnow["one_time"].value == (per["n"] == 1).sum()
+    assert cdnow["one_time"].values["all"] == len(per)
+    cuts = per["revenue"].sort_values().to_numpy()
+    top = per[per["revenue"] > cuts[-(-4 * len(cuts) // 5) - 1] + 1e-9]
+    assert cdnow["finding"].values["top"] == len(top)
+    assert cdnow["finding"].values["share_revenue"] == pytest.approx(top["revenue"].sum() / per["revenue"].sum())
+    silent = (pd.Timestamp("1998-06-30") - per["last"]).dt.days
+    late = 0
+    for customer in top.index:
+        dates = days.loc[days["customer"] == customer, "date"].sort_values()
+        gaps = sorted(dates.diff().dt.days.dropna())
+        late += len(gaps) >= 5 and silent[customer] > gaps[math.ceil(0.95 * len(gaps)) - 1]
+    assert cdnow["finding"].value == late
+
+
+def test_the_lost_are_checked_against_who_came_back(raw: pd.DataFrame, cdnow: dict[str, Claim]) -> None:
+    claim = cdnow["lost_backtest"]
+    assert (claim.kind, claim.status) == ("estimate", "measured")
+    assert claim.low < claim.value < claim.high
+    assert claim.n == 34 and claim.value == pytest.approx(13 / 34)
+
+
+def test_a_history_too_short_for_lost_is_said(cdnow: dict[str, Claim]) -> None:
+    reach = cdnow["lost_reach"]
+    assert reach.status == "too_few"
+    assert reach.values["after"] > reach.values["span"]
+
+
+def test_small_groups_are_named_but_not_counted(cdnow: dict[str, Claim]) -> None:
+    few = cdnow["segment_customers.loyal"]
+    assert (few.n, few.value, few.status) == (None, None, "too_few")
+    assert "n" not in few.values and "share" not in few.values
+    assert "fewer than 10" in render_claim(few, language="en")
+
+
+def test_parts_of_the_whole_sum_up() -> None:
+    orders = open_study(ROOT / "data/grocery").orders(dt.date(2017, 12, 31))
+    claims = claims_of(orders, dt.date(2017, 12, 31))
+    segments = [c for key, c in claims.items() if key.startswith("segment_customers.")]
+    assert sum(c.value for c in segments) == 2469
+    assert sum(c.values["revenue"] for c in segments) == pytest.approx(4_596_039.58, abs=0.01)
+    assert claims["primary"].value + claims["lost"].value + claims["potential"].value == 2469
+    advice = claims["overdue_valuable"]
+    assert advice.kind == "advice" and set(advice.rests_on) <= {c.id for c in claims.values()}
+
+
+@pytest.mark.parametrize("language", ["en", "uk"])
+def test_every_sentence_can_be_said_also_of_one_customer(language: str, cdnow: dict[str, Claim]) -> None:
+    one = pd.DataFrame(
+        {
+            "customer_id": ["a"],
+            "order_id": ["1"],
+            "ordered_on": pd.to_datetime(["2025-01-05"]),
+            "ordered_at": pd.to_datetime(["2025-01-05"]),
+            "revenue_minor": [100],
+            "refund_minor": [0],
+            "n_lines": [1],
+            "is_order": [True],
+        }
+    )
+    for claims in (cdnow, claims_of(one, dt.date(2025, 1, 31))):
+        assert all(render_claim(claim, language=language) for claim in claims.values())
+
+
+def test_cohort_claims_carry_intervals_and_a_refusal_carries_none() -> None:
+    as_of = dt.date(1998, 6, 30)
+    orders = open_study(ROOT / "data/cdnow").orders(as_of)
+    second = time_to_second_order(orders, as_of=as_of, first_orders="observed")
+    curve = survival_table(second["days"], second["ordered_again"])
+    cells = retention_cells(orders, as_of=as_of, period="W", definition="activity", first_orders="observed")
+    claims = {c.id: c for c in cohort_claims(second, curve, cells, None, as_of=as_of, period="W", notebook="n.ipynb")}
+    assert claims["cohorts.finding"].value == pytest.approx(0.175, abs=0.002)
+    for claim in claims.values():
+        assert claim.status == "too_few" or claim.low < claim.value < claim.high
+        assert render_claim(claim, language="uk")
+    assert refusal_claim("why", as_of=as_of, notebook="n.ipynb").status == "too_few"

@@ -1,0 +1,1 @@
+"""The monthly run: parameters, runner, pages."""

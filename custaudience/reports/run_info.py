@@ -40,5 +40,5 @@ class RunInfo:
     languages: tuple[str, ...]     # first one is index.html
     notebooks: tuple[NotebookRun, ...]
     version: str                   # of custaudience
-    caveats: tuple[str, ...] = ()  # provenance, from study.toml; printed wherever the study is named
+    caveats: tuple[str | dict[str, str], ...] = ()  # from study.toml, maybe one per language; printed with the name
     status: Literal["complete", "failed", "incomplete"] = "complete"

@@ -195,11 +195,20 @@ def _month_in(value: Any, language: str) -> str:
     return f"{_MONTHS_AFTER_IN[language][day.month - 1]} {day.year}{NBSP}року"
 
 
-def _in_language(value: Any, language: str) -> str:
-    """Return a text of the data; where there is one per language, the reader's, else the first."""
-    if isinstance(value, Mapping):
-        value = value.get(language) or next(iter(value.values()))
-    return str(value)
+def in_language(text: str | Mapping[str, str], language: str) -> str:
+    """Return a text of the data; where there is one per language, the reader's, else English, else the first.
+
+    Examples
+    --------
+    >>> in_language({"en": "Simulated.", "uk": "Змодельовано."}, "uk")
+    'Змодельовано.'
+    """
+    return text[language_of(text, language)] if isinstance(text, Mapping) else str(text)
+
+
+def language_of(text: Mapping[str, str], language: str) -> str:
+    """Return the language in which `in_language` finds a text given once per language."""
+    return next(known for known in (language, locale.SOURCE_LANGUAGE, *text) if known in text)
 
 
 _FORMATS: dict[str, Callable[[Any, str, str | None], str]] = {
@@ -220,7 +229,7 @@ _FORMATS: dict[str, Callable[[Any, str, str | None], str]] = {
     "month": lambda v, lang, _cur: format_skeleton("yMMMM", _day(v), locale=lang),
     "month_short": lambda v, lang, _cur: format_skeleton("yMMM", _day(v), locale=lang),
     "month_in": lambda v, lang, _cur: _month_in(v, lang),
-    "text": lambda v, lang, _cur: _in_language(v, lang),
-    "term": lambda v, lang, _cur: label(str(v), lang),
+    "text": lambda v, lang, _cur: in_language(v, lang),
+    "term": lambda v, lang, _cur: label(in_language(v, lang), lang),
 }
 FORMATS = (*_FORMATS, "plural")

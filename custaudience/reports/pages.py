@@ -14,6 +14,7 @@ import pandas as pd
 
 from custaudience.evidence import Claim
 from custaudience.evidence import template as _
+from custaudience.present.figures import in_language
 from custaudience.present.sparkline import sparkline
 from custaudience.present.style import ACCENTS
 from custaudience.present.tables import fewer_than
@@ -56,9 +57,9 @@ class Source:
         """Write a template in the page's language; the page escapes it."""
         return render(text, values, language=self.language, currency=self.info.currency)
 
-    def say_as_is(self, text: str) -> str:
-        """Translate a text of the study's own, braces and all."""
-        return translator(self.language)(text)
+    def study_text(self, text: str | Mapping[str, str]) -> str:
+        """Return a text of the study's own in the page's language, as it is where it has none."""
+        return translator(self.language)(in_language(text, self.language))
 
     def fmt(self, value: Any, form: str, missing: str = "–") -> str:
         """Write a figure in the page's language; a missing one as a dash."""
@@ -131,7 +132,7 @@ def index_page(source: Source) -> dict[str, Any]:
     page["advice"] = source.claims(ledger.of_kind("advice"))
     page["warnings"] = source.claims(ledger.under("data.warning."))
     said = {claim["text"] for claim in page["warnings"]}  # a study's caveats may be claims as well
-    page["caveats"] = [text for text in info.caveats if source.say_as_is(text) not in said]
+    page["caveats"] = [text for text in info.caveats if source.study_text(text) not in said]
     page["controls"] = source.claims(ledger.under("data.control."))
     return page
 

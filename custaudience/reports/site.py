@@ -19,6 +19,7 @@ from markupsafe import Markup
 
 import custaudience
 from custaudience.evidence import template as _
+from custaudience.present.figures import in_language, language_of
 from custaudience.present.style import css_tokens
 from custaudience.present.words import format_value, render, term, terms, translator
 from custaudience.reports.appendix import notebook_body
@@ -138,16 +139,20 @@ def _page(template: str, language: str, info: RunInfo, **context: Any) -> str:
 def _context(language: str, *, study_language: str) -> dict[str, Any]:
     translate = translator(language)
 
-    def study_lang(text: str) -> Markup:
-        """Mark a text of the study's own that has no translation with the language it is in."""
-        foreign = language != study_language and translate(text) == text
-        return Markup('lang="{}"').format(study_language) if foreign else Markup("")
+    def study_lang(text: str | Mapping[str, str]) -> Markup:
+        """Mark a text of the study's own with the language it is in, when that is not the page's."""
+        if isinstance(text, Mapping):
+            found = language_of(text, language)
+        else:
+            found = language if translate(text) != text else study_language
+        return Markup('lang="{}"').format(found) if found != language else Markup("")
 
     return {
         "lang": language,
         "css": Markup(css_tokens() + _css()),
         "version": custaudience.__version__,
         "study_lang": study_lang,
+        "study_text": lambda text: translate(in_language(text, language)),
     }
 
 

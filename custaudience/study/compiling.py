@@ -39,8 +39,7 @@ def compile_table(
         )
         tests = [(quote("no " + name), "missing")] if column.required else []
         if offset:
-            has_one = f"regexp_matches(substr(CAST({quote('raw ' + name)} AS VARCHAR), 14), {_OFFSET})"
-            tests.append((has_one if offset == "none" else f"NOT {has_one}", "offset"))
+            tests.append((_has_offset(f"CAST({quote('raw ' + name)} AS VARCHAR)", wanted=offset == "none"), "offset"))
         tests.append((f"{quote(name)} IS NULL AND NOT {quote('no ' + name)}", unreadable))
         for test, reason in tests:
             faults.append(f"WHEN {test} THEN {literal(column.name + '|' + reason)}")
@@ -153,13 +152,21 @@ def _local_time(
         return (local(stamp) if {"%H", "%I", "%X", "%c"} & _codes(section.date_format) else stamp), ""
     # DuckDB drops an offset silently when it casts to a naive timestamp, so it is all rows or none
     sample = f"SELECT {raw} FROM {source.sql} LIMIT 1000"
-    found = con.execute(f"SELECT bool_or(regexp_matches(substr({text}, 14), {_OFFSET})) FROM ({sample})").fetchall()
+    found = con.execute(f"SELECT bool_or({_has_offset(text, wanted=True)}) FROM ({sample})").fetchall()
     if found[0][0]:
         return f"TRY_CAST({text} AS TIMESTAMPTZ) AT TIME ZONE {here}", "all"
     stamp = f"TRY_CAST({text} AS TIMESTAMP)"
     if shift:  # a calendar day has no zone
         stamp = f"CASE WHEN length({text}) <= 10 THEN {stamp} ELSE {local(stamp)} END"
     return stamp, "none"
+
+
+def _has_offset(text: str, *, wanted: bool) -> str:
+    """Return the SQL that is true where a date's text ends in a zone offset, or where it does not."""
+    # the usual 2025-01-31 10:00:00 is told by two characters: the pattern costs a sixth of the whole pass
+    usual = f"length({text}) <= 10 OR (length({text}) = 19 AND substr({text}, 17, 1) = ':')"
+    found = f"CASE WHEN {usual} THEN false ELSE regexp_matches(substr({text}, 14), {_OFFSET}) END"
+    return found if wanted else f"NOT {found}"
 
 
 def _codes(date_format: str) -> set[str]:

@@ -23,9 +23,9 @@ def test_the_catalogue_has_nothing_that_the_code_has_not(language):
     assert not left_over, f"run python -m custaudience.present.locale {language}"
 
 
-def test_messages_come_from_code_templates_rules_and_studies():
+def test_messages_come_from_code_templates_and_rules():
     places = {place for found in messages.messages().values() for place in found}
-    for expected in ("present/plots.py", "templates/index.html.j2", "segments.toml", "data/grocery/study.toml"):
+    for expected in ("present/plots.py", "templates/index.html.j2", "segments.toml"):
         assert any(place.endswith(expected) for place in places), expected
 
 

@@ -20,6 +20,7 @@ CAVEAT = (
     "The publishers of this panel disagree whether it is simulated: the R package presents it as purchases of "
     "frequent shoppers, the Python package calls it simulated data."
 )
+CAVEAT_UK = "Видавці цієї панелі розходяться в тому, чи вона змодельована."
 # Months of the grocery panel: revenue, orders, customers, days with an order.
 PANEL = (
     (373300.23, 12807, 1983, 31), (350055.08, 11795, 1948, 28), (379997.84, 12958, 2025, 31),
@@ -95,7 +96,7 @@ def run_info(**changes: Any) -> RunInfo:
         "languages": ("en", "uk"),
         "notebooks": runs,
         "version": "0.1.0",
-        "caveats": (CAVEAT,),
+        "caveats": ({"en": CAVEAT, "uk": CAVEAT_UK},),
     }
     return RunInfo(**(fields | changes))
 

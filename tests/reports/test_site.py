@@ -95,7 +95,8 @@ def test_pages_are_whole_in_themselves_and_each_anchor_lands(tmp_path, n_segment
 
 def test_a_caveat_that_is_a_claim_too_is_said_once_below_the_figures(tmp_path):
     extra = Claim(
-        id="data.warning.caveat", template=made_up.CAVEAT, values={}, kind="typed", status="typed",
+        id="data.warning.caveat_1", template="{caveat:text}",
+        values={"caveat": made_up.run_info().caveats[0]}, kind="typed", status="typed",
         statistic="quarantine", value=None, unit="", n=None, source="study.toml", as_of=made_up.AS_OF, notebook="",
     )  # fmt: skip
     folder = made_up.build_month(tmp_path, extra=(extra,))
@@ -103,6 +104,14 @@ def test_a_caveat_that_is_a_claim_too_is_said_once_below_the_figures(tmp_path):
     for name in ("index.html", "index.uk.html"):
         notes = re.findall(r'<p class="note".*?</p>', (folder / name).read_text(encoding="utf-8"), re.DOTALL)
         assert len(notes) == 2  # the caveat and that there is no last year
+
+
+def test_a_caveat_may_be_given_once_per_language(tmp_path):
+    caveat = {"en": "A tenth of all.", "uk": "Десята частина всіх."}
+    site.render_month(made_up.build_month(tmp_path), made_up.run_info(caveats=(caveat, {"en": "Only English."})))
+    index, ukrainian = ((tmp_path / f"index{x}.html").read_text(encoding="utf-8") for x in ("", ".uk"))
+    assert "A tenth of all." in index and "Десята" not in index
+    assert "Десята частина всіх." in ukrainian and '<p class="caveat" lang="en">Only English.</p>' in ukrainian
 
 
 def test_links_to_other_pages_land(month):

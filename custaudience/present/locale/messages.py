@@ -162,7 +162,8 @@ def _from_data() -> Iterator[tuple[str, str]]:
                 yield row.get(key, ""), _place(segments)
     for path in sorted((PACKAGE.parent / "data").glob("*/study.toml")):
         for caveat in tomllib.loads(path.read_text(encoding="utf-8"))["study"].get("caveats", ()):
-            yield caveat, _place(path)
+            if isinstance(caveat, str):  # one given once per language brings its translations
+                yield caveat, _place(path)
 
 
 def _place(path: Path) -> str:

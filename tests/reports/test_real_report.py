@@ -1,0 +1,127 @@
+"""The whole run on real notebooks: what a director reads is true, and nobody can be recognised."""
+
+from __future__ import annotations
+
+import json
+import re
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PROGRAM = Path(sys.executable).parent / "custaudience"
+
+
+def report(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [str(PROGRAM), "report", *arguments], cwd=cwd, capture_output=True, text=True, timeout=500, check=False
+    )
+
+
+def text_of(page: Path) -> str:
+    """What a reader sees, with plain blanks."""
+    words = re.sub(r"<style.*?</style>|<[^>]+>", " ", page.read_text(encoding="utf-8"), flags=re.DOTALL)
+    return re.sub(r"\s+", " ", words.replace("\u00a0", " ").replace("&#160;", " "))
+
+
+@pytest.fixture(scope="module")
+def february(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, subprocess.CompletedProcess[str]]:
+    folder = tmp_path_factory.mktemp("february")
+    done = report(str(ROOT / "data" / "grocery"), "--month", "2017-02", "--language", "en", "--language", "uk",
+                  cwd=folder)
+    return folder, done
+
+
+def test_a_month_is_published_and_its_path_printed(february: tuple[Path, subprocess.CompletedProcess[str]]) -> None:
+    folder, done = february
+    assert done.returncode == 0, done.stderr[-2000:]
+    index = folder / "reports" / "grocery" / "2017-02" / "index.html"
+    assert done.stdout.strip() == str(index)
+    assert index.is_file() and (index.parent / "index.uk.html").is_file()
+    manifest = json.loads((index.parent / "manifest.json").read_text(encoding="utf-8"))
+    assert manifest["status"] == "complete"
+
+
+def test_february_says_both_total_and_per_day(february: tuple[Path, subprocess.CompletedProcess[str]]) -> None:
+    page = february[0] / "reports/grocery/2017-02/index.html"
+    text = text_of(page)
+    assert "−6.2 %" in text and "+3.8 %" in text
+    assert "1,469,307 lines read" in text and "0 lines set aside" in text
+    assert "$350,055" in text
+    assert "disagree whether it is simulated" in text
+    uk = text_of(page.with_name("index.uk.html"))
+    assert "−6,2 %" in uk and "+3,8 %" in uk and "1 469 307" in uk
+
+
+def test_nothing_of_march_is_in_februarys_tables(february: tuple[Path, subprocess.CompletedProcess[str]]) -> None:
+    months = pd.read_parquet(february[0] / "reports/grocery/2017-02/tables/months.parquet")
+    assert months["month"].tolist() == ["2017-01", "2017-02"]
+
+
+@pytest.mark.parametrize("arguments", [["-p", "nonsense=1"], ["--month", "2017-13"], ["--month", "2018-05"],
+                                       ["--month", "2017-02", "-p", "as_of=2017-02-28"], ["-p", "n_scores=many"]])
+def test_bad_usage_ends_before_any_notebook_runs(arguments: list[str], tmp_path: Path) -> None:
+    done = report(str(ROOT / "data" / "grocery"), *arguments, cwd=tmp_path)
+    assert done.returncode == 2
+    assert done.stderr.startswith("custaudience: ") and "Traceback" not in done.stderr
+    assert not list(tmp_path.rglob("*.html")) and not list(tmp_path.rglob("*.ipynb"))
+
+
+@pytest.fixture(scope="module")
+def planted(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A shop whose every id is easy to find again, with rows that must be set aside."""
+    folder = tmp_path_factory.mktemp("planted")
+    shop = folder / "shop"
+    shop.mkdir()
+    rng = np.random.default_rng(5)
+    n = 3000
+    customer = rng.integers(0, 240, n)
+    lines = pd.DataFrame({
+        "customer_id": [f"ZQXCUST{c:04d}" for c in customer],
+        "order_id": [f"ZQXORDER{i // 2:05d}" for i in range(n)],
+        "ordered_at": (pd.Timestamp("2024-01-01") + pd.to_timedelta(np.sort(rng.integers(0, 547, n)), unit="D")).strftime(
+            "%Y-%m-%d"),
+        "revenue": rng.gamma(2.0, 15.0, n).round(2).astype(str),
+    })
+    lines["order_id"] = lines["order_id"] + lines["customer_id"].str[-4:]
+    lines.loc[[10, 500, 900], "revenue"] = "ZQXBAD"
+    lines.loc[n - 1, "ordered_at"] = "2025-06-30"
+    lines.to_csv(shop / "orders.csv", index=False)
+    (shop / "study.toml").write_text(
+        '[study]\nname = "<script>alert(1)</script> & Co"\ncurrency = "UAH"\ntimezone = "Europe/Kyiv"\n'
+        'first_orders = "observed"\n[tables.transactions]\npath = "orders.csv"\n', encoding="utf-8")
+    done = report(str(shop), "--language", "uk", cwd=folder)
+    assert done.returncode == 0, done.stderr[-2000:]
+    return folder
+
+
+def test_no_identifier_is_in_any_published_file(planted: Path) -> None:
+    published = [path for path in (planted / "reports").rglob("*") if path.is_file()]
+    assert len(published) > 15
+    for path in published:
+        assert b"ZQX" not in path.read_bytes(), path.name
+        if path.suffix == ".parquet":       # compressed: look inside, too
+            assert "ZQX" not in pd.read_parquet(path).to_csv(), path.name
+        if path.suffix == ".html":
+            assert "<script" not in path.read_text(encoding="utf-8").lower(), path.name
+
+
+def test_no_small_group_is_in_any_published_table(planted: Path) -> None:
+    for path in (planted / "reports").rglob("segments.parquet"):
+        table = pd.read_parquet(path)
+        for column in ("n_customers", "n_overdue", "n_before", "joined", "left"):
+            assert not table[column].between(1, 9).any(), column
+
+
+def test_what_was_set_aside_is_private_and_complete(planted: Path) -> None:
+    month = planted / "private" / "shop" / "2025-06"
+    assert stat.S_IMODE(month.stat().st_mode) == 0o700
+    rows = pd.read_csv(month / "quarantine" / "transactions.csv")
+    assert rows["value"].tolist() == ["ZQXBAD"] * 3 and rows["row"].tolist() == [11, 501, 901]
+    page = text_of(planted / "reports" / "shop" / "2025-06" / "index.html")
+    assert "3 000" in page and "2 997" in page

@@ -51,7 +51,7 @@ test: $(STAMPS)/dev
 	$(BIN)/mypy
 	$(BIN)/custaudience notebooks check
 	$(BIN)/pytest -n 2 --dist loadgroup -m "not slow"
-	$(BIN)/pytest --nbval --nbval-current-env --nbval-sanitize-with tests/notebooks/sanitize.cfg -n 2 --dist loadfile notebooks
+	$(BIN)/pytest --nbval --nbval-current-env -n 2 --dist loadfile notebooks
 
 test-slow: $(STAMPS)/dev
 	$(BIN)/pytest -m slow

@@ -197,6 +197,12 @@ def notebook_map(tables: Iterable[str], folder: Path | None = None) -> pd.DataFr
     rows = []
     for notebook in find_notebooks(folder):
         missing = [name for name in notebook.needs if name not in have]
-        rows.append((notebook.file, notebook.title, ", ".join(notebook.needs),
-                     f"no: {', '.join(missing)} missing" if missing else "yes"))
+        rows.append(
+            (
+                notebook.file,
+                notebook.title,
+                ", ".join(notebook.needs),
+                f"no: {', '.join(missing)} missing" if missing else "yes",
+            )
+        )
     return pd.DataFrame(rows, columns=["notebook", "question", "needs", "can it run"])

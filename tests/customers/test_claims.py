@@ -53,7 +53,9 @@ def claims_of(orders: object, as_of: dt.date, least: int = 10) -> dict[str, Clai
 def raw() -> pd.DataFrame:
     """The raw text file, read by nothing of ours."""
     names = ["master", "customer", "date", "cds", "dollars"]
-    raw = pd.read_csv(ROOT / "data/cdnow/CDNOW_sample.txt", sep=r"\s+", names=names, dtype={"customer": "str", "date": "str"})
+    raw = pd.read_csv(
+        ROOT / "data/cdnow/CDNOW_sample.txt", sep=r"\s+", names=names, dtype={"customer": "str", "date": "str"}
+    )
     raw["date"] = pd.to_datetime(raw["date"], format="%Y%m%d")
     return raw
 

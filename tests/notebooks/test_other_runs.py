@@ -20,8 +20,17 @@ BIN = Path(sys.executable).parent
 def run(notebook: str, folder: Path, **parameters: str) -> tuple[list[str], dict[str, Any], Path]:
     """Run a notebook by the plain papermill command, in `folder`; return its texts, its claims and its output."""
     out = folder / "published"
-    command = [str(BIN / "papermill"), str(ROOT / "notebooks" / notebook), "out.ipynb", "--no-progress-bar",
-               "-k", "python3", "-p", "out", str(out)]
+    command = [
+        str(BIN / "papermill"),
+        str(ROOT / "notebooks" / notebook),
+        "out.ipynb",
+        "--no-progress-bar",
+        "-k",
+        "python3",
+        "-p",
+        "out",
+        str(out),
+    ]
     for name, value in parameters.items():
         command += ["-p", name, value]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=300, check=False)
@@ -47,7 +56,8 @@ def until_june(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for file in source.glob("*.parquet"):
         if file.name != "transactions.parquet":
             os.link(file, folder / file.name) if os.stat(source).st_dev == os.stat(folder).st_dev else (
-                folder / file.name).write_bytes(file.read_bytes())
+                folder / file.name
+            ).write_bytes(file.read_bytes())
     (folder / "study.toml").write_bytes((source / "study.toml").read_bytes())
     return folder
 

@@ -131,42 +131,43 @@ def _finding(
 
 
 def _segment_claims(segments: pd.DataFrame, currency: str, least: int, common: dict[str, Any]) -> list[Claim]:
-    rules = load_segment_rules()
-    names = {s.key: s.name for s in (*rules.segments, rules.no_order)}
     claims = []
     for row in segments.to_dict("records"):
         segment, n = row["segment"], int(row["n_customers"])
-        values = {
-            "segment": names.get(segment, segment),
-            "share": row["share_of_customers"],
-            "revenue": row["revenue_total"],
-            "share_revenue": row["share_of_revenue"],
-            "currency": currency,
-        }
+        values = {"segment": _name(segment), "share": row["share_of_customers"], "currency": currency}
         few = template("{segment:term}: fewer than {least:count} customers.")
+        text, moved = _customers_sentence(row, least)
         claims.append(
             _count(
                 f"segment_customers.{segment}",
-                template("{segment:term}: {n:count} {n:plural customer|customers}, {share:percent} of all."),
+                text,
                 n,
                 least,
                 common,
                 statistic="rfm_segment",
-                values=values,
+                values=values | moved,
                 few=few,
                 method=template("Scores of recency, number of orders and revenue; rules in the table of segments."),
             )
         )
         if n and pd.notna(row["share_of_revenue"]):
+            money = {
+                "revenue": row["revenue_total"],
+                "share_revenue": row["share_of_revenue"],
+                "each": row["revenue_per_customer"],
+            }
             claims.append(
                 _count(
                     f"segment_revenue.{segment}",
-                    template("{segment:term} brought {revenue:money0}, {share_revenue:percent} of revenue."),
+                    template(
+                        "{segment:term} brought {revenue:money0}, {share_revenue:percent} of revenue, {each:money0} "
+                        "per customer."
+                    ),
                     n,
                     least,
                     common,
                     statistic="revenue",
-                    values=values,
+                    values=values | money,
                     few=few,
                     unit=currency,
                     method=template("Net revenue up to the date, of the customers now in the segment."),
@@ -175,12 +176,35 @@ def _segment_claims(segments: pd.DataFrame, currency: str, least: int, common: d
     return claims
 
 
+def _customers_sentence(row: dict[Any, Any], least: int) -> tuple[str, dict[str, Any]]:
+    """Return the sentence of a segment's size with what else is known of it, small movements left out."""
+    values = {}
+    if pd.notna(row["median_days_since_last_order"]):
+        values["days"] = float(row["median_days_since_last_order"])
+    moves = {name: row[name] for name in ("joined", "left")}
+    if all(pd.notna(n) and not 0 < n < least for n in moves.values()) and "days" in values:
+        values |= {name: int(n) for name, n in moves.items()}
+        return template(
+            "{segment:term}: {n:count} {n:plural customer|customers}, {share:percent} of all; days since the "
+            "last order {days:number} (median). Since the month before {joined:count} joined and {left:count} left."
+        ), values
+    if "days" in values:
+        return template(
+            "{segment:term}: {n:count} {n:plural customer|customers}, {share:percent} of all; days since the "
+            "last order {days:number} (median)."
+        ), values
+    return template("{segment:term}: {n:count} {n:plural customer|customers}, {share:percent} of all."), values
+
+
+def _name(segment: str) -> str:
+    rules = load_segment_rules()
+    return {s.key: s.name for s in (*rules.segments, rules.no_order)}.get(segment, segment)
+
+
 def _concentration(segments: pd.DataFrame, common: dict[str, Any]) -> Claim:
     best = segments.loc[segments["revenue_total"].idxmax()]
-    rules = load_segment_rules()
-    names = {s.key: s.name for s in (*rules.segments, rules.no_order)}
     values = {
-        "segment": names.get(best["segment"], best["segment"]),
+        "segment": _name(best["segment"]),
         "share": float(best["share_of_customers"]),
         "share_revenue": float(best["share_of_revenue"]),
     }

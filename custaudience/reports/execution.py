@@ -24,8 +24,8 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-# ipykernel 7 warns at every start that it talks over TCP; errors still come through.
-_QUIET_KERNEL = ["--IPKernelApp.log_level=40"]
+# ipykernel 7 warns at every start that it talks over TCP and logs how it ends; errors of cells are in the notebook.
+_QUIET_KERNEL = ["--IPKernelApp.log_level=50"]
 # A busy computer may take its time; nbclient gives outputs that come late only 4 seconds.
 _PATIENCE = {"start_timeout": 180, "iopub_timeout": 60}
 _INJECTED = "injected-parameters"

@@ -102,6 +102,9 @@ def segment_name(key: str, language: str) -> str:
     return translator(language)(known) if known else label(key, language)
 
 
+_OF_SEGMENT = ("segment_customers", "segment_revenue")
+
+
 def page_name(stem: str, language: str, info: RunInfo) -> str:
     """Return the file name of a page: the first language has the plain one."""
     return f"{stem}.html" if language == info.languages[0] else f"{stem}.{language}.html"
@@ -162,6 +165,9 @@ def _segment_row(source: Source, row: dict[Any, Any]) -> dict[str, Any]:
         "revenue_per_customer": source.fmt(row.get("revenue_per_customer"), "money0"),
         "days": source.fmt(row.get("median_days_since_last_order"), "number"),
         "moved": _moved(source, row),
+        "refs": [
+            ref for claim in _OF_SEGMENT if (ref := source.evidence.ref(f"rfm_and_lifecycle.{claim}.{key}")) is not None
+        ],
         "raw": row,
     }
 

@@ -42,7 +42,11 @@ def segments_page(source: Source) -> dict[str, Any]:
         "segments": [row | _details(source, row) for row in rows],
         "lifecycle": _lifecycle(source),
         "lifecycle_claims": source.claims(
-            [c for key in ("overdue", "one_time", *_STATES) if (c := source.ledger.get(f"{_SLUG}.{key}"))]
+            [
+                c
+                for key in ("overdue", "one_time", *_STATES, "lost_reach", "lost_backtest")
+                if (c := source.ledger.get(f"{_SLUG}.{key}"))
+            ]
         ),
         "schemes": [term(key, source.language) for key in ("lifecycle", "lifecycle_by_product")],
         "cuts": _cuts(source),

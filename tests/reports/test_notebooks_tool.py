@@ -1,6 +1,7 @@
 import base64
 import copy
 import json
+from pathlib import Path
 
 import fakes
 import nbformat
@@ -98,7 +99,7 @@ def test_a_semicolon_within_a_line_or_a_text_is_no_fault(good, tmp_path):
 
 def test_the_normal_form_drops_what_differs_from_run_to_run(good):
     noisy = copy.deepcopy(good)
-    noisy.metadata["papermill"] = {"input_path": "/home/ann/x.ipynb", "duration": 3.1}
+    noisy.metadata["papermill"] = {"input_path": str(Path.home() / "x.ipynb"), "duration": 3.1}
     noisy.metadata["language_info"] = {"name": "python", "version": "3.11.7"}
     noisy.metadata["widgets"] = {"state": {}}
     for number, cell in enumerate(noisy.cells[1:]):

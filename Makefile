@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMPS := $(VENV)/.stamps
 
-.PHONY: help report test test-slow test-all lab bench refresh clean
+.PHONY: help report test test-slow test-all lab bench refresh example clean
 
 help:
 	@echo "make report     the monthly report of $(STUDY) (STUDY=data/cdnow for another)"
@@ -13,6 +13,7 @@ help:
 	@echo "make test-all   the long tests as well"
 	@echo "make lab        open the first notebook in JupyterLab"
 	@echo "make bench      speed and memory beside other ways"
+	@echo "make example    renew reports/example after a change of the pages"
 	@echo "make refresh    run the committed notebooks again and write them back"
 
 # uv installs in seconds; where it cannot reach the package index that pip is set up for, pip does it
@@ -63,6 +64,10 @@ bench: $(STAMPS)/dev
 
 refresh: $(STAMPS)/core
 	$(BIN)/custaudience notebooks refresh
+
+example: report
+	rm -rf reports/example/2017-12
+	cp -r reports/grocery/2017-12 reports/grocery/index.html reports/example/
 
 clean:
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis

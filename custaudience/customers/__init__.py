@@ -8,7 +8,7 @@ from custaudience.customers.cohorts import (
     time_to_second_order,
 )
 from custaudience.customers.history import HistoryCheck, check_first_orders, first_order_counts
-from custaudience.customers.lifecycle import Lifecycle, LostBacktest, backtest_lost, classify_lifecycle
+from custaudience.customers.lifecycle import Backtest, Lifecycle, backtest_lost, backtest_overdue, classify_lifecycle
 from custaudience.customers.rfm import RfmScores, cut_points, score_rfm, summarise_rfm
 from custaudience.customers.rfm_segments import (
     SegmentRules,
@@ -30,9 +30,9 @@ from custaudience.customers.rhythm import (
 from custaudience.customers.survival import SurvivalComparison, compare_survival, median_survival, survival_table
 
 __all__ = [
+    "Backtest",
     "HistoryCheck",
     "Lifecycle",
-    "LostBacktest",
     "RfmScores",
     "Rhythm",
     "SegmentRules",
@@ -40,6 +40,7 @@ __all__ = [
     "activity_table",
     "assign_segments",
     "backtest_lost",
+    "backtest_overdue",
     "check_first_orders",
     "classify_lifecycle",
     "cohort_table",

@@ -15,22 +15,22 @@ _LATER = {
     "W": (
         12,
         template(
-            "In week {age:count} after the first, {share:percent} of new customers order "
-            "({low:percent} to {high:percent})."
+            "In week {age:count} after the first, {share:percent1} of new customers order "
+            "({low:percent1} to {high:percent1})."
         ),
     ),
     "M": (
         6,
         template(
-            "In month {age:count} after the first, {share:percent} of new customers order "
-            "({low:percent} to {high:percent})."
+            "In month {age:count} after the first, {share:percent1} of new customers order "
+            "({low:percent1} to {high:percent1})."
         ),
     ),
     "Q": (
         4,
         template(
-            "In quarter {age:count} after the first, {share:percent} of new customers order "
-            "({low:percent} to {high:percent})."
+            "In quarter {age:count} after the first, {share:percent1} of new customers order "
+            "({low:percent1} to {high:percent1})."
         ),
     ),
 }

@@ -72,7 +72,12 @@ def _check(days: OrderDays, as_of: dt.date) -> HistoryCheck:
     first, _ = days.first_and_last()
     n, span = len(first), int(np.datetime64(as_of, "D").astype("int64") - first.min()) + 1
     if window is None or n < 30 or span < 2 * window:
-        message = "Too few customers or too short a history to tell whether first orders are first orders."
+        message = "Too few customers to tell whether first orders are first orders."
+        if n >= 30 and window is not None:
+            message = (
+                f"The data span {span} days, less than twice the {window} days in which 95 % of gaps end: too short to "
+                "tell whether first orders are first orders."
+            )
         return HistoryCheck("cannot tell", window, math.nan, math.nan, n, message)
     early = int((first < first.min() + window).sum())
     times = (early / window) / ((n - early) / (span - window)) if early < n else math.inf
@@ -89,16 +94,15 @@ def refuse_cut_off(first_orders: str, orders: IntoFrame, as_of: dt.date) -> dict
         raise ValueError(f"first_orders: expected 'observed', 'cut off' or 'unknown', got {first_orders!r}")
     instead = (
         "Acquisition cohorts would mix old customers with new ones. What can be said instead: how many "
-        "customers order in each calendar period (monthly_kpis), and who is silent for longer than usual "
-        "(overdue_customers)."
+        "customers order in each month (notebook 00), and who is silent for longer than usual (notebook 30)."
     )
     if first_orders == "cut off":
-        raise HistoryError(f"first orders lie before the data begin (first_orders = 'cut off'). {instead}")
+        raise HistoryError(f"First orders lie before the data begin (first_orders = 'cut off'). {instead}")
     if first_orders == "unknown":
         check = check_first_orders(orders, as_of=as_of)
         if check.verdict == "cut off":
             raise HistoryError(
-                f"first orders seem to lie before the data begin: {check.message} {instead} "
+                f"First orders seem to lie before the data begin: {check.message} {instead} "
                 "If the data do hold everybody's first order, say first_orders = 'observed'."
             )
         return {"history": f"{check.verdict}: {check.message}"}

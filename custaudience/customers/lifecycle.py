@@ -166,29 +166,32 @@ def classify_lifecycle(
 
 
 @dataclass(frozen=True)
-class LostBacktest:
-    """How often "lost" was wrong: who was called so at an earlier date, and has ordered since.
+class Backtest:
+    """How an earlier verdict fared: how many of those it named, and of the others, have ordered since.
 
     Attributes
     ----------
+    verdict : {"lost", "overdue"}
     earlier, as_of : date
-    n_lost, n_back : int
-        Called lost at `earlier`; of them, with an order that counts after it and by `as_of`.
-    n_primary, n_primary_back : int
-        The same for those called primary.
+        The rule was applied at `earlier`; orders after it and by `as_of` count as coming back.
+    n_named, n_named_back : int
+        Called so at `earlier`; of them, with an order since.
+    n_others, n_others_back : int
+        The same for all others who had ordered.
     """
 
+    verdict: str
     earlier: dt.date
     as_of: dt.date
-    n_lost: int
-    n_back: int
-    n_primary: int
-    n_primary_back: int
+    n_named: int
+    n_named_back: int
+    n_others: int
+    n_others_back: int
 
 
 def backtest_lost(
     orders: IntoFrame, *, as_of: dt.date, lost_factor: float = 2.0, share: float = 0.95, min_gaps: int = 5
-) -> LostBacktest:
+) -> Backtest:
     """Count how many of the customers who counted as lost at an earlier date have ordered since.
 
     The earlier date lies half of the history before `as_of`, at most half a year, so that the rhythm can be
@@ -204,20 +207,59 @@ def backtest_lost(
     EmptyTableError
         If no order counts by the earlier date.
     """
+    days = min(182, _history_days(orders, as_of) // 2)
+    earlier = as_of - dt.timedelta(days=days)
+    then = classify_lifecycle(orders, as_of=earlier, lost_factor=lost_factor, share=share, min_gaps=min_gaps).table
+    then = then[then["state"] != "potential"]
+    return _looked_back(orders, "lost", then["customer_id"], then["state"] == "lost", earlier, as_of)
+
+
+def backtest_overdue(
+    orders: IntoFrame, *, as_of: dt.date, days: int = 30, share: float = 0.95, min_gaps: int = 5
+) -> Backtest:
+    """Count how many of the customers who were overdue some days ago have ordered since.
+
+    Parameters
+    ----------
+    orders, as_of, share, min_gaps
+        As in `overdue_customers`.
+    days : int
+        How long ago the rule is applied; at most half of the history.
+
+    Raises
+    ------
+    EmptyTableError
+        If no order counts by the earlier date.
+    """
+    earlier = as_of - dt.timedelta(days=min(days, _history_days(orders, as_of) // 2))
+    then = measure_rhythm(orders, as_of=earlier, share=share, min_gaps=min_gaps).table
+    named = then["overdue"].fillna(False).astype(bool)
+    return _looked_back(orders, "overdue", then["customer_id"], named, earlier, as_of)
+
+
+def _history_days(orders: IntoFrame, as_of: dt.date) -> int:
     counted = orders_until(orders, as_of, "is_order").filter(nw.col("is_order"))
     first = counted.select(first=nw.col("ordered_on").min()).collect(backend="pyarrow").to_native()["first"][0].as_py()
     if first is None:
         raise EmptyTableError(f"no order that counts on or before {as_of}. Choose a later as_of.")
-    history = (as_of - dt.date(first.year, first.month, first.day)).days
-    earlier = as_of - dt.timedelta(days=min(182, history // 2))
-    then = classify_lifecycle(orders, as_of=earlier, lost_factor=lost_factor, share=share, min_gaps=min_gaps).table
-    last = counted.group_by("customer_id").agg(nw.col("ordered_on").max().alias("last"))
-    now = collect_customers(last, as_of)
+    return (as_of - dt.date(first.year, first.month, first.day)).days
+
+
+def _looked_back(
+    orders: IntoFrame, verdict: str, ids: pd.Series, named: pd.Series, earlier: dt.date, as_of: dt.date
+) -> Backtest:
+    counted = orders_until(orders, as_of, "is_order").filter(nw.col("is_order"))
+    now = collect_customers(counted.group_by("customer_id").agg(nw.col("ordered_on").max().alias("last")), as_of)
     days = now["last"].to_numpy().astype("datetime64[D]")
-    back = then["customer_id"].isin(now["customer_id"].to_pandas()[days > np.datetime64(earlier, "D")])
-    lost, primary = then["state"] == "lost", then["state"] == "primary"
-    return LostBacktest(
-        earlier, as_of, int(lost.sum()), int((lost & back).sum()), int(primary.sum()), int((primary & back).sum())
+    back = ids.isin(now["customer_id"].to_pandas()[days > np.datetime64(earlier, "D")])
+    return Backtest(
+        verdict,
+        earlier,
+        as_of,
+        int(named.sum()),
+        int((named & back).sum()),
+        int((~named).sum()),
+        int((~named & back).sum()),
     )
 
 

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
-from statsmodels.stats.proportion import proportion_confint
 
-from custaudience.customers.lifecycle import Lifecycle, LostBacktest
+from custaudience.customers.lifecycle import Backtest, Lifecycle
+from custaudience.customers.lifecycle_claims import (
+    SLUG,
+    backtest_claim,
+    count_claim,
+    lifecycle_claims,
+    rhythm_claims,
+)
 from custaudience.customers.rfm_segments import load_segment_rules
 from custaudience.evidence import Claim, template
-
-_SLUG = "rfm_and_lifecycle"
-_FEW = template("Fewer than {least:count} customers: not shown, so that nobody can be recognised.")
 
 
 def valuable_and_overdue(assigned: pd.DataFrame, rhythm: pd.DataFrame) -> pd.DataFrame:
@@ -40,7 +44,7 @@ def rfm_claims(
     segments: pd.DataFrame,
     rhythm: pd.DataFrame,
     lifecycle: Lifecycle,
-    backtest: LostBacktest | None,
+    backtests: Sequence[Backtest],
     *,
     as_of: dt.date,
     currency: str,
@@ -58,8 +62,8 @@ def rfm_claims(
     rhythm : DataFrame
         From `overdue_customers`.
     lifecycle : Lifecycle
-    backtest : LostBacktest, optional
-        From `backtest_lost` at the same date.
+    backtests : sequence of Backtest
+        From `backtest_lost` and `backtest_overdue` at the same date.
     as_of, currency, minor_digits, min_group_size, notebook, overdue_share
         What the figures were made with; groups under `min_group_size` are named but not counted.
     """
@@ -69,25 +73,12 @@ def rfm_claims(
         _finding(valuable, assigned, currency, minor_digits, min_group_size, overdue_share, common),
         *_segment_claims(segments, currency, min_group_size, common),
         _concentration(segments, common),
-        *_rhythm_claims(rhythm, assigned, overdue_share, min_group_size, common),
-        *_lifecycle_claims(lifecycle, assigned, min_group_size, common),
-        *([] if backtest is None else [_lost_backtest(backtest, min_group_size, common)]),
+        *rhythm_claims(rhythm, assigned, overdue_share, min_group_size, common),
+        *lifecycle_claims(lifecycle, assigned, min_group_size, common),
+        *(backtest_claim(backtest, min_group_size, common) for backtest in backtests),
+        *_moved(segments, common),
         *_advice(valuable, currency, minor_digits, min_group_size, overdue_share, common),
     ]
-
-
-def _count(key: str, text: str, n: int | None, min_group_size: int, common: dict[str, Any], **fields: Any) -> Claim:
-    """Return a claim that counts people; a small group is named without its figures."""
-    defaults: dict[str, Any] = {"kind": "count", "unit": "customers", "n": n, "statistic": "customers", "value": n}
-    values = {"n": n, **fields.pop("values", {})}
-    if n is not None and 0 < n < min_group_size:
-        defaults |= {"n": None, "value": None, "status": "too_few"}
-        text, values = (
-            fields.pop("few", _FEW),
-            {"least": min_group_size} | {k: v for k, v in values.items() if isinstance(v, str)},
-        )
-    fields.pop("few", None)
-    return Claim(id=f"{_SLUG}.{key}", template=text, values=values, **(defaults | fields | common))
 
 
 def _money(frame: pd.DataFrame, minor_digits: int) -> float:
@@ -111,21 +102,20 @@ def _finding(
         "currency": currency,
         "share_revenue": _money(top, minor_digits) / total if total else 0.0,
         "revenue": _money(valuable, minor_digits),
+        "share": share,
     }
-    return _count(
+    return count_claim(
         "finding",
         template(
-            "{n:count} of the {top:count} customers who bring {share_revenue:percent} of revenue have been silent "
-            "for longer than their own rhythm explains; they brought {revenue:money0} until then."
+            "{n:count} of the {top:count} customers who bring {share_revenue:percent} of revenue have been silent for "
+            "longer than {share:percent} of their own gaps; their revenue so far is {revenue:money0}."
         ),
         len(valuable),
         least,
         common,
         statistic="overdue",
         values=values,
-        few=template(
-            "Of the best customers fewer than {least:count} are silent for longer than their own rhythm explains."
-        ),
+        few=template("Of the best customers fewer than {least:count} are silent for longer than their own gaps."),
         method=template("Highest revenue score, and silent for longer than the order statistic of their own gaps."),
     )
 
@@ -138,7 +128,7 @@ def _segment_claims(segments: pd.DataFrame, currency: str, least: int, common: d
         few = template("{segment:term}: fewer than {least:count} customers.")
         text, moved = _customers_sentence(row, least)
         claims.append(
-            _count(
+            count_claim(
                 f"segment_customers.{segment}",
                 text,
                 n,
@@ -157,7 +147,7 @@ def _segment_claims(segments: pd.DataFrame, currency: str, least: int, common: d
                 "each": row["revenue_per_customer"],
             }
             claims.append(
-                _count(
+                count_claim(
                     f"segment_revenue.{segment}",
                     template(
                         "{segment:term} brought {revenue:money0}, {share_revenue:percent} of revenue, {each:money0} "
@@ -166,7 +156,7 @@ def _segment_claims(segments: pd.DataFrame, currency: str, least: int, common: d
                     n,
                     least,
                     common,
-                    statistic="revenue",
+                    statistic="revenue_to_date",
                     values=values | money,
                     few=few,
                     unit=currency,
@@ -203,13 +193,13 @@ def _name(segment: str) -> str:
 
 def _concentration(segments: pd.DataFrame, common: dict[str, Any]) -> Claim:
     best = segments.loc[segments["revenue_total"].idxmax()]
-    values = {
+    values: dict[str, Any] = {
         "segment": _name(best["segment"]),
         "share": float(best["share_of_customers"]),
         "share_revenue": float(best["share_of_revenue"]),
     }
     return Claim(
-        id=f"{_SLUG}.concentration",
+        id=f"{SLUG}.concentration",
         template=template(
             "{segment:term} are {share:percent} of customers and bring {share_revenue:percent} of revenue, "
             "more than any other segment."
@@ -225,144 +215,34 @@ def _concentration(segments: pd.DataFrame, common: dict[str, Any]) -> Claim:
     )
 
 
-def _rhythm_claims(
-    rhythm: pd.DataFrame, assigned: pd.DataFrame, share: float, least: int, common: dict[str, Any]
-) -> list[Claim]:
-    late = rhythm["overdue"].fillna(False).astype(bool)
-    once = int((assigned["n_orders"] == 1).sum())
-    ordered = int((assigned["n_orders"] > 0).sum())
-    return [
-        _count(
-            "overdue",
-            template(
-                "{n:count} of {all:count} {all:plural customer|customers} ({part:percent}) have been silent for "
-                "longer than {share:percent} of the gaps they are compared with."
-            ),
-            int(late.sum()),
-            least,
-            common,
-            statistic="overdue",
-            values={"all": len(rhythm), "part": float(late.mean()), "share": share},
-            method=template(
-                "Own gaps between order days where there are five or more, else those of all customers, "
-                "each customer weighing once."
-            ),
-        ),
-        _count(
-            "one_time",
-            template("{n:count} of {all:count} customers ({part:percent}) ordered once so far."),
-            once,
-            least,
-            common,
-            values={"all": ordered, "part": once / ordered},
-            method=template("Customers with exactly one order whose net revenue is positive."),
-        ),
-    ]
-
-
-def _lifecycle_claims(lifecycle: Lifecycle, assigned: pd.DataFrame, least: int, common: dict[str, Any]) -> list[Claim]:
-    texts = {
-        "primary": template(
-            "{n:count} {n:plural customer is|customers are} primary ({part:percent}): silent for no more than twice as "
-            "long as usual."
-        ),
-        "lost": template(
-            "{n:count} {n:plural customer counts|customers count} as lost ({part:percent}): silent for more than twice "
-            "as long as usual."
-        ),
-        "potential": template(
-            "{n:count} {n:plural person is|people are} known without an order that counts ({part:percent})."
-        ),
-    }
-    method = template("Silence against the own rhythm; lost begins at a multiple of the overdue cut-off, a convention.")
-    claims = [
-        _count(
-            row["state"],
-            texts[row["state"]],
-            int(row["n_customers"]),
-            least,
-            common,
-            statistic="lifecycle",
-            values={"part": float(row["share"])},
-            method=method,
-        )
-        for row in lifecycle.counts.to_dict("records")
-    ]
-    return [*claims, *_reach(lifecycle, assigned, method, common)]
-
-
-def _reach(lifecycle: Lifecycle, assigned: pd.DataFrame, method: str, common: dict[str, Any]) -> list[Claim]:
-    """Say so when the data are too short for most customers to be called lost at all."""
-    first = assigned["first_order_on"].min()
-    span = (pd.Timestamp(lifecycle.as_of) - first).days
-    pooled = lifecycle.pooled_overdue_after_days
-    if pooled is None or pooled * lifecycle.lost_factor <= span:
+def _moved(segments: pd.DataFrame, common: dict[str, Any]) -> list[Claim]:
+    """Say how many customers are in another segment than a month ago; a warning when it is a quarter or more."""
+    if segments["left"].isna().any() or not segments["n_before"].sum():
         return []
-    few = int((lifecycle.table["rhythm"] == "pooled").sum())
-    values = {
-        "few": few,
-        "part": few / len(lifecycle.table),
-        "after": int(pooled * lifecycle.lost_factor),
-        "span": span,
-    }
+    moved, before = int(segments["left"].sum()), int(segments["n_before"].sum())
+    part = moved / before
+    text = template("{n:count} of {all:count} customers ({part:percent}) are in another segment than a month ago.")
+    if part >= 0.25:
+        text = template(
+            "{n:count} of {all:count} customers ({part:percent}) are in another segment than a month ago: the segments "
+            "say where customers stand at the date, and single moves in or out mean little."
+        )
     return [
         Claim(
-            id=f"{_SLUG}.lost_reach",
-            template=template(
-                "{few:count} customers ({part:percent}) ordered too seldom to have a rhythm of their own, and are lost "
-                "only after {after:count} days of silence: longer than the {span:count} days of data. None of them can "
-                "be called lost yet, so the number of lost customers is too low."
-            ),
-            values=values,
+            id=f"{SLUG}.warning.moved" if part >= 0.25 else f"{SLUG}.moved",
+            template=text,
+            values={"n": moved, "all": before, "part": part},
             kind="count",
-            statistic="lifecycle",
-            value=few,
+            statistic="rfm_segment",
+            value=moved,
             unit="customers",
-            n=few,
-            status="too_few",
-            method=method,
+            n=before,
+            method=template(
+                "Segments at the date against those at the end of the month before, cut points drawn anew."
+            ),
             **common,
         )
     ]
-
-
-def _lost_backtest(backtest: LostBacktest, least: int, common: dict[str, Any]) -> Claim:
-    n, back = backtest.n_lost, backtest.n_back
-    values: dict[str, Any] = {"day": backtest.earlier.isoformat(), "least": least}
-    enough = n >= least
-    if enough:
-        low, high = (float(limit) for limit in proportion_confint(back, n, method="wilson"))
-        values |= {
-            "n": n,
-            "share": back / n,
-            "low": low,
-            "high": high,
-            "primary": backtest.n_primary_back / max(1, backtest.n_primary),
-        }
-    return Claim(
-        id=f"{_SLUG}.lost_backtest",
-        template=template(
-            "Of the {n:count} customers who counted as lost on {day:date}, {share:percent} have ordered again since "
-            "({low:percent} to {high:percent}), of the primary ones {primary:percent}: lost is a warning, not a "
-            "verdict."
-        )
-        if enough
-        else template(
-            "Fewer than {least:count} customers counted as lost on {day:date}: how often that is wrong cannot be said."
-        ),
-        values=values,
-        kind="estimate",
-        statistic="lifecycle",
-        value=back / n if enough else None,
-        unit="fraction",
-        low=values.get("low"),
-        high=values.get("high"),
-        level=0.95 if enough else None,
-        n=n if enough else None,
-        status="measured" if enough else "too_few",
-        method=template("The same rule applied at an earlier date, and who has ordered since; Wilson interval."),
-        **common,
-    )
 
 
 def _advice(
@@ -373,11 +253,11 @@ def _advice(
         return []
     return [
         Claim(
-            id=f"{_SLUG}.overdue_valuable",
+            id=f"{SLUG}.overdue_valuable",
             template=template(
                 "Write to the {n:count} best customers who are overdue by their own rhythm, and keep a random "
-                "part of them out, so that the effect can be judged. They brought {revenue:money0} until they "
-                "fell silent."
+                "part of them out, so that the effect can be judged. Their revenue so far is {revenue:money0}, "
+                "which is not at stake as a whole."
             ),
             values={"n": n, "revenue": _money(valuable, minor_digits), "currency": currency, "share": share},
             kind="advice",
@@ -388,9 +268,10 @@ def _advice(
             n=n,
             method=template(
                 "Rule: highest revenue score, at least five own gaps, and silent for longer than {share:percent} "
-                "of them. What a letter adds is not known before it is tried."
+                "of them. What a letter adds is not known before it is tried, and with few people only a large effect "
+                "would show."
             ),
-            rests_on=(f"{_SLUG}.finding", f"{_SLUG}.overdue"),
+            rests_on=(f"{SLUG}.finding", f"{SLUG}.overdue", f"{SLUG}.overdue_backtest"),
             **common,
         )
     ]

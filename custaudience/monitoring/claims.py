@@ -47,24 +47,30 @@ _VERDICTS = {
     "too_short": template(
         "With {n_months:count} earlier {n_months:plural month|months} it is too early to say whether that is unusual."
     ),
+    "too_short_largest": template(
+        "It is more than in each of the {n_moves:count} earlier changes, but {n_months:count} earlier "
+        "{n_months:plural month|months} are too few to call it unusual."
+    ),
     "usual": template("That is as usual for this study, which moves by {usual:percent1} per trading day."),
     "unusual": template("That is unusual for this study, which moves by {usual:percent1} per trading day."),
 }
 
 _MOVES = {
     ("up", "up"): template(
-        "Revenue rose {size:percent1} on {before:month}, {size_per_day:percent1} per trading day. {verdict:sentence}"
+        "Revenue per trading day rose {size_per_day:percent1} on {before:month}, in total {size:percent1}. "
+        "{verdict:sentence}"
     ),
     ("down", "down"): template(
-        "Revenue fell {size:percent1} on {before:month}, {size_per_day:percent1} per trading day. {verdict:sentence}"
+        "Revenue per trading day fell {size_per_day:percent1} on {before:month}, in total {size:percent1}. "
+        "{verdict:sentence}"
     ),
     ("down", "up"): template(
-        "Revenue fell {size:percent1} on {before:month}, but rose {size_per_day:percent1} per "
-        "trading day: the month was shorter. {verdict:sentence}"
+        "Revenue per trading day rose {size_per_day:percent1} on {before:month}, but fell {size:percent1} in total: "
+        "the month was shorter. {verdict:sentence}"
     ),
     ("up", "down"): template(
-        "Revenue rose {size:percent1} on {before:month}, but fell {size_per_day:percent1} per "
-        "trading day: the month was longer. {verdict:sentence}"
+        "Revenue per trading day fell {size_per_day:percent1} on {before:month}, but rose {size:percent1} in total: "
+        "the month was longer. {verdict:sentence}"
     ),
 }
 
@@ -127,7 +133,12 @@ def _before(month: str) -> str:
 
 
 def _status(change: Change) -> Status:
-    statuses: dict[str, Status] = {"too_short": "too_few", "usual": "no_clear_difference", "unusual": "measured"}
+    statuses: dict[str, Status] = {
+        "too_short": "too_few",
+        "too_short_largest": "too_few",
+        "usual": "no_clear_difference",
+        "unusual": "measured",
+    }
     return statuses[change.verdict]
 
 
@@ -142,6 +153,7 @@ def _values(change: Change, month: str) -> dict[str, Any]:
     }
     return {name: None if math.isnan(number) else number for name, number in numbers.items()} | {
         "n_months": change.n_months,
+        "n_moves": change.n_moves,
         "before": _before(month),
         "month": month,
         "verdict_key": change.verdict,
@@ -174,11 +186,15 @@ def _change_claim(id_: str, change: Change, month: str, by_day: bool, common: di
         values=values,
         value=values["total"],
         unit="fraction",
-        n=change.n_months,
+        n=change.n_moves,
         status=_status(change),
         method=template(
             "Against the month before; the usual movement is the median of the absolute changes per trading "
             "day between earlier months."
+        )
+        if by_day
+        else template(
+            "Against the month before; the usual movement is the median of the absolute changes between earlier months."
         ),
         **fields,
     )
@@ -199,14 +215,14 @@ def _finding(change: Change, month: str, as_of: dt.date, currency: str, notebook
         statistic="revenue_change",
         value=values["total"],
         unit="fraction",
-        n=change.n_months,
+        n=change.n_moves,
         source="transactions",
         as_of=as_of,
         notebook=notebook,
         status=_status(change),
         method=template(
             "Sum of revenue by local month and per trading day; usual means within 95 in 100 of the "
-            "movements between earlier months, and needs 12 of them."
+            "changes between earlier months, and needs 12 earlier months."
         ),
     )
 

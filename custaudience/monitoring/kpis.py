@@ -22,8 +22,9 @@ class Change:
     """A month's figure against the month before and the same month last year.
 
     All changes are fractions; NaN = cannot be computed. ``usual`` is the median absolute change per
-    trading day between neighbouring earlier months, ``n_months`` how many earlier months it rests on.
-    ``verdict`` is "usual", "unusual" or "too_short".
+    trading day between neighbouring earlier months, ``n_moves`` how many such changes it rests on, and
+    ``n_months`` how many earlier months. ``verdict`` is "usual", "unusual", "too_short", or
+    "too_short_largest": fewer than 12 earlier months, and larger than every earlier change.
     """
 
     value: float
@@ -32,6 +33,7 @@ class Change:
     per_day: float
     usual: float
     n_months: int
+    n_moves: int
     last_year: float
     verdict: str
 
@@ -166,8 +168,8 @@ def change_of(months: pd.DataFrame, column: str, *, month: str, per_trading_day:
 
     Notes
     -----
-    With fewer than 12 earlier complete months the verdict is "too_short". Else a movement is "unusual"
-    when it is larger than 95 in 100 of the earlier ones (order statistic at ceil(0.95 n)).
+    With fewer than 12 earlier complete months the verdict is "too_short" or "too_short_largest". Else a movement
+    is "unusual" when it is larger than 95 in 100 of the earlier ones (order statistic at ceil(0.95 n)).
     """
     history = months[(months["month"] <= month) & (months["is_complete"] | (months["month"] == month))]
     if month not in set(history["month"]):
@@ -181,7 +183,8 @@ def change_of(months: pd.DataFrame, column: str, *, month: str, per_trading_day:
     earlier = moves.iloc[:-1].replace([np.inf, -np.inf], np.nan).dropna().abs().to_numpy()
     n_months = len(figures) - 1
     last = str(pd.Period(month, "M") - 12)
-    verdict = "too_short"
+    largest = bool(len(earlier) >= 3 and abs(moves.iloc[-1]) > earlier.max())
+    verdict = "too_short_largest" if largest else "too_short"
     if n_months >= ENOUGH_MONTHS and len(earlier):
         threshold = np.sort(earlier)[int(np.ceil(0.95 * len(earlier))) - 1]
         verdict = "unusual" if abs(moves.iloc[-1]) > threshold else "usual"
@@ -192,6 +195,7 @@ def change_of(months: pd.DataFrame, column: str, *, month: str, per_trading_day:
         per_day=float(moves.iloc[-1]),
         usual=float(np.median(earlier)) if len(earlier) else float("nan"),
         n_months=n_months,
+        n_moves=len(earlier),
         last_year=float(figures.get(last, np.nan)),
         verdict=verdict,
     )

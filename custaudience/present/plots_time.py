@@ -153,7 +153,7 @@ def plot_survival(
     ax.grid(axis="y")
     ax.set_xlabel(t(_TIME_UNITS[time_unit]))
     set_title(ax, title or t(_("How many are still customers?")))
-    lines = [t(_("below the axis: customers still observed at that time"))]
+    lines = [t(_("below the axis: customers still waiting and still observed at that time"))]
     at_start = table.groupby("group")["at_risk"].max().sum()
     return add_caption(ax, [*lines, n_is(at_start, language)], below=26 * len(groups))
 
@@ -226,7 +226,7 @@ def plot_new_customers(
     t = translator(language)
     places = range(len(table))
     ax.bar(places, table["n_customers"].astype("Float64").fillna(0).to_numpy("float64"), width=0.8, color=REST)
-    every = max(1, -(-len(table) // 8))
+    every = max(1, -(-len(table) // 6))
     ax.set_xticks(list(places)[::every], [f"{day:%Y-%m-%d}" for day in table["start"][::every]])
     lengths = {
         "W": _("week of the first order"),

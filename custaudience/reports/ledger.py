@@ -69,6 +69,10 @@ class Ledger(Mapping[str, Claim]):
         """Return the claims whose id begins with `prefix`."""
         return [claim for claim in self._claims.values() if claim.id.startswith(prefix)]
 
+    def warnings(self) -> list[Claim]:
+        """Return what a reader must know before trusting the rest: ``slug.warning.key``, of any notebook."""
+        return [claim for claim in self._claims.values() if claim.id.split(".")[1:2] == ["warning"]]
+
     def of_kind(self, kind: str) -> list[Claim]:
         """Return the claims of a kind."""
         return [claim for claim in self._claims.values() if claim.kind == kind]

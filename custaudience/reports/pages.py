@@ -133,7 +133,7 @@ def index_page(source: Source) -> dict[str, Any]:
         default=1.0,
     )
     page["advice"] = source.claims(ledger.of_kind("advice"))
-    page["warnings"] = source.claims(ledger.under("data.warning."))
+    page["warnings"] = source.claims(ledger.warnings())
     said = {claim["text"] for claim in page["warnings"]}  # a study's caveats may be claims as well
     page["caveats"] = [text for text in info.caveats if source.study_text(text) not in said]
     page["controls"] = source.claims(ledger.under("data.control."))
@@ -177,14 +177,13 @@ def _moved(source: Source, row: dict[Any, Any]) -> str:
     if joined is None or left is None or pd.isna(joined) or pd.isna(left):
         return "–"
     if joined == 0 and left == 0:
-        return source.say(_("nobody joined or left"))
-    return source.say(_("{joined:count}\u00a0joined, {left:count}\u00a0left"), joined=joined, left=left)
+        return source.say(_("nobody moved"))
+    return source.say(_("{joined:count}\u00a0moved in, {left:count}\u00a0out"), joined=joined, left=left)
 
 
 def _segments_ref(source: Source) -> Any:
-    finding = source.evidence.ref("rfm_and_lifecycle.finding")
     title = source.say(_("Segments by how lately, how often and for how much customers order"))
-    return finding or source.evidence.table_ref("segments", title, "30_rfm_and_lifecycle.ipynb")
+    return source.evidence.table_ref("segments", title, "30_rfm_and_lifecycle.ipynb")
 
 
 def _facts(source: Source) -> list[dict[str, Any]]:

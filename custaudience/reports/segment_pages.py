@@ -33,18 +33,19 @@ _SLUG = "rfm_and_lifecycle"
 
 def segments_page(source: Source) -> dict[str, Any]:
     """Return what the segments page says."""
-    finding = source.ledger.get(f"{_SLUG}.finding")
     rows = segment_rows(source)
     page: dict[str, Any] = {
         "index_page": page_name("index", source.language, source.info),
         "heading": source.say(_("Segments: who they are, and what to do")),
-        "finding_ref": source.evidence.ref(finding.id) if finding else None,
+        "rules_ref": source.evidence.table_ref(
+            "segment_rules", source.say(_("The rules of the segments")), "30_rfm_and_lifecycle.ipynb"
+        ),
         "segments": [row | _details(source, row) for row in rows],
         "lifecycle": _lifecycle(source),
         "lifecycle_claims": source.claims(
             [
                 c
-                for key in ("overdue", "one_time", *_STATES, "lost_reach", "lost_backtest")
+                for key in ("overdue", "one_time", *_STATES, "lost_reach", "lost_backtest", "overdue_backtest", "moved")
                 if (c := source.ledger.get(f"{_SLUG}.{key}"))
             ]
         ),

@@ -214,23 +214,23 @@ def _control_claims(health: Health, as_of: dt.date) -> list[Claim]:
         }
         texts = {
             "revenue": (
-                template("Revenue of {month:month} agrees with the books: {expected:money0}."),
+                template("Revenue of {month:month} agrees with the control total: {expected:money0}."),
                 template(
-                    "Revenue of {month:month} does not agree with the books: {found:money} found, "
+                    "Revenue of {month:month} does not agree with the control total: {found:money} found, "
                     "{expected:money} expected."
                 ),
             ),
             "orders": (
-                template("The number of orders in {month:month} agrees with the books: {expected:count}."),
+                template("The number of orders in {month:month} agrees with the control total: {expected:count}."),
                 template(
-                    "Orders of {month:month} do not agree with the books: {found:count} found, "
+                    "Orders of {month:month} do not agree with the control total: {found:count} found, "
                     "{expected:count} expected."
                 ),
             ),
             "customers": (
-                template("The number of customers in {month:month} agrees with the books: {expected:count}."),
+                template("The number of customers in {month:month} agrees with the control total: {expected:count}."),
                 template(
-                    "Customers of {month:month} do not agree with the books: {found:count} found, "
+                    "Customers of {month:month} do not agree with the control total: {found:count} found, "
                     "{expected:count} expected."
                 ),
             ),
@@ -253,7 +253,11 @@ def _control_claims(health: Health, as_of: dt.date) -> list[Claim]:
                 as_of=as_of,
                 notebook="",
                 status="measured" if row.agrees else "contradicted",
-                method=template("The total under [control] in study.toml against the rows used, by local month."),
+                method=(
+                    template("The number of rows under [control] in study.toml against the rows used.")
+                    if what == "rows"
+                    else template("The total under [control] in study.toml against the rows used, by local month.")
+                ),
             )
         )
     return claims
@@ -262,7 +266,8 @@ def _control_claims(health: Health, as_of: dt.date) -> list[Claim]:
 def _warning_claims(health: Health, as_of: dt.date) -> list[Claim]:
     claims = []
 
-    def warn(key: str, text: str, n: int | None, **values: Any) -> None:
+    def warn(key: str, text: str, n: int | None, fields: dict[str, Any] | None = None, **values: Any) -> None:
+        fields = fields or {}
         claims.append(
             _count(
                 health,
@@ -272,8 +277,7 @@ def _warning_claims(health: Health, as_of: dt.date) -> list[Claim]:
                 n,
                 values={"n": n, **values},
                 unit="",
-                source="transactions",
-                method=template("Read off the data."),
+                **({"source": "transactions", "method": template("Read off the data.")} | fields),
             )
         )
 
@@ -311,10 +315,16 @@ def _warning_claims(health: Health, as_of: dt.date) -> list[Claim]:
         warn(
             "history_cut_off",
             template(
-                "Customers had ordered before the data begin, so nobody's first order is "
-                "known: how long they have been customers cannot be said."
+                "Customers may have ordered before the data begin, so a first order in the data need not be their "
+                "first: how long they have been customers cannot be said."
             ),
             None,
+            {
+                "kind": "typed",
+                "status": "typed",
+                "source": "study.toml",
+                "method": template("Declared in study.toml: first_orders."),
+            },
         )
     if "n_described" in facts:
         warn(
@@ -325,6 +335,7 @@ def _warning_claims(health: Health, as_of: dt.date) -> list[Claim]:
                 "people's attributes describes them, not everybody."
             ),
             facts["n_customers"],
+            {"source": "customers, transactions"},
             described=facts["n_described"],
             share=facts["n_described"] / max(1, facts["n_customers"]),
             revenue=facts["share_revenue_described"],

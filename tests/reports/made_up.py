@@ -30,14 +30,14 @@ PANEL = (
 )  # fmt: skip
 SHARES = {
     "champions": (413, 0.386, 0, 21), "loyal": (287, 0.161, 34, 8), "cannot_lose": (None, None, None, None),
-    "cooling_regulars": (402, 0.214, 61, 44), "at_risk": (311, 0.083, 22, 57), "promising": (244, 0.071, 18, 6),
+    "regulars": (402, 0.214, 61, 44), "at_risk": (311, 0.083, 22, 57), "promising": (244, 0.071, 18, 6),
     "recent": (219, 0.034, 12, 30), "occasional": (262, 0.030, 25, 9), "dormant": (326, 0.021, 40, 22),
 }  # fmt: skip
 
 RULES = (
     ("champions", "high", "high", "high"), ("loyal", "high", "high", "low, mid"), ("cannot_lose", "low",
     "high", "high"),
-    ("cooling_regulars", "mid", "mid, high", "any"), ("at_risk", "low", "mid", "any"),
+    ("regulars", "mid", "mid, high", "any"), ("at_risk", "low", "mid", "any"),
     ("at_risk", "low", "high", "low, mid"), ("promising", "high", "mid", "any"), ("recent", "high", "low", "any"),
     ("occasional", "mid", "low", "any"), ("dormant", "low", "low", "any"),
 )  # fmt: skip

@@ -5,6 +5,10 @@ from __future__ import annotations
 import re
 import subprocess
 from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
 
 ROOT = Path(__file__).parents[1]
 TEXT = {".py", ".md", ".toml", ".txt", ".yml", ".yaml", ".ipynb", ".html", ".j2", ".sh", ".po", ".json", ".cfg", ""}
@@ -38,3 +42,27 @@ def test_committed_files_are_small() -> None:
     assert not [p.name for p in files() if p.stat().st_size > 20_000_000]
     example = [p for p in files() if (ROOT / "reports" / "example") in p.parents]
     assert sum(p.stat().st_size for p in example) < 5_000_000
+
+
+def test_the_five_lines_of_the_readme_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CUSTAUDIENCE_CACHE", str(tmp_path))
+    (code,) = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), flags=re.DOTALL)
+    df = pd.DataFrame(
+        {
+            "customer_id": ["007", "007", "8"],
+            "ordered_at": ["2025-01-01", "2025-06-01", "2025-07-01"],
+            "revenue": [5.05, 7, 9],
+        }
+    )
+    scope: dict[str, Any] = {"df": df}
+    exec(code, scope)
+    assert scope["customers"]["customer_id"].tolist() == ["007"]
+    assert scope["customers"]["revenue_total"].tolist() == [12.05]
+
+
+def test_the_readme_names_every_notebook_and_has_no_gap() -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert "@@" not in text
+    assert all(f"notebooks/{path.name}" in text for path in (ROOT / "notebooks").glob("*.ipynb"))
+    for link in re.findall(r"\]\(([^)#:]+)\)", text):
+        assert (ROOT / link).exists(), link

@@ -190,7 +190,7 @@ def test_a_cut_off_history_is_found_and_refused():
     assert check.verdict == "cut off" and check.window_days == 14 and check.times_later_rate > 20
     assert check.share_in_window == pytest.approx(63 / 120, abs=0.01)
     for function in (cohort_table, retention_table, activity_table, time_to_second_order):
-        with pytest.raises(HistoryError, match=r"What can be said instead: .*monthly_kpis"):
+        with pytest.raises(HistoryError, match=r"What can be said instead: .*notebook 00"):
             function(frame, as_of=as_of)
         assert len(function(frame, as_of=as_of, first_orders="observed"))
         with pytest.raises(HistoryError, match="first_orders = 'cut off'"):

@@ -127,7 +127,7 @@ def claims(currency: str = "USD", scale: float = 1.0) -> list[Claim]:
         _claim("data.rows_set_aside", "{n:count} {n:plural line|lines} set aside.", {"n": 168}),
         _claim(
             "data.control.revenue_2017-12".replace("-", "_"),
-            "Revenue of {month:month} agrees with the books: {expected:money0}.",
+            "Revenue of {month:month} agrees with the control total: {expected:money0}.",
             {"month": "2017-12", "expected": 421720 * scale, "currency": currency},
             statistic="control_total",
             method="The total under [control] in study.toml against the rows used, by local month.",
@@ -143,8 +143,8 @@ def claims(currency: str = "USD", scale: float = 1.0) -> list[Claim]:
         _claim(
             f"{slug}.finding",
             "{n:count} of the {top:count} customers who bring {share_revenue:percent} of revenue have been silent "
-            "for longer than their own rhythm explains; they brought {revenue:money0} until then.",
-            top,
+            "for longer than {share:percent} of their own gaps; their revenue so far is {revenue:money0}.",
+            top | {"share": 0.95},
             statistic="overdue",
             method="Highest revenue score, and silent for longer than the order statistic of their own gaps.",
             **later,
@@ -153,19 +153,21 @@ def claims(currency: str = "USD", scale: float = 1.0) -> list[Claim]:
             f"{slug}.one_time",
             "{n:count} of {all:count} customers ({part:percent}) ordered once so far.",
             {"n": 44, "all": 2469, "part": 44 / 2469},
-            statistic="customers",
+            statistic="one_time",
             **later,
         ),
         _claim(
             f"{slug}.overdue_valuable",
             "Write to the {n:count} best customers who are overdue by their own rhythm, and keep a random part of "
-            "them out, so that the effect can be judged. They brought {revenue:money0} until they fell silent.",
+            "them out, so that the effect can be judged. Their revenue so far is {revenue:money0}, which is "
+            "not at stake as a whole.",
             top | {"share": 0.95},
             kind="advice",
             status="advice",
             statistic="overdue",
             method="Rule: highest revenue score, at least five own gaps, and silent for longer than {share:percent} "
-            "of them. What a letter adds is not known before it is tried.",
+            "of them. What a letter adds is not known before it is tried, and with few people only a large effect "
+            "would show.",
             rests_on=(f"{slug}.finding",),
             **later,
         ),

@@ -16,7 +16,7 @@ from custaudience.reports.ledger import read_ledger
 
 HOSTILE = ("<script>alert(1)</script>", '" onmouseover="alert(1)', "'><img src=http://evil.example/x.png>")
 # May stand in a Ukrainian page in Latin letters: names and codes.
-NAMES = {
+NAMES = {"segments.csv", "segment_rules.csv", 
     "grocery", "panel", "custaudience", "python", "usd", "vnd", "english", "rfm", "csv", "parquet", "n", "r", "p",
     "transactions", "customers", "start_here", "rfm_and_lifecycle", "cohorts", "study.toml", "control", "tables",
 }  # fmt: skip
@@ -134,7 +134,7 @@ def test_the_page_says_what_the_month_was(month):
         "Grocery panel", made_up.CAVEAT.replace("'", "&#39;"), "December 2017 · as of 31 December 2017 · USD",
         "$421,720", "2,062", "13,097", "$32.20", "1,469,307 lines read", "168 lines set aside",
         "per trading day", "+9.2 % in total", "No last year in the data.", "Too short to tell: 11 earlier months.",
-        "fewer than 10", "34 joined, 8 left", "Write to the 44 best customers", "agrees with the books",
+        "fewer than 10", "34 moved in, 8 out", "Write to the 44 best customers", "agrees with the control total",
     ):  # fmt: skip
         assert expected in text, expected
 

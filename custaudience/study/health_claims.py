@@ -1,0 +1,196 @@
+"""What a report says of its data: rows read and set aside, control totals, warnings."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from custaudience.evidence import Claim, template
+from custaudience.study.contracts import REASONS
+
+if TYPE_CHECKING:
+    from custaudience.study.health import Health
+
+Warning_ = tuple[str, str, int | None, dict[str, Any], dict[str, Any]]
+
+_TYPED: dict[str, Any] = {
+    "kind": "typed",
+    "status": "typed",
+    "source": "study.toml",
+    "method": template("Typed in study.toml."),
+}
+_NO_LAST_YEAR = template(
+    "The data begin on {day:date}, so there is no {month:month} to compare with: "
+    "season and growth cannot be told apart."
+)
+_CUT_OFF = template(
+    "Customers may have ordered before the data begin, so a first order in the data need not be their "
+    "first: how long they have been customers cannot be said."
+)
+_COVERAGE = template(
+    "Attributes such as age are known for {described:count} of {n:count} customers "
+    "({share:percent}), who bring {revenue:percent} of revenue: what is said of "
+    "people's attributes describes them, not everybody."
+)
+_LINES = {
+    "shared_order_ids": template(
+        "{n:count} order {n:plural id stands|ids stand} for more than one customer: they were taken as separate orders."
+    ),
+    "rounded": template(
+        "{n:count} {n:plural line carries|lines carry} fractions of the smallest coin; each was rounded."
+    ),
+    "refund_lines": template(
+        "{n:count} {n:plural line is a refund|lines are refunds}: they lower revenue and count as no order."
+    ),
+}
+
+
+def _count(health: Health, key: str, text: str, value: int | None, **fields: Any) -> Claim:
+    values = fields.pop("values", {"n": value})
+    defaults: dict[str, Any] = {
+        "kind": "count",
+        "statistic": "quarantine",
+        "unit": "rows",
+        "n": value,
+        "source": "all tables",
+        "as_of": health.as_of,
+        "notebook": "",
+        "method": template("Counted while reading; rows read = used + set aside."),
+    }
+    return Claim(id=f"data.{key}", template=text, values=values, value=value, **(defaults | fields))
+
+
+def row_claims(health: Health) -> list[Claim]:
+    """Return rows read, used and set aside, and why."""
+    facts = health.tables.set_index("table")
+    main = facts.loc["transactions"] if "transactions" in facts.index else facts.sum()
+    source = "transactions" if "transactions" in facts.index else "all tables"
+    read, used, aside = (int(main[c]) for c in ("rows_in", "rows_used", "rows_set_aside"))
+    claims = [
+        _count(health, "rows_read", template("{n:count} {n:plural line|lines} read."), read, source=source),
+        _count(health, "rows_used", template("{n:count} {n:plural line|lines} used."), used, source=source),
+        _count(
+            health,
+            "rows_set_aside",
+            template("{n:count} {n:plural line|lines} set aside."),
+            aside,
+            source=source,
+        ),
+    ]
+    for row in health.reasons.itertuples():
+        text = template(
+            "Table {table:text}, column {column:text}: {n:count} {n:plural row|rows} set aside, {reason:term}."
+        )
+        claims.append(
+            _count(
+                health,
+                f"rows_set_aside.{row.table}_{row.column or 'line'}_{row.reason}",
+                text,
+                int(row.n_rows),
+                source=row.table,
+                values={
+                    "n": int(row.n_rows),
+                    "table": row.table,
+                    "column": row.column or "–",
+                    "reason": REASONS[row.reason],
+                },
+            )
+        )
+    return claims
+
+
+def control_claims(health: Health) -> list[Claim]:
+    """Return how the control totals compare."""
+    claims = []
+    for row in health.controls.itertuples():
+        what, which = row.key.split(".", 1)
+        values = {
+            "expected": row.expected,
+            "found": row.found,
+            "difference": row.difference,
+            "month": which,
+            "table": which,
+            "currency": health.currency,
+        }
+        texts = {
+            "revenue": (
+                template("Revenue of {month:month} agrees with the control total: {expected:money0}."),
+                template(
+                    "Revenue of {month:month} does not agree with the control total: {found:money} found, "
+                    "{expected:money} expected."
+                ),
+            ),
+            "orders": (
+                template("The number of orders in {month:month} agrees with the control total: {expected:count}."),
+                template(
+                    "Orders of {month:month} do not agree with the control total: {found:count} found, "
+                    "{expected:count} expected."
+                ),
+            ),
+            "customers": (
+                template("The number of customers in {month:month} agrees with the control total: {expected:count}."),
+                template(
+                    "Customers of {month:month} do not agree with the control total: {found:count} found, "
+                    "{expected:count} expected."
+                ),
+            ),
+            "rows": (
+                template("Table {table:text} has as many rows as expected: {expected:count}."),
+                template("Table {table:text} has {found:count} rows, {expected:count} expected."),
+            ),
+        }[what]
+        claims.append(
+            Claim(
+                id=f"data.control.{what}_{which.replace('-', '_')}",
+                template=texts[0 if row.agrees else 1],
+                values=values,
+                kind="count",
+                statistic="control_total",
+                value=float(row.difference),
+                unit=health.currency if what == "revenue" else what,
+                n=None,
+                source=which if what == "rows" else "transactions",
+                as_of=health.as_of,
+                notebook="",
+                status="measured" if row.agrees else "contradicted",
+                method=(
+                    template("The number of rows under [control] in study.toml against the rows used.")
+                    if what == "rows"
+                    else template("The total under [control] in study.toml against the rows used, by local month.")
+                ),
+            )
+        )
+    return claims
+
+
+def warning_claims(health: Health) -> list[Claim]:
+    """Return what a reader must know before trusting the rest."""
+    claims = [
+        _count(health, f"warning.caveat_{number}", "{caveat:text}", None, values={"caveat": caveat}, unit="", **_TYPED)
+        for number, caveat in enumerate(health.caveats, start=1)
+    ]
+    if not health.facts:
+        return claims
+    for key, text, n, values, fields in _warnings(health, health.facts):
+        fixed = {"unit": "", "source": "transactions", "method": template("Read off the data.")}
+        claims.append(_count(health, f"warning.{key}", text, n, values={"n": n, **values}, **(fixed | fields)))
+    return claims
+
+
+def _warnings(health: Health, facts: dict[str, Any]) -> Iterator[Warning_]:
+    """Yield key, sentence, n, values and other fields of each warning that applies."""
+    as_of = health.as_of
+    if facts["first_day"] > dt.date(as_of.year - 1, as_of.month, 1):
+        last_year = {"day": facts["first_day"].isoformat(), "month": f"{as_of.year - 1}-{as_of.month:02d}"}
+        yield "no_last_year", _NO_LAST_YEAR, None, last_year, {}
+    if health.first_orders == "cut off":
+        declared = _TYPED | {"method": template("Declared in study.toml: first_orders.")}
+        yield "history_cut_off", _CUT_OFF, None, {}, declared
+    if "n_described" in facts:
+        n, described = facts["n_customers"], facts["n_described"]
+        shares = {"described": described, "share": described / max(1, n), "revenue": facts["share_revenue_described"]}
+        yield "coverage", _COVERAGE, n, shares, {"source": "customers, transactions"}
+    for key, text in _LINES.items():
+        if facts[f"n_{key}"]:
+            yield key, text, facts[f"n_{key}"], {}, {}

@@ -17,7 +17,8 @@ from custaudience.reports.ledger import read_ledger
 HOSTILE = ("<script>alert(1)</script>", '" onmouseover="alert(1)', "'><img src=http://evil.example/x.png>")
 # May stand in a Ukrainian page in Latin letters: names and codes.
 NAMES = {
-    "segments.csv", "segment_rules.csv", "grocery", "panel", "custaudience", "python", "usd", "vnd", "english", "rfm", "csv", "parquet", "n", "r", "p",
+    "segments.csv", "segment_rules.csv",
+    "grocery", "panel", "custaudience", "python", "usd", "vnd", "english", "rfm", "csv", "parquet", "n", "r", "p",
     "transactions", "customers", "start_here", "rfm_and_lifecycle", "cohorts", "study.toml", "control", "tables",
 }  # fmt: skip
 

@@ -34,9 +34,7 @@ Jobs = Annotated[int | None, typer.Option(min=1, help="Worker processes; default
 
 
 @app.callback(invoke_without_command=True)
-def main(
-    version: Annotated[bool, typer.Option("--version", help="Show the version and leave.")] = False,
-) -> None:
+def main(version: Annotated[bool, typer.Option("--version", help="Show the version and leave.")] = False) -> None:
     """From a company's own raw tables to a target audience it can defend."""
     if version:
         typer.echo(custaudience.__version__)
@@ -45,8 +43,7 @@ def main(
 
 @app.command()
 def check(
-    study: StudyPath,
-    as_of: Annotated[str | None, typer.Option(help="Last day that counts, YYYY-MM-DD.")] = None,
+    study: StudyPath, as_of: Annotated[str | None, typer.Option(help="Last day that counts, YYYY-MM-DD.")] = None
 ) -> None:
     """Read a study strictly and say what is in it: rows used and set aside, controls, warnings."""
     with _for_users():

@@ -9,13 +9,7 @@ from typing import Any
 import pandas as pd
 
 from custaudience.customers.lifecycle import Backtest, Lifecycle
-from custaudience.customers.lifecycle_claims import (
-    SLUG,
-    backtest_claim,
-    count_claim,
-    lifecycle_claims,
-    rhythm_claims,
-)
+from custaudience.customers.lifecycle_claims import SLUG, backtest_claim, count_claim, lifecycle_claims, rhythm_claims
 from custaudience.customers.rfm_segments import load_segment_rules
 from custaudience.evidence import Claim, template
 

@@ -27,7 +27,7 @@ MINUS = "\u2212"
 
 # Months as they stand after "in"; languages that do not bend them need no entry.
 _MONTHS_AFTER_IN = {
-    "uk": "січні лютому березні квітні травні червні липні серпні вересні жовтні листопаді грудні".split(),
+    "uk": "січні лютому березні квітні травні червні липні серпні вересні жовтні листопаді грудні".split()
 }
 _PLURAL_ORDER = ("zero", "one", "two", "few", "many", "other")
 _CODE = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
@@ -159,11 +159,7 @@ def _money(value: Decimal, language: str, currency: str | None, *, whole: bool) 
     pattern = Locale.parse(language).currency_formats["standard"].pattern
     if whole:
         text = format_currency(
-            round(abs(value)),
-            currency,
-            format=pattern.replace(".00", ""),
-            locale=language,
-            currency_digits=False,
+            round(abs(value)), currency, format=pattern.replace(".00", ""), locale=language, currency_digits=False
         )
     else:
         text = format_currency(abs(value), currency, format=pattern, locale=language)

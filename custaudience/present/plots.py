@@ -80,15 +80,7 @@ def plot_months(
                     if last
                     else format_value(height, "count" if height >= 100 else "number2", language=language)
                 )
-                ax.text(
-                    i,
-                    height,
-                    plain,
-                    ha="center",
-                    va="bottom",
-                    fontsize=8.5,
-                    weight="bold" if last else "normal",
-                )
+                ax.text(i, height, plain, ha="center", va="bottom", fontsize=8.5, weight="bold" if last else "normal")
     ax.set_xticks(range(len(table)), [short_month(m, i, language) for i, m in enumerate(table["month"])])
     ax.set_yticks([])
     ax.spines["left"].set_visible(False)
@@ -152,12 +144,7 @@ def plot_segments(
 
 @styled
 def plot_rfm_grid(
-    table: pd.DataFrame,
-    *,
-    title: str = "",
-    min_group_size: int = 10,
-    language: str = "en",
-    ax: Axes | None = None,
+    table: pd.DataFrame, *, title: str = "", min_group_size: int = 10, language: str = "en", ax: Axes | None = None
 ) -> Axes:
     """Draw how many customers have each pair of recency and frequency scores.
 

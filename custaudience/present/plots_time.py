@@ -37,12 +37,7 @@ _TIME_UNITS = {
 
 @styled
 def plot_retention(
-    table: pd.DataFrame,
-    *,
-    title: str = "",
-    age_unit: str = "weeks",
-    language: str = "en",
-    ax: Axes | None = None,
+    table: pd.DataFrame, *, title: str = "", age_unit: str = "weeks", language: str = "en", ax: Axes | None = None
 ) -> Axes:
     """Draw a heat map of cohorts by age; what is not yet observed stays blank.
 
@@ -147,8 +142,7 @@ def plot_survival(
     ax.set(xlim=(0, end), ylim=(0, 1.02))
     ax.set_xticks(ticks, [format_value(x, "number", language=language) for x in ticks])
     ax.set_yticks(
-        [0, 0.25, 0.5, 0.75, 1],
-        [format_value(y, "percent", language=language) for y in (0, 0.25, 0.5, 0.75, 1)],
+        [0, 0.25, 0.5, 0.75, 1], [format_value(y, "percent", language=language) for y in (0, 0.25, 0.5, 0.75, 1)]
     )
     ax.grid(axis="y")
     ax.set_xlabel(t(_TIME_UNITS[time_unit]))
@@ -206,12 +200,7 @@ def plot_gaps(
 
 @styled
 def plot_new_customers(
-    table: pd.DataFrame,
-    *,
-    period: str = "W",
-    title: str = "",
-    language: str = "en",
-    ax: Axes | None = None,
+    table: pd.DataFrame, *, period: str = "W", title: str = "", language: str = "en", ax: Axes | None = None
 ) -> Axes:
     """Draw how many customers have their first order in the data, by period.
 

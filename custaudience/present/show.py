@@ -36,11 +36,7 @@ def show(fig: Figure | Axes, *, alt: str) -> None:
     pyplot = sys.modules.get("matplotlib.pyplot")
     if pyplot is not None:
         pyplot.close(figure)  # otherwise the notebook shows it a second time
-    display(
-        {"image/png": picture, "text/plain": f"Figure: {alt}"},
-        metadata={"image/png": {"alt": alt}},
-        raw=True,
-    )
+    display({"image/png": picture, "text/plain": f"Figure: {alt}"}, metadata={"image/png": {"alt": alt}}, raw=True)
 
 
 def figure_bytes(fig: Figure | Axes, *, alt: str, form: str = "png") -> bytes:

@@ -18,15 +18,7 @@ from markupsafe import Markup, escape
 from custaudience.errors import near_miss
 from custaudience.evidence import template as _
 from custaudience.present import locale
-from custaudience.present.figures import (
-    NBSP,
-    WordsError,
-    format_value,
-    label,
-    plural_form,
-    plural_tags,
-    translator,
-)
+from custaudience.present.figures import NBSP, WordsError, format_value, label, plural_form, plural_tags, translator
 
 if TYPE_CHECKING:
     from custaudience.evidence import Claim
@@ -70,12 +62,7 @@ class Term:
 
 
 def render(
-    template: str,
-    values: Mapping[str, Any],
-    *,
-    language: str,
-    currency: str | None = None,
-    html: bool = False,
+    template: str, values: Mapping[str, Any], *, language: str, currency: str | None = None, html: bool = False
 ) -> str:
     r"""Translate a template and fill in its placeholders.
 

@@ -198,8 +198,7 @@ class Evidence:
             yield self._say(_("Source: {name:term}."), name=source)
         if claim.filter:
             yield self._say(
-                _("Rows: {which:text}."),
-                which=render(claim.filter, claim.values, language=self.language).rstrip("."),
+                _("Rows: {which:text}."), which=render(claim.filter, claim.values, language=self.language).rstrip(".")
             )
         if claim.as_of != self.info.as_of:
             yield self._say(_("As of {day:date}."), day=claim.as_of)

@@ -116,10 +116,7 @@ def normalise(nb: NotebookNode) -> NotebookNode:
         if cell.cell_type == "code":
             count += 1 if cell.execution_count else 0
             number = count if cell.execution_count else None
-            tidy |= {
-                "execution_count": number,
-                "outputs": [_tidy_output(o, number) for o in _joined(cell.outputs)],
-            }
+            tidy |= {"execution_count": number, "outputs": [_tidy_output(o, number) for o in _joined(cell.outputs)]}
         cells.append(tidy)
     metadata = {"kernelspec": _KERNELSPEC, "language_info": _LANGUAGE_INFO}
     if "custaudience" in nb.metadata:

@@ -129,8 +129,7 @@ def index_page(source: Source) -> dict[str, Any]:
     page["segments"] = segment_rows(source)
     page["segments_ref"] = _segments_ref(source) if page["segments"] else None
     page["widest"] = max(
-        (s for row in page["segments"] for s in (row["share_of_customers"], row["share_of_revenue"]) if s),
-        default=1.0,
+        (s for row in page["segments"] for s in (row["share_of_customers"], row["share_of_revenue"]) if s), default=1.0
     )
     page["advice"] = source.claims(ledger.of_kind("advice"))
     page["warnings"] = source.claims(ledger.warnings())

@@ -125,12 +125,7 @@ def _number(raw: str, kind: str, section: TableSection) -> str:
 
 
 def _local_time(
-    con: duckdb.DuckDBPyConnection,
-    raw: str,
-    kind: str,
-    section: TableSection,
-    study: StudySection,
-    source: Source,
+    con: duckdb.DuckDBPyConnection, raw: str, kind: str, section: TableSection, study: StudySection, source: Source
 ) -> tuple[str, str]:
     here = literal(study.timezone)
     shift = section.timezone is not None and section.timezone != study.timezone

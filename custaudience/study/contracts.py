@@ -68,15 +68,10 @@ TABLES: dict[str, Table] = {
         Table(
             "products",
             "a product",
-            (
-                _required("product_id", "id", "the key of transactions"),
-                Column("category", "text", False, "what kind"),
-            ),
+            (_required("product_id", "id", "the key of transactions"), Column("category", "text", False, "what kind")),
         ),
         Table(
-            "customers",
-            "a known person or organisation",
-            (_required("customer_id", "id", "the key of transactions"),),
+            "customers", "a known person or organisation", (_required("customer_id", "id", "the key of transactions"),)
         ),
         Table(
             "campaigns",

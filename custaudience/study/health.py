@@ -63,14 +63,7 @@ def health_of(study: Study, as_of: dt.date) -> Health:
     )
     facts = transaction_facts(study, as_of) if "transactions" in study.tables else {}
     return Health(
-        tables,
-        reasons,
-        control_totals(study),
-        facts,
-        study.caveats,
-        study.currency,
-        study.first_orders,
-        as_of,
+        tables, reasons, control_totals(study), facts, study.caveats, study.currency, study.first_orders, as_of
     )
 
 

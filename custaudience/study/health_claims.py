@@ -70,13 +70,7 @@ def row_claims(health: Health) -> list[Claim]:
     claims = [
         _count(health, "rows_read", template("{n:count} {n:plural line|lines} read."), read, source=source),
         _count(health, "rows_used", template("{n:count} {n:plural line|lines} used."), used, source=source),
-        _count(
-            health,
-            "rows_set_aside",
-            template("{n:count} {n:plural line|lines} set aside."),
-            aside,
-            source=source,
-        ),
+        _count(health, "rows_set_aside", template("{n:count} {n:plural line|lines} set aside."), aside, source=source),
     ]
     for row in health.reasons.itertuples():
         text = template(

@@ -127,10 +127,7 @@ def _header(file: Path, separator: str) -> list[str]:
 
 
 def _transcode(file: Path, encoding: str, target: Path) -> None:
-    with (
-        file.open(encoding=encoding, newline="") as source,
-        target.open("w", encoding="utf-8", newline="") as out,
-    ):
+    with file.open(encoding=encoding, newline="") as source, target.open("w", encoding="utf-8", newline="") as out:
         shutil.copyfileobj(source, out, _BLOCK)
 
 

@@ -60,13 +60,7 @@ class Study:
 
     @classmethod
     def from_frames(
-        cls,
-        *,
-        currency: str,
-        timezone: str,
-        name: str = "frames",
-        max_quarantined: float = 0.01,
-        **frames: Any,
+        cls, *, currency: str, timezone: str, name: str = "frames", max_quarantined: float = 0.01, **frames: Any
     ) -> Study:
         """Make a study of frames in memory; they go through the same strict pass as files.
 

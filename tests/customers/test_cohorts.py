@@ -108,12 +108,7 @@ def test_quarters_and_turns_of_the_year():
 
 @pytest.mark.parametrize(
     ("back", "size", "low", "high"),
-    [
-        (81, 263, 0.2553, 0.3662),
-        (15, 148, 0.0624, 0.1605),
-        (0, 20, 0.0, 0.1611),
-        (1, 29, 0.0061, 0.1718),
-    ],
+    [(81, 263, 0.2553, 0.3662), (15, 148, 0.0624, 0.1605), (0, 20, 0.0, 0.1611), (1, 29, 0.0061, 0.1718)],
 )
 def test_intervals_reproduce_a_published_table(back, size, low, high):
     """Wilson's score interval, Newcombe (1998), Statistics in Medicine 17:857-872, table I, method 3."""

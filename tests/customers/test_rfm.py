@@ -241,16 +241,7 @@ def test_bands_say_what_a_score_stands_for():
 
 
 @pytest.mark.parametrize(
-    ("n", "expected"),
-    [
-        (1, "m"),
-        (2, "lh"),
-        (3, "lmh"),
-        (4, "lmmh"),
-        (5, "llmhh"),
-        (6, "llmmhh"),
-        (10, "lllmmmmhhh"),
-    ],
+    ("n", "expected"), [(1, "m"), (2, "lh"), (3, "lmh"), (4, "lmmh"), (5, "llmhh"), (6, "llmmhh"), (10, "lllmmmmhhh")]
 )
 def test_levels_of_the_scores_that_exist(n, expected):
     assert "".join(level_of(score, n)[0] for score in range(1, n + 1)) == expected

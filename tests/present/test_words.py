@@ -55,11 +55,7 @@ def test_a_value_is_written_as_the_language_writes_it(form, value, english, ukra
 
 @pytest.mark.parametrize(
     ("currency", "english", "ukrainian"),
-    [
-        ("UAH", f"UAH{NB}12.50", f"12,50{NB}₴"),
-        ("VND", "₫12", f"12{NB}VND"),
-        ("EUR", "€12.50", f"12,50{NB}EUR"),
-    ],
+    [("UAH", f"UAH{NB}12.50", f"12,50{NB}₴"), ("VND", "₫12", f"12{NB}VND"), ("EUR", "€12.50", f"12,50{NB}EUR")],
 )
 def test_money_has_the_digits_of_its_currency(currency, english, ukrainian):
     assert format_value(12.5, "money", currency=currency) == english

@@ -132,10 +132,7 @@ def notebook(slug, *cells, needs=("transactions",)):
     tagged = new_code_cell(parameters_cell(slug), metadata={"tags": ["parameters"]})
     about = {"slug": slug, "needs": list(needs), "default_study": "data/tiny"}
     nb = new_notebook(cells=[new_markdown_cell(f"# The {slug} question"), tagged, *code])
-    nb.metadata = {
-        "custaudience": about,
-        "kernelspec": {"name": "python3", "display_name": "x", "language": "python"},
-    }
+    nb.metadata = {"custaudience": about, "kernelspec": {"name": "python3", "display_name": "x", "language": "python"}}
     return nb
 
 

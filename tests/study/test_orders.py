@@ -104,8 +104,5 @@ def test_frames_go_through_the_same_strict_pass_as_files(engine: str, tmp_path, 
         }
     )
     study = Study.from_frames(currency="EUR", timezone="Europe/Kyiv", transactions=ENGINES[engine](raw))
-    assert study.table("transactions").project("customer_id, revenue_minor").fetchall() == [
-        ("007", 1205),
-        ("8", 30),
-    ]
+    assert study.table("transactions").project("customer_id, revenue_minor").fetchall() == [("007", 1205), ("8", 30)]
     assert collect(study.orders(dt.date(2025, 1, 31)))["revenue_minor"].tolist() == [1205, 30]

@@ -13,6 +13,7 @@ import pandas as pd
 from custaudience.evidence import template as _
 from custaudience.present import figure_bytes, plot_lifecycle, plot_segments
 from custaudience.present.style import use_style
+from custaudience.present.tables import fewer_than
 from custaudience.present.words import term
 from custaudience.reports.pages import Source, page_name, segment_name, segment_rows, segment_texts
 
@@ -88,10 +89,19 @@ def _figures(source: Source, row: dict[str, Any]) -> list[dict[str, Any]]:
         fact(_("Revenue per customer"), row["revenue_per_customer"]),
         fact(_("Days since the last order, median"), row["days"]),
         fact(_("Orders, median"), source.fmt(raw.get("median_n_orders"), "number")),
-        fact(_("Overdue by their own rhythm"), source.fmt(raw.get("n_overdue"), "count")),
+        fact(_("Overdue by their own rhythm"), _overdue(source, raw)),
         fact(_("Since the month before"), row["moved"]),
     ]
     return [f for f in facts if f["value"] != "–"]
+
+
+def _overdue(source: Source, raw: dict[Any, Any]) -> str:
+    """Return how many are overdue; a blank among counts is a group too small to show, else it was not counted."""
+    table = source.table("segments")
+    counted = table is not None and "n_overdue" in table and table["n_overdue"].notna().any()
+    if counted and pd.isna(raw["n_overdue"]):
+        return fewer_than(source.info.min_group_size, source.language)
+    return source.fmt(raw.get("n_overdue"), "count")
 
 
 def _rules(source: Source, key: str) -> list[str]:

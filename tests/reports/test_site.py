@@ -360,3 +360,14 @@ def test_no_page_holds_a_path_of_this_computer(month):
     for path in pages(month):
         assert str(Path.home()) not in path.read_text(encoding="utf-8") or str(Path.home()) == "/root"
         assert str(month) not in path.read_text(encoding="utf-8")
+
+
+def test_a_blanked_count_is_said_to_be_small_not_left_out(month):
+    """A tile that vanishes shifts the others and hides that something is known."""
+    path = month / "tables" / "segments.parquet"
+    table = pd.read_parquet(path)
+    table.loc[0, "n_overdue"] = pd.NA
+    table.to_parquet(path)
+    site.render_month(month, made_up.run_info())
+    first = (month / "segments.html").read_text(encoding="utf-8").split('<section class="segment"')[1]
+    assert re.search(r"Overdue by their own rhythm</dt><dd[^>]*>fewer than\s10", first)

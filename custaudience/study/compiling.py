@@ -3,166 +3,204 @@
 from __future__ import annotations
 
 import json
+import re
+from dataclasses import dataclass, field
 
 import duckdb
 
-from custaudience.errors import ColumnError, near_miss
+from custaudience.errors import ColumnError, ConfigError, near_miss
 from custaudience.study.config import StudySection, TableSection
 from custaudience.study.contracts import Column, Table
 from custaudience.study.sources import Source, literal, quote
+from custaudience.study.values import Typed, number, typed_value
 
-_OFFSET = "'([Zz]|[+-][0-9]{2}(:?[0-9]{2})?)$'"
+_PRICED = ("unit_price", "quantity")
+
+
+@dataclass
+class _Select:
+    """The parts of the SELECT as they grow: typed columns inside, kept columns outside, faults in order."""
+
+    inner: list[str] = field(default_factory=list)
+    outer: list[str] = field(default_factory=list)
+    faults: list[tuple[str, str, str]] = field(default_factory=list)  # test, "column|reason", value
+    rounded: str = "false"
 
 
 def compile_table(
     con: duckdb.DuckDBPyConnection, table: Table, section: TableSection, study: StudySection, source: Source
 ) -> tuple[tuple[str, ...], str]:
-    """Compile a table's declaration to one SELECT over a source."""
+    """Compile a table's declaration to one SELECT over a source.
+
+    Returns
+    -------
+    columns : tuple of str
+        Our names of the columns the source has.
+    select : str
+        The SELECT: typed columns under their normalised names, the file's other columns, then ``_fault``
+        ("column|reason" of the first fault, NULL for a usable row), ``_value`` and ``_rounded``.
+    """
     mapped = _map_columns(table, section, source)
-    inner, faults, values, outer, rounded = [], [], [], [], "false"
+    parts = _Select()
+    parts.faults = _declared_rows(table, section, source)
+    priced = table.name == "transactions" and "revenue" not in {column.name for column in mapped}
     for column, theirs in mapped.items():
-        raw = quote(theirs)
-        kind = source.columns[theirs]
-        typed, offset = _typed(con, column, raw, kind, section, study, source)
-        name = column.normalised
-        empty = f"{raw} IS NULL" + (f" OR trim({raw}) = ''" if kind == "VARCHAR" else "")
-        if kind in ("DOUBLE", "FLOAT"):
-            empty += f" OR isnan({raw})"
-        inner += [
-            f"{typed} AS {quote(name)}",
-            f"{raw} AS {quote('raw ' + name)}",
-            f"({empty}) AS {quote('no ' + name)}",
-        ]
-        outer.append(quote(name))
-        unreadable = {"datetime": "not_a_date", "money": "not_a_number", "number": "not_a_number"}.get(
-            column.type, "not_an_id"
-        )
-        tests = [(quote("no " + name), "missing")] if column.required else []
-        if offset:
-            tests.append((_has_offset(f"CAST({quote('raw ' + name)} AS VARCHAR)", wanted=offset == "none"), "offset"))
-        tests.append((f"{quote(name)} IS NULL AND NOT {quote('no ' + name)}", unreadable))
-        for test, reason in tests:
-            faults.append(f"WHEN {test} THEN {literal(column.name + '|' + reason)}")
-            values.append(f"WHEN {test} THEN CAST({quote('raw ' + name)} AS VARCHAR)")
-        if column.type == "money" and not kind.startswith(("BIGINT", "INTEGER", "HUGEINT", "SMALLINT")):
-            number = _number(raw, kind, section)
-            rounded = f"coalesce(abs({number} * {10**study.minor_digits} - {quote(name)}) > 1e-6, false)"
-    if table.name == "transactions" and "order_id" not in {column.name for column in mapped}:
-        outer.append("strftime(ordered_at, '%Y-%m-%d') AS order_id")
-    taken = {column.normalised for column in mapped} | {column.name for column in mapped} | {"order_id"}
-    for theirs in source.columns:
-        if theirs not in mapped.values():
-            name = f"{theirs} (file)" if theirs in taken else theirs
-            inner.append(f"{quote(theirs)} AS {quote(name)}")
-            outer.append(quote(name))
+        typed = typed_value(con, column, theirs, section, study, source)
+        _add_column(parts, column, theirs, typed, section, source, needed=priced and column.name in _PRICED)
+    for name, value in section.constants.items():
+        parts.outer.append(f"{literal(value)} AS {quote(name)}")
+    if table.name == "transactions":
+        _add_revenue(parts, mapped, section, study, source)
+    _add_others(parts, mapped, section, source)
+    cases = " ".join(f"WHEN {test} THEN {literal(reason)}" for test, reason, _ in parts.faults)
+    values = " ".join(f"WHEN {test} THEN {value}" for test, _, value in parts.faults)
     select = (
-        f"SELECT {', '.join(outer)}, CASE {' '.join(faults)} END AS _fault, CASE {' '.join(values)} END AS _value, "
-        f"_rounded FROM (SELECT {', '.join(inner)}, {rounded} AS _rounded FROM {source.sql})"
+        f"SELECT {', '.join(parts.outer)}, {f'CASE {cases} END' if cases else 'NULL::VARCHAR'} AS _fault, "
+        f"{f'CASE {values} END' if values else 'NULL::VARCHAR'} AS _value, _rounded "
+        f"FROM (SELECT {', '.join(parts.inner)}, {parts.rounded} AS _rounded FROM {source.sql})"
     )
-    return tuple(column.name for column in mapped), select
+    return tuple(dict.fromkeys([*(column.name for column in mapped), *section.constants])), select
 
 
 def _map_columns(table: Table, section: TableSection, source: Source) -> dict[Column, str]:
     mapped: dict[Column, str] = {}
+    named = {column.name: section.columns.get(column.name, column.name) for column in table.columns}
+    priced = table.name == "transactions" and all(named[name] in source.columns for name in _PRICED)
     for column in table.columns:
-        theirs = section.columns.get(column.name, column.name)
+        if column.name in section.constants:
+            continue
+        theirs = named[column.name]
         if theirs in source.columns:
             mapped[column] = theirs
-        elif column.required or column.name in section.columns:
-            hint = near_miss(theirs, source.columns)
-            if len(source.columns) == 1 and source.text:
-                only = next(iter(source.columns))
-                sign = next((s for s in (";", "\t", "|") if s in only), None)
-                hint = f" The header is one column: set separator = {json.dumps(sign)}." if sign else hint
-            has = ", ".join(map(repr, list(source.columns)[:12]))
+        elif column.name in section.columns or (column.required and not (priced and column.name == "revenue")):
             raise ColumnError(
-                f"{source.label}: column {theirs!r} not found; it has {has}.{hint} "
-                f"Rename it, or map {column.name} under [tables.{table.name}] columns."
+                f"{_not_found(source, theirs)} Rename it, or map {column.name} under [tables.{table.name}] columns."
+                + _no_customer(column, section)
             )
     return mapped
 
 
-def _typed(
-    con: duckdb.DuckDBPyConnection,
-    column: Column,
-    raw: str,
-    kind: str,
-    section: TableSection,
-    study: StudySection,
-    source: Source,
-) -> tuple[str, str]:
-    """Return the SQL of a column's typed value; for text dates whether "all" or "none" carry an offset."""
-    if column.type in ("id", "text"):
-        if kind in ("DOUBLE", "FLOAT"):  # an id column with blanks, as pandas writes it: 7.0 is 7
-            return (
-                f"CASE WHEN {raw} = trunc({raw}) AND abs({raw}) < 9007199254740992 THEN "
-                f"CAST(CAST({raw} AS BIGINT) AS VARCHAR) END",
-                "",
-            )
-        return (f"nullif(trim({raw}), '')" if kind == "VARCHAR" else f"CAST({raw} AS VARCHAR)"), ""
-    if column.type == "datetime":
-        return _local_time(con, raw, kind, section, study, source)
-    number = _number(raw, kind, section)
-    if column.type == "money":
-        return f"TRY_CAST(round({number} * {10**study.minor_digits}) AS BIGINT)", ""
-    return f"TRY_CAST({number} AS DOUBLE)", ""
-
-
-def _number(raw: str, kind: str, section: TableSection) -> str:
-    # by way of a decimal: 0.285 as binary is a little less, and would round to 28 cents
-    if kind != "VARCHAR" or (section.decimal == "." and not section.thousands):
-        return f"TRY_CAST({raw} AS DECIMAL(28, 6))"
-    # spaces of all kinds group thousands in many languages' exports
-    text = f"trim(translate({raw}, '\u00a0\u202f\u2009\u2212', '   -'))"
-    group = "[ ]" if section.thousands == " " else f"[{section.thousands}]" if section.thousands else ""
-    whole = rf"([0-9]+|[0-9]{{1,3}}({group}[0-9]{{3}})+)" if group else "[0-9]+"
-    shape = rf"[+-]?{whole}([{section.decimal}][0-9]*)?"
-    plain = f"replace({text}, {literal(section.thousands)}, '')" if section.thousands else text
+def _no_customer(column: Column, section: TableSection) -> str:
+    if column.name != "customer_id" or column.name in section.columns:
+        return ""
     return (
-        f"CASE WHEN regexp_full_match({text}, {literal(shape)}) THEN "
-        f"TRY_CAST(replace({plain}, {literal(section.decimal)}, '.') AS DECIMAL(28, 6)) END"
+        " Without a column that says who bought (a customer number, an e-mail address, a loyalty card) nothing can be "
+        "said about customers: export it along."
     )
 
 
-def _local_time(
-    con: duckdb.DuckDBPyConnection, raw: str, kind: str, section: TableSection, study: StudySection, source: Source
-) -> tuple[str, str]:
-    here = literal(study.timezone)
-    shift = section.timezone is not None and section.timezone != study.timezone
-
-    def local(stamp: str) -> str:
-        return f"({stamp} AT TIME ZONE {literal(section.timezone or '')}) AT TIME ZONE {here}" if shift else stamp
-
-    if kind == "DATE":  # a calendar day has no zone
-        return f"CAST({raw} AS TIMESTAMP)", ""
-    if "WITH TIME ZONE" in kind:
-        return f"{raw} AT TIME ZONE {here}", ""
-    if kind.startswith("TIMESTAMP"):
-        return local(f"CAST({raw} AS TIMESTAMP)"), ""
-    text = raw if kind == "VARCHAR" else f"CAST({raw} AS VARCHAR)"
-    if section.date_format:
-        stamp = f"try_strptime(trim({text}), {literal(section.date_format)})"
-        if "%z" in section.date_format.lower():
-            return f"CAST({stamp} AS TIMESTAMPTZ) AT TIME ZONE {here}", ""
-        return (local(stamp) if {"%H", "%I", "%X", "%c"} & _codes(section.date_format) else stamp), ""
-    # DuckDB drops an offset silently when it casts to a naive timestamp, so it is all rows or none
-    sample = f"SELECT {raw} FROM {source.sql} LIMIT 1000"
-    found = con.execute(f"SELECT bool_or({_has_offset(text, wanted=True)}) FROM ({sample})").fetchall()
-    if found[0][0]:
-        return f"TRY_CAST({text} AS TIMESTAMPTZ) AT TIME ZONE {here}", "all"
-    stamp = f"TRY_CAST({text} AS TIMESTAMP)"
-    if shift:  # a calendar day has no zone
-        stamp = f"CASE WHEN length({text}) <= 10 THEN {stamp} ELSE {local(stamp)} END"
-    return stamp, "none"
+def _not_found(source: Source, theirs: str) -> str:
+    hint = near_miss(theirs, source.columns)
+    if len(source.columns) == 1 and source.text:
+        only = next(iter(source.columns))
+        sign = next((s for s in (";", "\t", "|") if s in only), None)
+        hint = f" The header is one column: set separator = {json.dumps(sign)}." if sign else hint
+    has = ", ".join(map(repr, list(source.columns)[:12]))
+    return f"{source.label}: column {theirs!r} not found; it has {has}.{hint}"
 
 
-def _has_offset(text: str, *, wanted: bool) -> str:
-    """Return the SQL that is true where a date's text ends in a zone offset, or where it does not."""
-    # the usual 2025-01-31 10:00:00 is told by two characters: the pattern costs a sixth of the whole pass
-    usual = f"length({text}) <= 10 OR (length({text}) = 19 AND substr({text}, 17, 1) = ':')"
-    found = f"CASE WHEN {usual} THEN false ELSE regexp_matches(substr({text}, 14), {_OFFSET}) END"
-    return found if wanted else f"NOT {found}"
+def _declared_rows(table: Table, section: TableSection, source: Source) -> list[tuple[str, str, str]]:
+    """Return the tests of the rows that study.toml leaves out."""
+    faults = []
+    for option, rules in (("only", section.only), ("exclude", section.exclude), ("refund_rows", section.refund_rows)):
+        for theirs, values in rules.items():
+            if theirs not in source.columns:
+                raise ColumnError(f"{_not_found(source, theirs)} It is named under [tables.{table.name}] {option}.")
+            if option != "refund_rows":
+                test = _listed(theirs, values)
+                shown = f"CAST({quote(f'raw {theirs}')} AS VARCHAR)"
+                label = f"{theirs.replace('|', '/')}|excluded"
+                faults.append((f"NOT ({test})" if option == "only" else test, label, shown))
+    return faults
 
 
-def _codes(date_format: str) -> set[str]:
-    return {date_format[i : i + 2] for i in range(len(date_format) - 1) if date_format[i] == "%"}
+def _listed(theirs: str, values: tuple[str, ...]) -> str:
+    """Return the SQL that is true where a cell of the file's column is one of `values`."""
+    # the inner SELECT carries the file's columns under names of ours, so that none can hide another
+    cell = f"coalesce(lower(trim(CAST({quote(f'raw {theirs}')} AS VARCHAR))), '')"
+    wanted = [value.strip().lower() for value in values]
+    tests = [f"{cell} IN ({', '.join(literal(value) for value in wanted if '*' not in value)})"]
+    for value in wanted:
+        if "*" in value:
+            pattern = ".*".join(re.escape(piece) for piece in value.split("*"))
+            tests.append(f"regexp_full_match({cell}, {literal(pattern)}, 's')")
+    return " OR ".join(test for test in tests if not test.endswith("IN ()"))
+
+
+def _add_column(
+    parts: _Select, column: Column, theirs: str, typed: Typed, section: TableSection, source: Source, *, needed: bool
+) -> None:
+    name, raw = column.normalised, quote(theirs)
+    kind = source.columns[theirs]
+    empty = f"{raw} IS NULL" + (f" OR trim({raw}) = ''" if kind == "VARCHAR" else "")
+    if kind in ("DOUBLE", "FLOAT"):
+        empty += f" OR isnan({raw})"
+    parts.inner += [f"{typed.sql} AS {quote(name)}", f"({empty}) AS {quote('no ' + name)}"]
+    kept, none = quote(name), quote("no " + name)
+    shown = f"CAST({quote(f'raw {theirs}')} AS VARCHAR)"
+    if column.name == "customer_id" and section.guests:
+        guest = none
+        if section.guest_ids:
+            listed = ", ".join(literal(value.strip().lower()) for value in section.guest_ids)
+            guest = f"({none} OR lower(trim({shown})) IN ({listed}))"
+        if section.guests == "set aside":
+            parts.faults.append((guest, "customer_id|guest", shown))
+        else:
+            kept = f"CASE WHEN {guest} THEN 'guest:' || {quote('order_id')} ELSE {kept} END AS {quote(name)}"
+            none = f"{none} AND {quote('order_id')} IS NULL"
+    if column.name == "revenue":
+        kept = _signed(kept, section)
+    parts.outer.append(kept)
+    by_order = column.name == "revenue" and section.revenue_per == "order"  # other lines of the order may carry it
+    if (column.required or needed) and not by_order:
+        parts.faults.append((none, f"{column.name}|missing", shown))
+    if typed.offset:
+        parts.faults.append((typed.offset, f"{column.name}|offset", shown))
+    unreadable = f"{quote(name)} IS NULL AND NOT {quote('no ' + name)}"
+    parts.faults.append((unreadable, f"{column.name}|{typed.unreadable}", shown))
+    if typed.inexact and column.name == "revenue":
+        parts.rounded = typed.inexact
+
+
+def _add_revenue(
+    parts: _Select, mapped: dict[Column, str], section: TableSection, study: StudySection, source: Source
+) -> None:
+    """Add what transactions need beyond their columns: net revenue where it is not one column, an order id."""
+    names = {column.name for column in mapped}
+    if section.guests == "by order" and "order_id" not in names:
+        raise ConfigError(
+            '[tables.transactions] guests = "by order" needs order_id: without it the orders of guests cannot be told '
+            'apart. Map order_id, or set guests = "set aside".'
+        )
+    if section.revenue_per == "order" and not {"order_id", "revenue"} <= names:
+        raise ConfigError('[tables.transactions] revenue_per = "order" needs the columns order_id and revenue.')
+    if "revenue" not in names:
+        by_name = {column.name: theirs for column, theirs in mapped.items()}
+        price, pieces = (number(by_name[name], section, source) for name in _PRICED)
+        off = f" - coalesce({number(by_name['discount'], section, source)}, 0)" if "discount" in names else ""
+        exact = f"(CAST({price} AS DECIMAL(18, 6)) * CAST({pieces} AS DECIMAL(18, 6)){off}) * {10**study.minor_digits}"
+        parts.inner.append(f"TRY_CAST(round({exact}) AS BIGINT) AS revenue_minor")
+        parts.rounded = f"coalesce(abs({exact} - round({exact})) > 1e-6, false)"
+        parts.outer.append(_signed(quote("revenue_minor"), section))
+    if "refunded" in names:
+        kept = _signed(quote("revenue_minor"), section)
+        plain = kept.removesuffix(" AS revenue_minor")
+        parts.outer[parts.outer.index(kept)] = f"{plain} - coalesce(refunded_minor, 0) AS revenue_minor"
+    if "order_id" not in names:
+        parts.outer.append("strftime(ordered_at, '%Y-%m-%d') AS order_id")
+
+
+def _signed(revenue: str, section: TableSection) -> str:
+    """Return the SQL of revenue with the sign turned in the rows that study.toml calls refunds."""
+    tests = " OR ".join(_listed(theirs, values) for theirs, values in section.refund_rows.items())
+    return f"CASE WHEN {tests} THEN -abs({revenue}) ELSE {revenue} END AS revenue_minor" if tests else revenue
+
+
+def _add_others(parts: _Select, mapped: dict[Column, str], section: TableSection, source: Source) -> None:
+    """Carry along the file's other columns; one that has a name of ours gets "(file)" behind it."""
+    ours = {column.normalised for column in mapped} | {column.name for column in mapped}
+    ours |= {"order_id", "revenue", "revenue_minor"} | set(section.constants)
+    for theirs in source.columns:
+        parts.inner.append(f"{quote(theirs)} AS {quote(f'raw {theirs}')}")
+        if theirs not in mapped.values():
+            parts.outer.append(f"{quote(f'raw {theirs}')} AS {quote(f'{theirs} (file)' if theirs in ours else theirs)}")

@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import Any, Literal
 
 from babel.numbers import get_currency_precision, list_currencies
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from custaudience.errors import ConfigError, near_miss
 from custaudience.study.contracts import TABLES
 
 _ADDRESS = re.compile(r"^[A-Za-z][A-Za-z0-9+.-]*://")
+_VARIABLE = re.compile(r"env:[A-Za-z_][A-Za-z0-9_]*")
 _CONTROL = re.compile(r"(revenue|orders|customers)\.\d{4}-(0[1-9]|1[0-2])|rows\.[a-z_]+")
 
 
@@ -63,28 +64,70 @@ class StudySection(_Strict):
 
 
 class TableSection(_Strict):
-    """``[tables.NAME]``: one file, or a folder or pattern of files with the same columns.
+    """``[tables.NAME]``: files with the same columns, or a database and its query, and how values are written.
 
-    ``columns`` maps our names to the file's; ``date_format`` is written as for `datetime.strptime`.
-    ``timezone`` is the zone the file's clock shows; without it, the study's.
+    ``path`` is a file, a folder of Parquet files, a pattern, or a list of files. ``database`` names the
+    environment variable that holds the address, as "env:SHOP_DSN". ``columns`` maps our names to the
+    file's; ``constants`` gives a text column one value for all rows. ``header_row`` is the line the
+    column names stand in; lines above are skipped. ``date_format`` is written as for `datetime.strptime` (one, or a
+    list that is tried in turn), or is "excel" (days since 1899-12-30), "unix", "unix_ms" or "unix_us" (since 1970 in
+    UTC).
+    ``timezone`` is the zone the file's clock shows; without it, the study's. ``currency_sign`` is taken
+    off amounts. ``only`` and ``exclude`` keep or leave out rows by the values of the file's columns: trimmed
+    text, upper and lower case alike, "" for an empty cell, ``*`` for any text. The amounts of ``refund_rows`` are
+    money paid back, though written without a minus.
+    ``guests`` says what becomes of rows without a customer id (or with one of ``guest_ids``): "set aside", or
+    "by order", where each order is a customer of its own. ``revenue_per`` = "order": the amount is the order's,
+    however many lines carry it. ``case_insensitive_ids`` makes customer ids lower case, as e-mail addresses need.
     """
 
-    path: str
+    path: str | tuple[str, ...] | None = None
+    database: str | None = None
+    query: str | None = None
     columns: dict[str, str] = Field(default_factory=dict)
+    constants: dict[str, str] = Field(default_factory=dict)
+    sheet: str | None = None
+    header_row: int = Field(default=1, ge=1)
     timezone: str | None = None
-    date_format: str | None = None
+    date_format: str | tuple[str, ...] | None = None
     decimal: Literal[".", ","] = "."
     thousands: Literal["", " ", ",", ".", "'"] = ""
+    currency_sign: str = ""
     separator: str | None = Field(default=None, min_length=1, max_length=1)
     encoding: str = "utf-8"
+    only: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    exclude: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    refund_rows: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    guests: Literal["set aside", "by order"] | None = None
+    guest_ids: tuple[str, ...] = ()
+    revenue_per: Literal["line", "order"] = "line"
+    case_insensitive_ids: bool = False
 
     _zone = field_validator("timezone")(_known_zone)
 
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """The files, folders or patterns named by ``path``."""
+        return (self.path,) if isinstance(self.path, str) else self.path or ()
+
     @field_validator("path")
     @classmethod
-    def _local(cls, value: str) -> str:
-        if _ADDRESS.match(value):
-            raise ValueError(f"{value!r} is an address. Download the file and give its path: nothing is fetched here")
+    def _local(cls, value: str | tuple[str, ...] | None) -> str | tuple[str, ...] | None:
+        for path in (value,) if isinstance(value, str) else value or ():
+            if _ADDRESS.match(path):
+                raise ValueError(
+                    f"{path!r} is an address. Download the file and give its path: nothing is fetched here"
+                )
+        return value
+
+    @field_validator("database")
+    @classmethod
+    def _no_address(cls, value: str | None) -> str | None:
+        if value is not None and not _VARIABLE.fullmatch(value):
+            raise ValueError(
+                'write "env:SHOP_DSN" and put the address of the database into that environment variable: '
+                "an address, which may hold a password, has no place in study.toml"
+            )
         return value
 
     @field_validator("encoding")
@@ -95,6 +138,16 @@ class TableSection(_Strict):
         except LookupError:
             raise ValueError(f"encoding {value!r} is not known; common ones are utf-8, cp1251, cp1252") from None
         return value
+
+    @model_validator(mode="after")
+    def _one_source(self) -> TableSection:
+        if (self.path is None) == (self.database is None):
+            raise ValueError('give either path = "FILE", or database = "env:VARIABLE" with a query')
+        if (self.database is None) != (self.query is None):
+            raise ValueError('database = "env:VARIABLE" and query = "SELECT …" go together')
+        if self.thousands and self.thousands == self.decimal:
+            raise ValueError(f"decimal and thousands are both {self.decimal!r}; they must differ")
+        return self
 
 
 class PrivacySection(_Strict):
@@ -118,12 +171,20 @@ class StudyConfig(_Strict):
             if name not in TABLES:
                 raise ValueError(f"table {name!r} is not known.{near_miss(name, TABLES)} Known: {', '.join(TABLES)}")
             known = [column.name for column in TABLES[name].columns]
-            for column in section.columns:
+            for column in (*section.columns, *section.constants):
                 if column not in known:
                     raise ValueError(
                         f"[tables.{name}] columns: {column!r} is none of our names.{near_miss(column, known)} "
                         f"Known: {', '.join(known)}. The file's own name stands on the right"
                     )
+            texts = [column.name for column in TABLES[name].columns if column.type == "text"]
+            for column in section.constants:
+                if column not in texts:
+                    raise ValueError(f"[tables.{name}] constants: only text columns take one: {', '.join(texts)}")
+            if name != "transactions":
+                for option in ("guests", "revenue_per", "refund_rows"):
+                    if option in section.model_fields_set:
+                        raise ValueError(f"[tables.{name}] {option}: only transactions have it")
         return tables
 
     @field_validator("control")

@@ -32,11 +32,12 @@ class Column:
 
 @dataclass(frozen=True)
 class Table:
-    """A table of a study and its columns."""
+    """A table of a study and its columns; no two rows may have the same value of ``key``."""
 
     name: str
     one_row_is: str
     columns: tuple[Column, ...]
+    key: str | None = None
 
 
 def _required(name: str, type_: ColumnType, meaning: str) -> Column:
@@ -59,7 +60,15 @@ TABLES: dict[str, Table] = {
                     "on one local day are one order",
                 ),
                 _required("ordered_at", "datetime", "when"),
-                _required("revenue", "money", "what was paid for the line; refunds are negative; zero is valid"),
+                _required(
+                    "revenue",
+                    "money",
+                    "what was paid for the line; refunds are negative; zero is valid; "
+                    "without it, unit_price x quantity - discount",
+                ),
+                Column("unit_price", "money", False, "price of one piece, where there is no revenue"),
+                Column("discount", "money", False, "taken off the line, where there is no revenue"),
+                Column("refunded", "money", False, "paid back later, positive, on the row of the sale"),
                 Column("product_id", "id", False, "what"),
                 Column("quantity", "number", False, "how many"),
                 Column("currency", "text", False, "ISO code; must be the study's currency in every row"),
@@ -69,9 +78,13 @@ TABLES: dict[str, Table] = {
             "products",
             "a product",
             (_required("product_id", "id", "the key of transactions"), Column("category", "text", False, "what kind")),
+            key="product_id",
         ),
         Table(
-            "customers", "a known person or organisation", (_required("customer_id", "id", "the key of transactions"),)
+            "customers",
+            "a known person or organisation",
+            (_required("customer_id", "id", "the key of transactions"),),
+            key="customer_id",
         ),
         Table(
             "campaigns",
@@ -82,6 +95,7 @@ TABLES: dict[str, Table] = {
                 Column("starts_on", "datetime", False, "first day"),
                 Column("ends_on", "datetime", False, "last day"),
             ),
+            key="campaign_id",
         ),
         Table(
             "contacts",
@@ -111,6 +125,22 @@ TABLES: dict[str, Table] = {
                 Column("campaign_id", "id", False, "sent with"),
             ),
         ),
+        Table(
+            "spend",
+            "what a channel cost and brought in a period",
+            (
+                _required("channel", "text", "where the money went, such as Meta Ads"),
+                _required("starts_on", "datetime", "first day of the period"),
+                Column("ends_on", "datetime", False, "its last day"),
+                Column("campaign", "text", False, "the campaign's name"),
+                _required("spend", "money", "what it cost"),
+                Column("impressions", "number", False, "how often it was shown"),
+                Column("reach", "number", False, "to how many people"),
+                Column("clicks", "number", False, "clicks"),
+                Column("conversions", "number", False, "conversions, as the channel counts them"),
+                Column("revenue", "money", False, "their value, as the channel counts it"),
+            ),
+        ),
     )
 }
 
@@ -123,5 +153,12 @@ REASONS: dict[str, str] = {
     "too_few_fields": template("fewer fields than the header"),
     "too_many_fields": template("more fields than the header"),
     "broken_line": template("a line that breaks the rules of CSV"),
+    "repeated": template("a key that an earlier row has"),
+    "two_totals": template("a total that differs from the one its order has in an earlier row"),
+    "excluded": template("left out as study.toml says"),
+    "guest": template("bought as a guest"),
 }
 """Why a row can be set aside; the sentence completes "…: n rows"."""
+
+DECLARED = ("excluded", "guest")
+"""Reasons that study.toml asks for: they are no faults, and do not count against ``max_quarantined``."""

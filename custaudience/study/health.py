@@ -72,7 +72,8 @@ def transaction_facts(study: Study, as_of: dt.date) -> dict[str, Any]:
 
     Keys: ``first_day, last_day, n_customers, n_orders, n_zero_lines, n_refund_lines, n_rounded,
     n_shared_order_ids`` and, when there is a customers table, ``n_described`` and
-    ``share_revenue_described`` (customers who ordered and have attributes, and their share of revenue).
+    ``share_revenue_described`` (customers who ordered and have attributes, and their share of revenue); where
+    guests are declared, ``n_guest_lines`` and ``share_revenue_guests``, or ``n_guest_orders``.
     """
     lines = study.table("transactions").filter(f"ordered_at < DATE '{as_of}' + 1")
     row = lines.aggregate(
@@ -95,6 +96,7 @@ def transaction_facts(study: Study, as_of: dt.date) -> dict[str, Any]:
         "n_rounded": study.read_report("transactions").rows_rounded,
         "n_shared_order_ids": int(shared),
     }
+    facts |= _guest_facts(study, as_of)
     if "customers" in study.tables:
         known = study.table("customers").project("customer_id").distinct().set_alias("known")
         per = lines.aggregate("customer_id, sum(revenue_minor) AS net", "customer_id").set_alias("per")
@@ -103,6 +105,25 @@ def transaction_facts(study: Study, as_of: dt.date) -> dict[str, Any]:
         facts["n_described"] = int(both[0])
         facts["share_revenue_described"] = float(both[1] or 0) / float(total) if total else 0.0
     return facts
+
+
+def _guest_facts(study: Study, as_of: dt.date) -> dict[str, Any]:
+    """Return how much was bought without a customer id, whichever way study.toml takes it."""
+    guests = study.config.tables["transactions"].guests
+    if guests == "by order":
+        orders = study.table("transactions").filter(f"ordered_at < DATE '{as_of}' + 1")
+        count = orders.filter("starts_with(customer_id, 'guest:')").aggregate("count(DISTINCT order_id)").fetchall()
+        return {"n_guest_orders": int(count[0][0])}
+    if guests is None:
+        return {}
+    lines = study.all_rows("transactions").filter(f"ordered_at < DATE '{as_of}' + 1")
+    of_guests = "_fault = 'customer_id|guest'"
+    row = lines.aggregate(
+        f"count(*) FILTER ({of_guests}), coalesce(sum(revenue_minor) FILTER ({of_guests}), 0), "
+        f"coalesce(sum(revenue_minor) FILTER ({of_guests} OR _fault IS NULL), 0)"
+    ).fetchall()[0]
+    share = float(row[1]) / float(row[2]) if row[2] else 0.0
+    return {"n_guest_lines": int(row[0]), "share_revenue_guests": share}
 
 
 def control_totals(study: Study) -> pd.DataFrame:
@@ -122,9 +143,14 @@ def control_totals(study: Study) -> pd.DataFrame:
 
 
 def _month_total(study: Study, what: str, month: str) -> float:
-    """Return revenue (by the date of the line, as books have it), orders or customers of a month."""
+    """Return revenue (by the date of the line, as books have it), orders or customers of a month.
+
+    Revenue includes that of guests who are set aside: the books know no difference.
+    """
     if what == "revenue":
-        lines = study.table("transactions").filter(f"strftime(ordered_at, '%Y-%m') = '{month}'")
+        lines = study.all_rows("transactions").filter(
+            f"strftime(ordered_at, '%Y-%m') = '{month}' AND (_fault IS NULL OR _fault = 'customer_id|guest')"
+        )
         total = lines.aggregate("coalesce(sum(revenue_minor), 0)").fetchall()[0][0]
         return float(total) / 10**study.minor_digits
     orders = nw.from_native(study.orders(study.last_day)).filter(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
+import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -32,6 +34,14 @@ _COVERAGE = template(
     "Attributes such as age are known for {described:count} of {n:count} customers "
     "({share:percent}), who bring {revenue:percent} of revenue: what is said of "
     "people's attributes describes them, not everybody."
+)
+_GUESTS = template(
+    "{n:count} {n:plural line was|lines were} bought as a guest, without a customer id: they bring {share:percent} of "
+    "what all buyers paid, and stand in none of the other figures."
+)
+_GUEST_ORDERS = template(
+    "{n:count} {n:plural order was|orders were} bought as a guest: each counts as a customer of its own, so there are "
+    "fewer customers, and fewer of them bought only once, than the figures say."
 )
 _LINES = {
     "shared_order_ids": template(
@@ -79,7 +89,7 @@ def row_claims(health: Health) -> list[Claim]:
         claims.append(
             _count(
                 health,
-                f"rows_set_aside.{row.table}_{row.column or 'line'}_{row.reason}",
+                f"rows_set_aside.{row.table}_{_key_of(row.column)}_{row.reason}",
                 text,
                 int(row.n_rows),
                 source=row.table,
@@ -92,6 +102,13 @@ def row_claims(health: Health) -> list[Claim]:
             )
         )
     return claims
+
+
+def _key_of(column: str) -> str:
+    """Return a column's name as it may stand in a claim's id; one in other letters by its hash."""
+    if re.fullmatch(r"[a-z0-9_]+", column):
+        return column
+    return hashlib.sha256(column.encode()).hexdigest()[:8] if column else "line"
 
 
 def control_claims(health: Health) -> list[Claim]:
@@ -181,6 +198,10 @@ def _warnings(health: Health, facts: dict[str, Any]) -> Iterator[Warning_]:
     if health.first_orders == "cut off":
         declared = _TYPED | {"method": template("Declared in study.toml: first_orders.")}
         yield "history_cut_off", _CUT_OFF, None, {}, declared
+    if facts.get("n_guest_lines"):
+        yield "guests", _GUESTS, facts["n_guest_lines"], {"share": facts["share_revenue_guests"]}, {}
+    if facts.get("n_guest_orders"):
+        yield "guest_orders", _GUEST_ORDERS, facts["n_guest_orders"], {}, {}
     if "n_described" in facts:
         n, described = facts["n_customers"], facts["n_described"]
         shares = {"described": described, "share": described / max(1, n), "revenue": facts["share_revenue_described"]}

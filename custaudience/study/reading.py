@@ -18,11 +18,12 @@ import duckdb
 from custaudience.errors import DataError
 from custaudience.study.compiling import compile_table
 from custaudience.study.config import StudySection, TableSection
-from custaudience.study.contracts import Table
+from custaudience.study.contracts import DECLARED, Table
 from custaudience.study.hints import describe_fault
-from custaudience.study.sources import Source, literal, open_file, wrong_encoding
+from custaudience.study.settling import settle
+from custaudience.study.sources import Source, literal, open_file, remove_scratch, wrong_encoding
 
-READER_VERSION = 1  # part of the cache key: raise it when the same input must be read anew
+READER_VERSION = 2  # part of the cache key: raise it when the same input must be read anew
 
 _STRUCTURAL = {"MISSING COLUMNS": "too_few_fields", "TOO MANY COLUMNS": "too_many_fields"}
 
@@ -65,6 +66,11 @@ class ReadReport:
         """Rows in quarantine."""
         return sum(fault.rows for fault in self.faults)
 
+    @property
+    def rows_declared(self) -> int:
+        """Rows among them that study.toml asks to leave out: they are no faults."""
+        return sum(fault.rows for fault in self.faults if fault.reason in DECLARED)
+
 
 def read_files(
     con: duckdb.DuckDBPyConnection,
@@ -84,8 +90,7 @@ def read_files(
         names = ", ".join(file.name for file in files[:3])
         raise DataError(f"{names} cannot be read: {str(error).splitlines()[0][:300]}") from None
     finally:
-        for transcoded in folder.glob("*.utf8.csv"):
-            transcoded.unlink()
+        remove_scratch(folder)
 
 
 def read_sources(
@@ -120,6 +125,7 @@ def read_sources(
         after = tuple(row - 1 - k for k, (row, _, _) in enumerate(broken))
         parts.append(Part(source.label, part.name, rows, after))
         rejects += [(source.label, *row) for row in broken]
+    settle(con, table, section, [folder / part.parquet for part in parts])
     report = _report(con, table, columns, parts, rejects, folder)
     _stop_if_too_many(report, section, study)
     if "currency" in columns:
@@ -145,11 +151,18 @@ def load_report(folder: Path) -> ReadReport:
 
 def used_rows(report: ReadReport, folder: Path) -> str:
     """Return the SELECT of a table's usable rows, with ``_file`` and ``_row`` (1 = first after the header)."""
-    return " UNION ALL ".join(
+    return " UNION ALL BY NAME ".join(  # exports of two months may order their columns differently
         f"SELECT * EXCLUDE (_fault, _value, _rounded, file_row_number), {literal(part.file)} AS _file, "
         f"{_row_number(part)} AS _row FROM {_parquet(folder / part.parquet)}"
         + (" WHERE _fault IS NULL" if report.faults else "")
         for part in report.parts
+    )
+
+
+def all_rows(report: ReadReport, folder: Path) -> str:
+    """Return the SELECT of every row a parser took, usable or not: ``_fault`` is NULL or "column|reason"."""
+    return " UNION ALL ".join(
+        f"SELECT * FROM read_parquet({literal(str(folder / part.parquet))})" for part in report.parts
     )
 
 
@@ -195,7 +208,10 @@ def _rejected(con: duckdb.DuckDBPyConnection, source: Source) -> list[tuple[int,
                 f"{source.label}: line {line} opens a quote that is never closed, so what follows cannot be told "
                 "apart. Mend that line, or export again."
             )
-    return [(line - 1, _STRUCTURAL.get(kind, "broken_line"), (text or "").strip()) for line, kind, text in rows]
+    return [
+        (line - source.header_line, _STRUCTURAL.get(kind, "broken_line"), (text or "").strip())
+        for line, kind, text in rows
+    ]
 
 
 def _report(
@@ -242,12 +258,17 @@ def _stop_if_too_many(report: ReadReport, section: TableSection, study: StudySec
     label = report.parts[0].file if len(report.parts) == 1 else f"{report.table} ({len(report.parts)} files)"
     if not report.rows_in:
         raise DataError(f"{label} has a header but no rows. Export it again.")
-    share = report.rows_set_aside / report.rows_in
+    if not report.rows_used and report.rows_set_aside == report.rows_declared:
+        rules = ", ".join(sorted({fault.column for fault in report.faults}))
+        raise DataError(f"{label}: the rules of study.toml on {rules} leave no row of {report.rows_in:,} in.")
+    faulty = report.rows_set_aside - report.rows_declared
+    share = faulty / max(1, report.rows_in - report.rows_declared)
     if share <= study.max_quarantined:
         return
-    reasons = "; ".join(describe_fault(fault, section) for fault in report.faults[:3])
+    faults = [fault for fault in report.faults if fault.reason not in DECLARED]
+    reasons = "; ".join(describe_fault(fault, section) for fault in faults[:3])
     raise DataError(
-        f"{label}: {report.rows_set_aside:,} of {report.rows_in:,} rows ({share:.1%}) cannot be used; at most "
+        f"{label}: {faulty:,} of {report.rows_in - report.rows_declared:,} rows ({share:.1%}) cannot be used; at most "
         f"{study.max_quarantined:.1%} may be set aside (max_quarantined). Commonest: {reasons}."
     )
 

@@ -24,6 +24,7 @@ from custaudience.study.orders import orders_of
 from custaudience.study.reading import (
     READER_VERSION,
     ReadReport,
+    all_rows,
     load_report,
     quarantined_rows,
     read_files,
@@ -164,6 +165,11 @@ class Study:
     def read_report(self, name: str) -> ReadReport:
         """Return what became of a table's rows."""
         return self._entry(name)[1]
+
+    def all_rows(self, name: str) -> duckdb.DuckDBPyRelation:
+        """Return every row of a table with ``_fault``: NULL where it is used, else "column|reason". Private."""
+        folder, report = self._entry(name)
+        return self.connection.sql(all_rows(report, folder))
 
     def quarantined(self, name: str) -> duckdb.DuckDBPyRelation:
         """Return the rows of a table that were set aside: file, row, column, reason, value. Private."""

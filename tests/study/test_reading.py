@@ -83,7 +83,7 @@ def test_day_first_dates_stop_the_run_and_the_message_says_what_to_declare(make_
     with pytest.raises(DataError, match=r'28 of 28 rows .*date_format = "%d\.%m\.%Y" \(day\)'):
         open_study(make_study(text)).table("transactions")
     wrong = make_study(text, table='date_format = "%m.%d.%Y"', folder="wrong")
-    with pytest.raises(DataError, match=r"16 of 28 rows .*the other way round"):
+    with pytest.raises(DataError, match=r"16 of 28 rows .*turn it round"):
         open_study(wrong).table("transactions")
     right = make_study(text, table='date_format = "%d.%m.%Y"', folder="right")
     assert rows(right, "max(ordered_at)") == [(dt.datetime(2025, 3, 28),)]
@@ -159,7 +159,7 @@ def test_a_duplicate_header_is_refused(make_study: MakeStudy) -> None:
         (b"", r"orders\.csv is empty \(0 bytes\)"),
         (b"\n\n", "has no header line"),
         (b"customer_id,ordered_at,revenue\n", "has a header but no rows"),
-        (b"PK\x03\x04rest", "spreadsheet or zip archive"),
+        (b"PK\x03\x04rest", "begins like a zip archive"),
     ],
 )
 def test_files_without_rows(make_study: MakeStudy, content: bytes, message: str) -> None:

@@ -1,0 +1,154 @@
+"""How one value of a file becomes a typed one: SQL for ids, local times, amounts and numbers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import duckdb
+
+from custaudience.study.config import StudySection, TableSection
+from custaudience.study.contracts import Column
+from custaudience.study.sources import Source, literal, quote
+
+_OFFSET = "'([Zz]|[+-][0-9]{2}(:?[0-9]{2})?)$'"
+_EPOCHS: dict[object, int] = {"unix": 1_000_000, "unix_ms": 1_000, "unix_us": 1}
+_EXCEL_1970 = 25569  # days from 1899-12-30, where Excel's count begins, to 1970-01-01
+_LATEST = 4_102_444_800_000_000  # the year 2100 in microseconds: a larger number counts in another unit
+_WHOLE = ("BIGINT", "INTEGER", "HUGEINT", "SMALLINT")
+
+
+@dataclass(frozen=True)
+class Typed:
+    """SQL of a typed value, NULL where it cannot be read, and the reason that this then is.
+
+    ``offset`` is the SQL that is true where a date's zone offset breaks with the other rows; ``inexact`` where
+    an amount has more digits than the currency.
+    """
+
+    sql: str
+    unreadable: str
+    offset: str = ""
+    inexact: str = ""
+
+
+def typed_value(
+    con: duckdb.DuckDBPyConnection,
+    column: Column,
+    theirs: str,
+    section: TableSection,
+    study: StudySection,
+    source: Source,
+) -> Typed:
+    """Return the SQL of a column's typed value, from the file's column `theirs`."""
+    raw, kind = quote(theirs), source.columns[theirs]
+    if column.type in ("id", "text"):
+        lower = column.name == "customer_id" and section.case_insensitive_ids
+        return Typed(_text(raw, kind, is_id=column.type == "id", lower=lower), "not_an_id")
+    if column.type == "datetime":
+        return _local_time(con, theirs, section, study, source)
+    amount = number(theirs, section, source)
+    if column.type == "number":
+        return Typed(f"TRY_CAST({amount} AS DOUBLE)", "not_a_number")
+    minor = f"TRY_CAST(round({amount} * {10**study.minor_digits}) AS BIGINT)"
+    exact = kind.startswith(_WHOLE)
+    inexact = "" if exact else f"coalesce(abs({amount} * {10**study.minor_digits} - {minor}) > 1e-6, false)"
+    return Typed(minor, "not_a_number", inexact=inexact)
+
+
+def _text(raw: str, kind: str, *, is_id: bool, lower: bool) -> str:
+    if kind in ("DOUBLE", "FLOAT"):  # an id column with blanks, as pandas writes it: 7.0 is 7
+        return (
+            f"CASE WHEN {raw} = trunc({raw}) AND abs({raw}) < 9007199254740992 THEN "
+            f"CAST(CAST({raw} AS BIGINT) AS VARCHAR) END"
+        )
+    if kind != "VARCHAR":
+        return f"CAST({raw} AS VARCHAR)"
+    text = f"nullif(trim({raw}), '')"
+    if is_id:  # a spreadsheet shows a long id as 1.23E+10 and saves what it shows: the digits are gone
+        lost = f"contains({raw}, 'E+') AND regexp_full_match(trim({raw}), '[0-9]([.,][0-9]+)?E[+][0-9]+')"
+        text = f"CASE WHEN {lost} THEN NULL ELSE {text} END"
+    return f"lower({text})" if lower else text
+
+
+def number(theirs: str, section: TableSection, source: Source) -> str:
+    """Return the SQL of a column's value as an exact decimal, NULL where it is none."""
+    raw, kind = quote(theirs), source.columns[theirs]
+    # by way of a decimal: 0.285 as binary is a little less, and would round to 28 cents
+    if kind != "VARCHAR" or (section.decimal == "." and not section.thousands and not section.currency_sign):
+        return f"TRY_CAST({raw} AS DECIMAL(28, 6))"
+    text = f"replace({raw}, {literal(section.currency_sign)}, '')" if section.currency_sign else raw
+    # spaces of all kinds group thousands in many languages' exports
+    text = f"trim(translate({text}, '\u00a0\u202f\u2009\u2212', '   -'))"
+    group = "[ ]" if section.thousands == " " else f"[{section.thousands}]" if section.thousands else ""
+    whole = rf"([0-9]+|[0-9]{{1,3}}({group}[0-9]{{3}})+)" if group else "[0-9]+"
+    shape = rf"[+-]? ?{whole}([{section.decimal}][0-9]*)?"
+    plain = f"replace({text}, ' ', '')"
+    if section.thousands:
+        plain = f"replace({plain}, {literal(section.thousands)}, '')"
+    return (
+        f"CASE WHEN regexp_full_match({text}, {literal(shape)}) THEN "
+        f"TRY_CAST(replace({plain}, {literal(section.decimal)}, '.') AS DECIMAL(28, 6)) END"
+    )
+
+
+def _local_time(
+    con: duckdb.DuckDBPyConnection, theirs: str, section: TableSection, study: StudySection, source: Source
+) -> Typed:
+    raw, kind = quote(theirs), source.columns[theirs]
+    here = literal(study.timezone)
+    shift = section.timezone is not None and section.timezone != study.timezone
+
+    def local(stamp: str) -> str:
+        return f"({stamp} AT TIME ZONE {literal(section.timezone or '')}) AT TIME ZONE {here}" if shift else stamp
+
+    def typed(sql: str, offset: str = "") -> Typed:
+        return Typed(sql, "not_a_date", offset)
+
+    if kind == "DATE":  # a calendar day has no zone
+        return typed(f"CAST({raw} AS TIMESTAMP)")
+    if "WITH TIME ZONE" in kind:
+        return typed(f"{raw} AT TIME ZONE {here}")
+    if kind.startswith("TIMESTAMP"):
+        return typed(local(f"CAST({raw} AS TIMESTAMP)"))
+    text = raw if kind == "VARCHAR" else f"CAST({raw} AS VARCHAR)"
+    if section.date_format in _EPOCHS:
+        micros = f"TRY_CAST(TRY_CAST({raw} AS DECIMAL(28, 6)) * {_EPOCHS[section.date_format]} AS BIGINT)"
+        stamp = f"CASE WHEN {micros} BETWEEN 1 AND {_LATEST} THEN make_timestamp({micros}) END"
+        return typed(f"({stamp} AT TIME ZONE 'UTC') AT TIME ZONE {here}")
+    if section.date_format == "excel":
+        days = f"TRY_CAST(replace({text}, ',', '.') AS DOUBLE)"
+        stamp = f"make_timestamp(CAST(round(({days} - {_EXCEL_1970}) * 86400) AS BIGINT) * 1000000)"
+        stamp = f"CASE WHEN {days} = floor({days}) THEN {stamp} ELSE {local(stamp)} END"
+        return typed(f"CASE WHEN {days} BETWEEN 1 AND 2958465 THEN {stamp} END")
+    if section.date_format:
+        formats = (section.date_format,) if isinstance(section.date_format, str) else section.date_format
+        written = f"[{', '.join(map(literal, formats))}]" if len(formats) > 1 else literal(formats[0])
+        stamp = f"try_strptime(trim({text}), {written})"
+        if any("%z" in one.lower() for one in formats):
+            return typed(f"CAST({stamp} AS TIMESTAMPTZ) AT TIME ZONE {here}")
+        timed = any({"%H", "%I", "%X", "%c"} & _codes(one) for one in formats)
+        return typed(local(stamp) if timed else stamp)
+    # DuckDB drops an offset silently when it casts to a naive timestamp, so it is all rows or none
+    sample = f"SELECT {raw} FROM {source.sql} LIMIT 1000"
+    found = con.execute(f"SELECT bool_or({_has_offset(text, wanted=True)}) FROM ({sample})").fetchall()
+    whole = (
+        f"CAST({quote(f'raw {theirs}')} AS VARCHAR)"  # the test stands outside, where the file's columns are named so
+    )
+    if found[0][0]:
+        return typed(f"TRY_CAST({text} AS TIMESTAMPTZ) AT TIME ZONE {here}", _has_offset(whole, wanted=False))
+    stamp = f"TRY_CAST({text} AS TIMESTAMP)"
+    if shift:  # a calendar day has no zone
+        stamp = f"CASE WHEN length({text}) <= 10 THEN {stamp} ELSE {local(stamp)} END"
+    return typed(stamp, _has_offset(whole, wanted=True))
+
+
+def _has_offset(text: str, *, wanted: bool) -> str:
+    """Return the SQL that is true where a date's text ends in a zone offset, or where it does not."""
+    # the usual 2025-01-31 10:00:00 is told by two characters: the pattern costs a sixth of the whole pass
+    usual = f"length({text}) <= 10 OR (length({text}) = 19 AND substr({text}, 17, 1) = ':')"
+    found = f"CASE WHEN {usual} THEN false ELSE regexp_matches(substr({text}, 14), {_OFFSET}) END"
+    return found if wanted else f"NOT {found}"
+
+
+def _codes(date_format: str) -> set[str]:
+    return {date_format[i : i + 2] for i in range(len(date_format) - 1) if date_format[i] == "%"}

@@ -153,6 +153,7 @@ def run_notebook(
 
 def _run(plan: Plan, jobs: int, progress: Progress) -> RunResult:
     started = time.monotonic()
+    plan.study.refresh()  # once, before the notebooks: they all see the same rows
     month = settle_month(plan.study, plan.month)
     can_run, reasons = split_by_tables(plan)
     data_claims = plan.study.health(last_day(month)).claims()

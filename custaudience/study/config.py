@@ -145,6 +145,9 @@ class TableSection(_Strict):
             raise ValueError('give either path = "FILE", or database = "env:VARIABLE" with a query')
         if (self.database is None) != (self.query is None):
             raise ValueError('database = "env:VARIABLE" and query = "SELECT …" go together')
+        written = {"sheet", "header_row", "decimal", "thousands", "separator", "encoding"} & self.model_fields_set
+        if self.database and written:
+            raise ValueError(f"{sorted(written)[0]} has no meaning for a database: its values come typed")
         if self.thousands and self.thousands == self.decimal:
             raise ValueError(f"decimal and thousands are both {self.decimal!r}; they must differ")
         return self

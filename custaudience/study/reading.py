@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -82,6 +82,8 @@ def read_files(
 ) -> ReadReport:
     """Read a table's files into Parquet parts in `folder`; see `read_sources`."""
     sources = [open_file(con, file, section, folder) for file in files]
+    if section.database:  # its snapshot has a name that means nothing to people
+        sources = [replace(source, label=f"{table.name} from {section.database}") for source in sources]
     try:
         return read_sources(con, table, section, study, sources, folder)
     except duckdb.Error as error:

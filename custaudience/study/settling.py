@@ -48,7 +48,8 @@ def _once_per_order(con: duckdb.DuckDBPyConnection, part: Path) -> None:
     has_refunded = "refunded_minor" in {row[0] for row in con.execute(f"DESCRIBE {_rows(part)}").fetchall()}
     # the reading pass has taken refunds off already; the total that lines repeat is the one before
     gross = "(revenue_minor + coalesce(refunded_minor, 0))" if has_refunded else "revenue_minor"
-    of_order = f"FILTER (WHERE _fault IS NULL AND {gross} IS NOT NULL) OVER (PARTITION BY order_id)"
+    sale = "(_fault IS NULL OR ends_with(_fault, '|guest'))"
+    of_order = f"FILTER (WHERE {sale} AND {gross} IS NOT NULL) OVER (PARTITION BY order_id)"
     rule = "min(_fault) FILTER (WHERE ends_with(_fault, '|excluded')) OVER (PARTITION BY order_id)"
     back = f"coalesce(max(refunded_minor) {of_order}, 0)" if has_refunded else "0"
     marked = (
@@ -56,10 +57,10 @@ def _once_per_order(con: duckdb.DuckDBPyConnection, part: Path) -> None:
         f"min(file_row_number) {of_order} AS _at, {back} AS _back FROM ({_rows(part)})"
     )
     fault = (
-        "CASE WHEN _fault IS NOT NULL THEN _fault WHEN _rule IS NOT NULL THEN _rule WHEN _total IS NULL THEN "
-        "'revenue|missing' WHEN _gross <> _total THEN 'revenue|two_totals' END"
+        f"CASE WHEN {sale} AND _rule IS NOT NULL THEN _rule WHEN _fault IS NOT NULL THEN _fault "
+        "WHEN _total IS NULL THEN 'revenue|missing' WHEN _gross <> _total THEN 'revenue|two_totals' END"
     )
-    counts = f"({fault}) IS NULL"
+    counts = f"(({fault}) IS NULL OR ({fault}) = 'customer_id|guest')"
     value = f"CASE WHEN ({fault}) = 'revenue|two_totals' THEN CAST(_gross AS VARCHAR) ELSE _value END"
     once = (
         f"CASE WHEN {counts} THEN CASE WHEN file_row_number = _at THEN _total - _back ELSE 0 END ELSE revenue_minor END"

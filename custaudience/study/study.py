@@ -19,6 +19,7 @@ from custaudience.errors import ConfigError, EmptyTableError, near_miss
 from custaudience.study import cache
 from custaudience.study.config import StudyConfig, StudySection, TableSection, load_config
 from custaudience.study.contracts import TABLES
+from custaudience.study.database import snapshot
 from custaudience.study.health import Health, health_of
 from custaudience.study.orders import orders_of
 from custaudience.study.reading import (
@@ -240,13 +241,40 @@ class Study:
         return month_end(dt.date.fromisoformat(f"{self.last_complete_month}-01"))
 
     def inputs(self) -> dict[str, str]:
-        """Return sha256 by file name of study.toml and of every file behind the tables."""
+        """Return sha256 by file name of study.toml and of every file behind the tables.
+
+        A table from a database stands as ``database:env:SHOP_DSN:transactions``, with the sha256 of its snapshot.
+        """
         if self.folder is None:
             return {}
-        files = [self.folder / "study.toml"]
-        for name in self.tables:
-            files += files_of(self.folder, name, self.config.tables[name])
-        return {file.relative_to(self.folder).as_posix(): cache.sha256_of(file) for file in files}
+        found = {"study.toml": cache.sha256_of(self.folder / "study.toml")}
+        for name, section in self.config.tables.items():
+            for file in self._files(name):
+                inside = file.is_relative_to(self.folder)
+                label = file.relative_to(self.folder).as_posix() if inside else f"{name}: {file.name}"
+                if section.database:
+                    label = f"database:{section.database}:{name}"
+                found[label] = cache.sha256_of(file)
+        return found
+
+    def refresh(self) -> None:
+        """Run the queries of all tables that come from a database anew; what was read before is forgotten.
+
+        All who open the study afterwards see these rows, until somebody refreshes again.
+        """
+        for name, section in self.config.tables.items():
+            if section.database:
+                self._files(name, fresh=True)
+                self._entries.pop(name, None)
+        for remembered in ("first_day", "last_day"):
+            self.__dict__.pop(remembered, None)
+
+    def _files(self, name: str, *, fresh: bool = False) -> list[Path]:
+        assert self.folder is not None
+        section = self.config.tables[name]
+        if section.database and section.query:
+            return [snapshot(section.database, section.query, folder=self.folder, fresh=fresh)]
+        return files_of(self.folder, name, section)
 
     def fingerprint(self, tables: tuple[str, ...]) -> str:
         """Return one hash of the named tables' files and declarations: equal when they would read equal."""
@@ -264,7 +292,7 @@ class Study:
     def _read_files(self, name: str) -> Path:
         assert self.folder is not None
         section, study = self.config.tables[name], self.config.study
-        files = files_of(self.folder, name, section)
+        files = self._files(name)
         key = {
             "reader": READER_VERSION,
             "duckdb": duckdb.__version__,

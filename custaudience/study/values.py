@@ -43,7 +43,8 @@ def typed_value(
     raw, kind = quote(theirs), source.columns[theirs]
     if column.type in ("id", "text"):
         lower = column.name == "customer_id" and section.case_insensitive_ids
-        return Typed(_text(raw, kind, is_id=column.type == "id", lower=lower), "not_an_id")
+        text = _text(raw, kind, is_id=column.type == "id", lower=lower)
+        return Typed(f"upper({text})" if column.name == "currency" else text, "not_an_id")
     if column.type == "datetime":
         return _local_time(con, theirs, section, study, source)
     amount = number(theirs, section, source)

@@ -9,12 +9,15 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 import custaudience
 from custaudience.errors import CustaudienceError, ParameterError
+
+if TYPE_CHECKING:
+    from custaudience.study.proposing import Question
 
 app = typer.Typer(
     name="custaudience",
@@ -50,6 +53,43 @@ def check(
         from custaudience.reports.study_check import describe_study
 
         typer.echo(describe_study(study, as_of=as_of))
+
+
+@app.command()
+def init(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder to make, for the study.")],
+    files: Annotated[list[Path], typer.Option("--from", metavar="FILE", help="An export; repeatable.")],
+    more: Annotated[list[Path] | None, typer.Argument(metavar="[FILE]...", help="More exports.")] = None,
+    preset: Annotated[str | None, typer.Option(help="A vendor's export, if it is not recognised.")] = None,
+    answer: Annotated[
+        list[str] | None, typer.Option(metavar="KEY=VALUE", help="Answer beforehand; repeatable.")
+    ] = None,
+    currency: Annotated[str | None, typer.Option(help="ISO code, such as EUR.")] = None,
+    timezone: Annotated[str | None, typer.Option(help="Of the company, such as Europe/Kyiv.")] = None,
+    name: Annotated[str | None, typer.Option(help="Of the study; default the folder's.")] = None,
+    copy: Annotated[bool, typer.Option("--copy", help="Copy the files into the folder.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Write what is unambiguous without asking.")] = False,
+) -> None:
+    """Look into exports and propose a study: which file is what, how it is written, and the evidence for it."""
+    with _for_users():
+        from custaudience.reports.study_init import make_study
+
+        given = _pairs(answer, "--answer") | {k: v for k, v in (("currency", currency), ("timezone", timezone)) if v}
+        asking = not yes and sys.stdin.isatty()
+        show = _progress()
+        written = make_study(
+            folder,
+            [*files, *(more or [])],
+            answers=given,
+            preset=preset,
+            name=name,
+            copy=copy,
+            ask=_ask if asking else None,
+            confirm=(lambda: typer.confirm("Write this study?")) if asking else (lambda: yes),
+            say=typer.echo,
+            progress=lambda text: show(text, False),
+        )
+        raise typer.Exit(0 if written else 1)
 
 
 @app.command()
@@ -108,12 +148,27 @@ def check_committed(names: Names = None) -> None:
         raise typer.Exit(1 if faults else 0)
 
 
-def _pairs(texts: list[str] | None) -> dict[str, str]:
+def _ask(question: Question) -> str:
+    """Ask one question on the terminal, its options by number."""
+    _clear_line()
+    typer.echo(f"\n{question.text}" + (f"\n  {question.evidence}" if question.evidence else ""))
+    if not question.options:
+        return str(typer.prompt("  answer", default=question.suggestion or None))
+    for number, (value, meaning) in enumerate(question.options, start=1):
+        typer.echo(f"  {number}  {value}: {meaning}")
+    choice = 0
+    while not 1 <= choice <= len(question.options):
+        choice = typer.prompt("  number", type=int)
+    return question.options[choice - 1][0]
+
+
+def _pairs(texts: list[str] | None, option: str = "-p") -> dict[str, str]:
     pairs = {}
     for text in texts or ():
         name, equals, value = text.partition("=")
         if not equals or not name.strip():
-            raise ParameterError(f"-p {text}: write it as name=value, for example -p n_scores=4.")
+            example = "-p n_scores=4" if option == "-p" else '--answer "transactions.date_order=day"'
+            raise ParameterError(f"{option} {text}: write it as name=value, for example {example}.")
         pairs[name.strip()] = value
     return pairs
 

@@ -1,24 +1,37 @@
-"""What `custaudience check` says of a study: rows, totals against the books, warnings, what can be run."""
+"""What `custaudience check` says of a study: rows, months against the books, warnings, what can be run."""
 
 from __future__ import annotations
 
 import os
+import textwrap
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
 
 from custaudience.reports import places
 from custaudience.reports.notebooks import find_notebooks
 from custaudience.reports.parameter_table import Parameter
 from custaudience.reports.parameters import last_day
 
+if TYPE_CHECKING:
+    from custaudience.study.health import Health
+    from custaudience.study.study import Study
+
+_WIDTH = 100
+_MONTHS = 24  # shown one by one; earlier ones are summed
+
 
 def describe_study(study_path: str | os.PathLike[str], *, as_of: str | None = None) -> str:
-    """Read a study strictly and return the state of its data as lines of plain English.
+    """Read a study strictly and return the state of its data as lines of plain English, for the analyst's own eyes.
 
     Parameters
     ----------
     study_path : path
         Folder of the study, relative to where you stand.
     as_of : str, optional
-        "2017-11-30"; by default the last day of the last month that is complete in the data.
+        "2017-11-30"; by default the last day of the last month that is complete in the data. The warnings know no
+        later line; the months and totals of the books are those of all data.
 
     Raises
     ------
@@ -27,10 +40,13 @@ def describe_study(study_path: str | os.PathLike[str], *, as_of: str | None = No
     """
     from custaudience.present.words import render_claim
     from custaudience.study import open_study
+    from custaudience.study.books import monthly_books
+    from custaudience.study.health_claims import row_claims, warning_claims
 
     day = Parameter("as_of", "date", "", "").check(as_of or "")
     places.refuse_address(study_path)
     study = open_study(study_path)
+    study.refresh()
     if "transactions" in study.tables:
         day = day or last_day(study.last_complete_month)
     health = study.health(as_of=day)
@@ -40,10 +56,143 @@ def describe_study(study_path: str | os.PathLike[str], *, as_of: str | None = No
             f"  {row.table}: {row.rows_in:,} rows read, {row.rows_used:,} used, {row.rows_set_aside:,} set aside"
         )
     if day:
-        lines += [f"  {render_claim(claim, language='en')}" for claim in health.claims()]
-    have = set(study.tables)
+        faults = [claim for claim in row_claims(health) if claim.id.startswith("data.rows_set_aside.")]
+        lines += _wrapped(render_claim(claim, language="en") for claim in faults)
+        books = monthly_books(study)
+        lines += ["", f"Revenue by month, {study.currency}", *month_lines(books, health.controls, study.minor_digits)]
+        lines += _wrapped(_notes(study, books))
+        lines += ["", "Totals of the books", *_control_lines(study, health, books)]
+        warnings = [render_claim(claim, language="en") for claim in warning_claims(health)]
+        lines += ["", "To beware of", *_wrapped(warnings)] if warnings else []
+    return "\n".join([*lines, "", "Notebooks", *_notebook_lines(set(study.tables))])
+
+
+def month_lines(books: pd.DataFrame, controls: pd.DataFrame, digits: int) -> list[str]:
+    """Lay out the books as text: the last 24 months and those that have a control, the others as one line.
+
+    Parameters
+    ----------
+    books : DataFrame
+        As `monthly_books` gives it.
+    controls : DataFrame
+        As `Health.controls` has it.
+    digits : int
+        Of the currency; where the table would be wider than 100 columns, whole units are shown, and that is said.
+    """
+    given = {row.key.split(".", 1)[1]: row for row in controls.itertuples() if row.key.startswith("revenue.")}
+    months = books[books["month"] != ""]
+    single = months["month"].isin([*months["month"].tail(_MONTHS), *given])
+    amounts = ["gross", "refunds", "net", *(["guests_net"] if books["guests_net"].any() else [])]
+
+    def sums(label: str, part: pd.DataFrame) -> list[str]:
+        counts = [f"{part['n_rows'].sum():,}", "", f"{part['n_orders'].sum():,}"]
+        return [label, *counts, *(f"{part[name].sum():,.{digits}f}" for name in amounts)]
+
+    head = ["month", "rows", "customers", "orders", *(name.removesuffix("_net") for name in amounts)]
+    table = [[*head, *(["control", "difference"] if given else [])]]
+    if not single.all():
+        table.append(sums("earlier", months[~single]))
+    for number, row in months[single].iterrows():
+        line = sums(row["month"], months.loc[[number]])
+        line[2] = f"{row['n_customers']:,}"
+        table.append(line + _against(given[row["month"]], digits) if row["month"] in given else line)
+    if len(months) > 1:
+        table.append(sums("total", months))
+    for gap in (2, 1):
+        lines = _aligned(table, gap)
+        if max(map(len, lines)) <= _WIDTH:
+            return lines
+    if not digits:
+        return lines
+    rounded = "Amounts are shown in whole units; the totals of the books were compared to the last digit."
+    return [*month_lines(books, controls, 0), *_wrapped([rounded])]
+
+
+def _against(control: Any, digits: int) -> list[str]:
+    """Return a control and how the data differ from it: said in words, so that it needs no colour."""
+    return [f"{control.expected:,.{digits}f}", "agrees" if control.agrees else f"! {control.difference:+,.{digits}f}"]
+
+
+def _aligned(table: list[list[str]], gap: int) -> list[str]:
+    """Set the first column to the left and figures to the right."""
+    rows = [row + [""] * (len(table[0]) - len(row)) for row in table]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return [
+        "  " + (" " * gap).join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])]).rstrip()
+        for row in rows
+    ]
+
+
+def _notes(study: Study, books: pd.DataFrame) -> list[str]:
+    """Return what must be known to read the table of months."""
+    dated = books[books["month"] != ""]
+    digits, last = study.minor_digits, dated["month"].iloc[-1]
+    notes = []
+    if books["guests_net"].any():
+        notes.append(
+            "Guests: lines set aside for want of a customer id. A control of revenue is held against net + guests."
+        )
+    for name, what in (("excluded_net", "Left out as study.toml says"), ("set_aside_net", "Set aside as faulty")):
+        if books[name].any():
+            total, most = books[name].sum(), books.loc[books[name].abs().idxmax()]
+            place = most["month"] or "rows without a readable date"
+            share = "all of it" if most[name] == total else f"{most[name]:,.{digits}f} of it"
+            notes.append(f"{what}, and in no column: {total:,.{digits}f} {study.currency}, {share} in {place}.")
+    if study.first_day.day > 1:
+        notes.append(f"The data begin on {study.first_day}: the first month may not be complete.")
+    if last not in study.months_available():
+        notes.append(f"The data end on {study.last_day}: {last} is not complete.")
+    return notes
+
+
+def _control_lines(study: Study, health: Health, books: pd.DataFrame) -> list[str]:
+    """Return how the controls are met, what to do where they are not, and which to ask for when there is none."""
+    from custaudience.present.words import render_claim
+    from custaudience.study.differences import explain_difference
+    from custaudience.study.health_claims import control_claims
+
+    lines = []
+    for row, claim in zip(health.controls.itertuples(), control_claims(health), strict=True):
+        lines += _wrapped([("" if row.agrees else "! ") + render_claim(claim, language="en")])
+        if not row.agrees:
+            lines += _wrapped(explain_difference(study, row.key, row.found, books), mark="- ")
+    if not health.controls["key"].str.startswith("revenue.").any():
+        lines += _proposed(study, books)
+    return lines
+
+
+def _proposed(study: Study, books: pd.DataFrame) -> list[str]:
+    """Return lines for ``[control]``, each behind a # until finance has said so."""
+    months = study.months_available()[-3:]
+    net = books.set_index("month")[["net", "guests_net"]].sum(axis="columns")
+    ask = (
+        "No total of revenue stands under [control] yet. Ask finance for the revenue of these months, after refunds"
+        + (" and with guests" if books["guests_net"].any() else "")
+        + ". If a figure agrees, put its line into study.toml without the # in front; if not, put the figure of "
+        "finance there, and check again: it says what would explain the difference."
+    )
+    lines = [f'  # "revenue.{m}" = {net.get(m, 0.0):.{study.minor_digits}f}   # not yet confirmed' for m in months]
+    return [*_wrapped([ask]), "", *([] if study.config.control else ["  [control]"]), *lines]
+
+
+def _notebook_lines(have: set[str]) -> list[str]:
+    can, cannot = [], []
     for notebook in find_notebooks():
         missing = [table for table in notebook.needs if table not in have]
-        can = f"cannot run: no table {' or '.join(missing)}" if missing else "can run"
-        lines.append(f"  {notebook.path.stem}: {can}")
-    return "\n".join(lines)
+        if missing:
+            cannot.append(f"{notebook.path.stem}: cannot run: no table {' or '.join(missing)}")
+        else:
+            can.append(notebook.path.stem)
+    return _wrapped([*([f"can run: {', '.join(can)}"] if can else []), *cannot])
+
+
+def _wrapped(sentences: Iterable[str], mark: str = "") -> list[str]:
+    start = "  " + ("  " + mark if mark else "")
+    return [
+        line
+        for sentence in sentences
+        for line in textwrap.wrap(
+            sentence, _WIDTH, initial_indent=start, subsequent_indent=" " * (len(start) + (0 if mark else 2)),
+            break_long_words=False, break_on_hyphens=False
+        )
+    ]  # fmt: skip

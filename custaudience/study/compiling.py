@@ -178,7 +178,8 @@ def _add_revenue(
         by_name = {column.name: theirs for column, theirs in mapped.items()}
         price, pieces = (number(by_name[name], section, source) for name in _PRICED)
         off = f" - coalesce({number(by_name['discount'], section, source)}, 0)" if "discount" in names else ""
-        exact = f"(CAST({price} AS DECIMAL(18, 6)) * CAST({pieces} AS DECIMAL(18, 6)){off}) * {10**study.minor_digits}"
+        wide = [f"CAST({factor} AS DECIMAL(38, 6))" for factor in (price, pieces)]
+        exact = f"TRY(({wide[0]} * {wide[1]}{off}) * {10**study.minor_digits})"  # NULL where the product is too large
         parts.inner.append(f"TRY_CAST(round({exact}) AS BIGINT) AS revenue_minor")
         parts.rounded = f"coalesce(abs({exact} - round({exact})) > 1e-6, false)"
         parts.outer.append(_signed(quote("revenue_minor"), section))

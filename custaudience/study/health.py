@@ -10,7 +10,9 @@ import narwhals as nw
 import pandas as pd
 
 from custaudience.evidence import Claim
+from custaudience.study.differences import control_unit
 from custaudience.study.health_claims import control_claims, row_claims, warning_claims
+from custaudience.study.sources import quote
 
 if TYPE_CHECKING:
     from custaudience.study.study import Study
@@ -71,8 +73,9 @@ def transaction_facts(study: Study, as_of: dt.date) -> dict[str, Any]:
     """Return counts about the transactions up to `as_of` that decide what may be concluded from them.
 
     Keys: ``first_day, last_day, n_customers, n_orders, n_zero_lines, n_refund_lines, n_rounded,
-    n_shared_order_ids`` and, when there is a customers table, ``n_described`` and
-    ``share_revenue_described`` (customers who ordered and have attributes, and their share of revenue); where
+    n_shared_order_ids`` and, when there is a customers table, ``least_known`` (the attribute known of
+    fewest), ``n_described`` and ``share_revenue_described`` (customers who ordered of whom it is known, and their
+    share of revenue); where
     guests are declared, ``n_guest_lines`` and ``share_revenue_guests``, or ``n_guest_orders``.
     """
     lines = study.table("transactions").filter(f"ordered_at < DATE '{as_of}' + 1")
@@ -98,13 +101,24 @@ def transaction_facts(study: Study, as_of: dt.date) -> dict[str, Any]:
     }
     facts |= _guest_facts(study, as_of)
     if "customers" in study.tables:
-        known = study.table("customers").project("customer_id").distinct().set_alias("known")
-        per = lines.aggregate("customer_id, sum(revenue_minor) AS net", "customer_id").set_alias("per")
-        both = per.join(known, "customer_id").aggregate("count(*), sum(net)").fetchall()[0]
-        total = per.aggregate("sum(net)").fetchall()[0][0]
-        facts["n_described"] = int(both[0])
-        facts["share_revenue_described"] = float(both[1] or 0) / float(total) if total else 0.0
+        facts |= _coverage(study, lines)
     return facts
+
+
+def _coverage(study: Study, lines: Any) -> dict[str, Any]:
+    """Return how many of those who ordered are described, by the attribute that is known least."""
+    per = lines.aggregate("customer_id, sum(revenue_minor) AS net", "customer_id").set_alias("per")
+    known = study.table("customers").set_alias("known")
+    attributes = [name for name in known.columns if name not in ("customer_id", "_file", "_row")]
+    tests = {name: f"nullif(trim(CAST({quote(name)} AS VARCHAR)), '') IS NOT NULL" for name in attributes}
+    tests = tests or {"customer_id": "known.customer_id IS NOT NULL"}
+    figures = ", ".join(f"count(*) FILTER ({test}), sum(net) FILTER ({test})" for test in tests.values())
+    row = per.join(known, "per.customer_id = known.customer_id", "left").aggregate(f"sum(net), {figures}").fetchall()[0]
+    by_attribute = {name: (int(row[1 + 2 * k]), row[2 + 2 * k]) for k, name in enumerate(tests)}
+    least = min(by_attribute, key=lambda name: by_attribute[name][0])
+    described, revenue = by_attribute[least]
+    share = float(revenue or 0) / float(row[0]) if row[0] else 0.0
+    return {"n_described": described, "share_revenue_described": share, "least_known": least}
 
 
 def _guest_facts(study: Study, as_of: dt.date) -> dict[str, Any]:
@@ -129,15 +143,13 @@ def _guest_facts(study: Study, as_of: dt.date) -> dict[str, Any]:
 def control_totals(study: Study) -> pd.DataFrame:
     """Compare the totals under ``[control]`` with the data.
 
-    A control agrees when it differs by at most half a unit of its own last digit: 421720 means whole
-    dollars, 421720.45 cents.
+    A control agrees when it differs by at most half of what `control_unit` says.
     """
     rows = []
     for key, expected in study.config.control.items():
         what, which = key.split(".", 1)
         found = float(study.read_report(which).rows_used) if what == "rows" else _month_total(study, what, which)
-        text = str(expected)
-        unit = 10.0 ** -len(text.split(".")[1]) if "." in text else 1.0
+        unit = control_unit(expected, study.minor_digits)
         rows.append((key, float(expected), found, found - expected, abs(found - expected) <= unit / 2 + 1e-9))
     return pd.DataFrame(rows, columns=["key", "expected", "found", "difference", "agrees"]).astype({"agrees": "bool"})
 

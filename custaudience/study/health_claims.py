@@ -31,9 +31,9 @@ _CUT_OFF = template(
     "first: how long they have been customers cannot be said."
 )
 _COVERAGE = template(
-    "Attributes such as age are known for {described:count} of {n:count} customers "
-    "({share:percent}), who bring {revenue:percent} of revenue: what is said of "
-    "people's attributes describes them, not everybody."
+    "Of the attributes of customers, {column:text} is known least: for {described:count} of {n:count} customers "
+    "({share:percent}), who bring {revenue:percent} of revenue. What is said of attributes describes those people, "
+    "not everybody."
 )
 _GUESTS = template(
     "{n:count} {n:plural line was|lines were} bought as a guest, without a customer id: they bring {share:percent} of "
@@ -202,9 +202,14 @@ def _warnings(health: Health, facts: dict[str, Any]) -> Iterator[Warning_]:
         yield "guests", _GUESTS, facts["n_guest_lines"], {"share": facts["share_revenue_guests"]}, {}
     if facts.get("n_guest_orders"):
         yield "guest_orders", _GUEST_ORDERS, facts["n_guest_orders"], {}, {}
-    if "n_described" in facts:
+    if facts.get("n_described", facts["n_customers"]) < facts["n_customers"]:
         n, described = facts["n_customers"], facts["n_described"]
-        shares = {"described": described, "share": described / max(1, n), "revenue": facts["share_revenue_described"]}
+        shares = {
+            "column": facts["least_known"],
+            "described": described,
+            "share": described / max(1, n),
+            "revenue": facts["share_revenue_described"],
+        }
         yield "coverage", _COVERAGE, n, shares, {"source": "customers, transactions"}
     for key, text in _LINES.items():
         if facts[f"n_{key}"]:

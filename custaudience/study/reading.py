@@ -15,7 +15,7 @@ from typing import Any
 
 import duckdb
 
-from custaudience.errors import DataError
+from custaudience.errors import ColumnError, DataError
 from custaudience.study.compiling import compile_table
 from custaudience.study.config import StudySection, TableSection
 from custaudience.study.contracts import DECLARED, Table
@@ -118,7 +118,14 @@ def read_sources(
     columns: tuple[str, ...] = ()
     for number, source in enumerate(sources):
         part = folder / f"part-{number:04d}.parquet"
+        before = columns
         columns, select = compile_table(con, table, section, study, source)
+        if number and set(columns) != set(before):
+            odd = ", ".join(sorted(set(columns) ^ set(before)))
+            raise ColumnError(
+                f"[tables.{table.name}] {sources[0].label} and {source.label} differ: one has {odd}, the other not. "
+                "Files of one table need the same columns."
+            )
         con.execute("DROP TABLE IF EXISTS reject_scans; DROP TABLE IF EXISTS reject_errors")
         con.execute(f"COPY ({select}) TO {literal(str(part))} (FORMAT parquet, COMPRESSION zstd)")
         broken = _rejected(con, source) if source.text else []

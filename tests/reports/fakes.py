@@ -45,6 +45,9 @@ class FakeStudy:
         self.name = "Tiny study"
         self.tables = tuple(p.stem for p in self.folder.glob("*.csv"))
 
+    def refresh(self):
+        """Nothing comes from a database."""
+
     def months_available(self):
         return ["2017-11", "2017-12"]
 

@@ -1,0 +1,286 @@
+"""What a file is: its kind, encoding, separator, where its header stands, and rows from all parts of it."""
+
+from __future__ import annotations
+
+import codecs
+import csv
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import duckdb
+
+from custaudience.errors import DataError
+from custaudience.study.hints import is_total
+from custaudience.study.proposing.styles import is_plain_value
+from custaudience.study.sources import literal, refuse_disguised
+from custaudience.study.spreadsheets import SPREADSHEETS, open_workbook, sheets_with_content, text_rows
+
+_START, _BLOCK, _BLOCKS = 1 << 20, 1 << 17, 12
+_ROWS = 20_000
+_LOOKED_AT = 60  # lines at the top among which the header is looked for
+_SEPARATORS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
+_ENCODINGS = ["cp1251", "cp1252", "cp1250", "koi8_u", "cp866", "cp1258", "utf_16"]
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A table as a file (or a sheet of it) holds it, and how it is written.
+
+    Attributes
+    ----------
+    header : tuple of str
+        Column names as they stand there.
+    rows : list of list of str
+        Up to 20,000 rows from all parts of the file, in its order, as text; "" = empty.
+    tail : list of list of str
+        Its last rows, where totals stand.
+    evidence : dict
+        Why the encoding, separator and header row are taken as they are, one sentence each.
+    types : dict
+        DuckDB types of a Parquet file's columns; empty for text.
+    """
+
+    file: Path
+    header: tuple[str, ...]
+    rows: list[list[str]] = field(repr=False)
+    tail: list[list[str]] = field(repr=False)
+    sheet: str | None = None
+    encoding: str = "utf-8"
+    separator: str | None = None
+    header_row: int = 1
+    evidence: dict[str, str] = field(default_factory=dict)
+    types: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def label(self) -> str:
+        """The file's name, and the sheet's."""
+        return f"{self.file.name}, sheet {self.sheet!r}" if self.sheet else self.file.name
+
+    def column(self, name: str) -> list[str]:
+        """Return the values of a column in the sample that are not empty, trimmed."""
+        place = self.header.index(name)
+        return [row[place].strip() for row in self.rows if len(row) > place and row[place].strip()]
+
+
+def take_samples(con: duckdb.DuckDBPyConnection, file: Path) -> tuple[list[Sample], list[str]]:
+    """Look into a file and return the tables it holds: one, or one for each sheet that is not empty.
+
+    Returns
+    -------
+    samples : list of Sample
+    unused : list of str
+        Why a sheet of the workbook holds no table; empty unless another sheet holds one.
+
+    Raises
+    ------
+    DataError
+        If it is not there, not what its name says, empty, or has no line of column names.
+    """
+    if not file.is_file():
+        raise DataError(f"{file.name} is not there, or is no file. Give the path of an export.")
+    refuse_disguised(file)
+    kind = file.suffix.lower()
+    if kind in {".parquet", ".pq"}:
+        return [_sample_parquet(con, file)], []
+    if kind in SPREADSHEETS:
+        return _sample_workbook(file)
+    if kind in {".csv", ".tsv", ".tab", ".txt"}:
+        return [_sample_text(file)], []
+    raise DataError(f"{file.name}: give a CSV (.csv, .tsv, .txt), an Excel workbook (.xlsx) or a Parquet file.")
+
+
+def _sample_parquet(con: duckdb.DuckDBPyConnection, file: Path) -> Sample:
+    source = f"read_parquet({literal(str(file))})"
+    try:
+        types = {row[0]: row[1] for row in con.execute(f"DESCRIBE SELECT * FROM {source}").fetchall()}
+        rows = con.execute(
+            f"SELECT CAST(COLUMNS(*) AS VARCHAR) FROM {source} USING SAMPLE reservoir({_ROWS} ROWS) REPEATABLE (1)"
+        ).fetchall()
+    except duckdb.Error as error:
+        raise DataError(f"{file.name} cannot be read as Parquet; is the copy complete? ({error})") from None
+    if not rows:
+        raise DataError(f"{file.name} has columns but no rows. Export it again.")
+    return Sample(file, tuple(types), [["" if cell is None else cell for cell in row] for row in rows], [], types=types)
+
+
+def _sample_workbook(file: Path) -> tuple[list[Sample], list[str]]:
+    book = open_workbook(file)
+    sheets = sheets_with_content(book)
+    if not sheets:
+        raise DataError(
+            f"{file.name}: every sheet ({', '.join(map(repr, book.sheet_names))}) is empty. Export it again, or name "
+            "another file."
+        )
+    samples: list[Sample] = []
+    faults: list[DataError] = []
+    for name in sheets:
+        rows = list(text_rows(book.get_sheet_by_name(name)))
+        try:
+            header_row, why = _find_header(f"{file.name}, sheet {name!r}", rows[:_LOOKED_AT], _usual_width(rows))
+        except DataError as error:  # a cover sheet beside the table
+            faults.append(error)
+            continue
+        top = rows[header_row - 1]
+        named = [column for column, cell in enumerate(top) if cell.strip()]
+        header = _named(top[named[0] : named[-1] + 1])
+        filled = [row[named[0] : named[-1] + 1] for row in rows[header_row:] if any(row)]
+        step = max(1, len(filled) // _ROWS)
+        samples.append(
+            Sample(
+                file,
+                header,
+                filled[: _ROWS // 4] + filled[_ROWS // 4 :: step][: _ROWS - _ROWS // 4],
+                filled[-3:],
+                sheet=name,
+                header_row=header_row,
+                evidence={"header_row": why} if why else {},
+            )
+        )
+    if not samples:
+        raise faults[0]
+    return samples, [str(fault) for fault in faults]
+
+
+def _sample_text(file: Path) -> Sample:
+    encoding, why_encoding = find_encoding(file)
+    pieces = _pieces(file, encoding)
+    separator, why_separator = _find_separator(file, pieces[0])
+    start = _records(pieces[0], separator)
+    records = [record for _, record in start]
+    found, why = _find_header(file.name, records[:_LOOKED_AT], _usual_width(records))
+    header_row = start[found - 1][0]
+    # the first line of a later piece is cut, and cannot be told from a whole one
+    later = [record for piece in pieces[1:] for _, record in _records(piece, separator)[1:-1]]
+    header = _named(records[found - 1])
+    body = [row for row in records[found:] + later if any(row)]
+    if not body:
+        raise DataError(f"{file.name} has a header but no rows. Export it again.")
+    last = [record for _, record in _records(pieces[-1], separator)] if len(pieces) > 1 else body
+    step = max(1, len(body) // _ROWS)
+    evidence = {"encoding": why_encoding, "separator": why_separator, "header_row": why}
+    return Sample(
+        file,
+        header,
+        # the start whole, so that the lines of one order stand together; of the rest every so many
+        body[: _ROWS // 4] + body[_ROWS // 4 :: step][: _ROWS - _ROWS // 4],
+        [row for row in last if any(row)][-3:],
+        encoding=encoding,
+        separator=separator,
+        header_row=header_row,
+        evidence={key: text for key, text in evidence.items() if text},
+    )
+
+
+def find_encoding(file: Path) -> tuple[str, str]:
+    """Return a text file's encoding and the evidence for it; the whole file is looked at."""
+    with file.open("rb") as stream:
+        start = stream.read(_START)
+        if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+            return "utf-16", "it begins with the mark of UTF-16"
+        stream.seek(0)
+        decoder = codecs.getincrementaldecoder("utf-8")()
+        place = 0
+        try:
+            while block := stream.read(_START):
+                decoder.decode(block)
+                place += len(block)
+            decoder.decode(b"", final=True)
+            return "utf-8", "every byte of it is UTF-8"
+        except UnicodeDecodeError:
+            stream.seek(max(0, place - _START // 2))
+            sample = stream.read(2 * _START) if place else start
+    from charset_normalizer import from_bytes
+
+    best = from_bytes(sample, cp_isolation=_ENCODINGS).best()
+    if best is None:
+        raise DataError(f"{file.name} is not UTF-8, and no usual encoding reads it. Export it again as CSV in UTF-8.")
+    text = sample.decode(best.encoding, errors="replace")
+    seen = next((word for word in text.split() if not word.isascii() and len(word) > 3), "")
+    return best.encoding, f"it is no UTF-8; as {best.encoding} it reads {seen.strip(',;')[:30]!r}"
+
+
+def _pieces(file: Path, encoding: str) -> list[str]:
+    """Return the text of the file's start, and of blocks from all over the rest when it is long."""
+    size = file.stat().st_size
+    with file.open("rb") as stream:
+        start = stream.read(_START)
+        places = []
+        if size > _START:
+            span = size - _START - _BLOCK
+            places = sorted({_START + max(0, span) * k // (_BLOCKS - 1) for k in range(_BLOCKS)})
+        raw = []
+        for place in places:
+            # UTF-16 has two bytes to a letter
+            stream.seek(place - place % 2)
+            raw.append(stream.read(size if place == places[-1] else _BLOCK))
+    text = codecs.getincrementaldecoder(encoding)(errors="ignore").decode(start)
+    name = "utf-16-le" if encoding == "utf-16" else encoding
+    return [text.removeprefix("\ufeff"), *(block.decode(name, errors="ignore") for block in raw)]
+
+
+def _records(text: str, separator: str) -> list[tuple[int, list[str]]]:
+    """Return the records of a piece of text, each with the line it begins in."""
+    reader = csv.reader(text.splitlines(keepends=True), delimiter=separator)
+    records, line = [], 1
+    try:
+        for record in reader:
+            records.append((line, record))
+            line = reader.line_num + 1
+    except csv.Error:  # a quote that a cut left open runs to the end of the piece
+        pass
+    return records
+
+
+def _find_separator(file: Path, start: str) -> tuple[str, str]:
+    best: tuple[float, int, str, str] = (0.0, 0, ",", "")
+    for sign, name in _SEPARATORS.items():
+        widths = Counter(
+            len(record) for _, record in _records(start, sign)[:-1] or _records(start, sign) if any(record)
+        )
+        wide = {width: rows for width, rows in widths.items() if width > 1}
+        if not wide:
+            continue
+        width, rows = max(wide.items(), key=lambda item: (item[1], item[0]))
+        share = rows / sum(widths.values())
+        why = f"with a {name}, {rows:,} of {sum(widths.values()):,} lines looked at have {width} fields"
+        best = max(best, (round(share, 2), width, sign, why))
+    if not best[1]:
+        raise DataError(
+            f"{file.name}: its lines are not split by a comma, semicolon, tab or bar, so it has one column. An export "
+            "needs at least who bought, when, and for how much: export it again as CSV."
+        )
+    return best[2], best[3]
+
+
+def _usual_width(rows: Iterable[list[str]]) -> int:
+    """Return how many cells most rows fill."""
+    widths = Counter(sum(1 for cell in row if cell.strip()) for row in rows if any(cell.strip() for cell in row))
+    return max(widths.items(), key=lambda item: (item[1], item[0]))[0] if widths else 0
+
+
+def _find_header(label: str, rows: list[list[str]], usual: int) -> tuple[int, str]:
+    """Return the row of the column names (from 1), and a sentence when it is not the first."""
+    for number, row in enumerate(rows, start=1):
+        filled = [cell.strip() for cell in row if cell.strip()]
+        if len(filled) < max(2, usual * 0.6):
+            continue
+        if any(is_plain_value(cell) for cell in filled):
+            raise DataError(
+                f"{label}: row {number} ({'; '.join(filled)[:80]}) looks like data, and no row above it names the columns. "
+                "Export it with a header, or write one line of names above."
+            )
+        if number == 1:
+            return 1, ""
+        above = next((cell.strip() for cells in rows[: number - 1] for cell in cells if cell.strip()), "")
+        title = f", below a title ({above[:40]!r})" if above and not is_total(above) else ""
+        return number, f"row {number} is the first with a name in each column{title}"
+    raise DataError(
+        f"{label}: no row within the first {_LOOKED_AT} names the columns. Export it with a header line, one name above "
+        "each column."
+    )
+
+
+def _named(cells: list[str]) -> tuple[str, ...]:
+    return tuple(cell.strip() or f"column {number}" for number, cell in enumerate(cells, start=1))

@@ -1,0 +1,199 @@
+"""How the values of a column are written: which dates, which decimal sign, which currency; and what stays unclear."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+_DATE = re.compile(
+    r"(?P<a>\d{1,4})(?P<sign>[./-])(?P<b>\d{1,2})(?P=sign)(?P<c>\d{1,4})"
+    r"(?:(?P<joint>T| +|, ?)(?P<time>\d{1,2}:\d{2}(?::\d{2}(?P<fraction>\.\d{1,9})?)?)(?P<half> ?[AaPp][Mm])?)?"
+    r"(?P<offset> ?(?:Z|[+-]\d{2}:?\d{2}))?(?P<utc> UTC| GMT)?"
+)
+_WORDS = [
+    f"{day}{time}"
+    for day in ("%b %d, %Y", "%B %d, %Y", "%d %b %Y", "%d %B %Y", "%d-%b-%Y", "%d-%b-%y", "%b %d %Y")
+    for time in ("", " %H:%M", " %H:%M:%S", " %I:%M %p", ", %I:%M %p", " %I:%M:%S %p", " at %I:%M %p")
+]
+_SPACES = str.maketrans({"\u00a0": " ", "\u202f": " ", "\u2009": " ", "\u2212": "-"})
+_AMOUNT = re.compile(
+    r"(?P<before>[^\d\s+.,'()-]{1,5}|[A-Z]{3})? ?(?P<minus>[+-] ?)?(?P<early>[^\d\s+.,'()-]{1,5})?"
+    r" ?(?P<number>\d[\d .,']*\d|\d) ?(?P<after>[^\d\s+,'()-][^\d\s+,'()-]{0,5})?"
+)
+_ENOUGH = 0.8  # of the values must be so before a column is taken for dates or amounts
+
+
+@dataclass(frozen=True)
+class DateStyle:
+    """How a column writes dates.
+
+    ``formats`` are tried in turn, () where the reader needs none; ``order`` is what comes first: "year", "day",
+    "month", "name" (a month's name), "count" (a number counts), "unclear" or "mixed". ``swapped`` are the
+    formats for the other order when it is unclear. ``zone`` is "offset" when each value has one, "UTC" when it says so.
+    """
+
+    formats: tuple[str, ...]
+    order: str
+    n: int
+    n_agree: int
+    has_time: bool
+    zone: str = ""
+    swapped: tuple[str, ...] = ()
+    examples: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class AmountStyle:
+    """How a column writes numbers: "" = it does not show. ``unclear`` is a value that can be read in two ways."""
+
+    decimal: str
+    thousands: str
+    sign: str
+    n: int
+    n_agree: int
+    unclear: str = ""
+    mixed: tuple[str, ...] = ()
+
+
+def is_plain_value(cell: str) -> bool:
+    """Say whether a cell is a number or a date and so no column's name."""
+    text = cell.strip().translate(_SPACES)
+    return bool(re.fullmatch(r"[+-]?\d[\d .,']*%?", text) or _DATE.fullmatch(text))
+
+
+def date_style(values: Sequence[str]) -> DateStyle | None:
+    """Return how dates are written in a column, or None when it holds none."""
+    matches = [match for value in values if (match := _DATE.fullmatch(value.strip()))]
+    if len(matches) < _ENOUGH * len(values) or not values:
+        return _named_months(values)
+    shapes = Counter(_shape(match) for match in matches)
+    first = [m for m in matches if len(m["a"]) <= 2 and int(m["a"]) > 12]
+    second = [m for m in matches if len(m["a"]) <= 2 and int(m["b"]) > 12]
+    if all(len(m["a"]) == 4 for m in matches):
+        order = "year"
+    elif first and second:
+        order = "mixed"
+    elif first or second:
+        order = "day" if first else "month"
+    else:  # dates with points are written day first wherever they are written
+        order = "day" if all(m["sign"] == "." for m in matches) else "unclear"
+    formats = tuple(_format(shape, "%d", "%m") for shape, _ in shapes.most_common())
+    swapped = tuple(_format(shape, "%m", "%d") for shape, _ in shapes.most_common())
+    if order == "month":
+        formats = swapped
+    timed = any(m["time"] for m in matches)
+    zone = "offset" if all(m["offset"] for m in matches) else "UTC" if any(m["utc"] for m in matches) else ""
+    plain = order == "year" and all(m["sign"] == "-" and not (m["half"] or m["utc"]) for m in matches)
+    examples = (first or second)[:1] + (second if order == "mixed" else [])[:1]
+    return DateStyle(
+        () if plain else tuple(dict.fromkeys(formats)),
+        order,
+        len(values),
+        len(matches),
+        timed,
+        zone,
+        tuple(dict.fromkeys(swapped)) if order == "unclear" else (),
+        tuple(match[0] for match in examples),
+    )
+
+
+def counted_date(values: Sequence[str]) -> DateStyle | None:
+    """Return what a column of numbers counts, when read as dates it is a day between 1995 and 2049; else None."""
+    if not values:
+        return None
+    units = {
+        "excel": (r"\d{5}([.,]\d+)?", 34700, 54800),
+        "unix": (r"\d{9,10}([.]\d+)?", 788918400, 2524608000),
+        "unix_ms": (r"\d{12,13}", 788918400e3, 2524608000e3),
+        "unix_us": (r"\d{15,16}", 788918400e6, 2524608000e6),
+        "%Y%m%d": (r"\d{8}", 19950101, 20491231),
+    }
+    for unit, (pattern, low, high) in units.items():
+        fits = [v for v in values if re.fullmatch(pattern, v) and low <= float(v.replace(",", ".")) <= high]
+        if len(fits) >= 0.95 * len(values) and (unit != "%Y%m%d" or all(_is_day(v) for v in fits)):
+            timed = unit.startswith("unix") or any(re.search(r"[.,]", v) for v in fits)
+            zone = "UTC" if unit.startswith("unix") else ""
+            return DateStyle((unit,), "count", len(values), len(fits), timed, zone)
+    return None
+
+
+def amount_style(values: Sequence[str]) -> AmountStyle | None:
+    """Return how numbers are written in a column, or None when it holds none."""
+    matches = [match for value in values if (match := _AMOUNT.fullmatch(value.strip().translate(_SPACES)))]
+    if len(matches) < _ENOUGH * len(values) or not values:
+        return None
+    signs = Counter((m["before"] or m["early"] or m["after"] or "").strip() for m in matches)
+    sign = next((text for text, rows in signs.most_common() if text and rows >= _ENOUGH * len(matches)), "")
+    decimals: dict[str, str] = {}
+    groups: dict[str, str] = {}
+    unclear = ""
+    for match in matches:
+        number = match["number"]
+        marks = [mark for mark in number if not mark.isdigit()]
+        if not marks:
+            continue
+        last, rest = marks[-1], re.split(r"[ .,']", number)[-1]
+        if len(set(marks)) > 1:
+            decimals.setdefault(last, match[0])
+            groups.setdefault(marks[0], match[0])
+        elif len(marks) > 1 or last in " '":
+            groups.setdefault(last, match[0])
+        elif len(rest) != 3 or len(number) > 7 or number.startswith("0"):
+            decimals.setdefault(last, match[0])
+        else:
+            unclear = unclear or match[0]
+    decimal = next(iter(decimals)) if len(decimals) == 1 else ""
+    thousands = next(iter(groups)) if len(groups) == 1 else ""
+    both = tuple({**decimals, **groups}.values())
+    clash = len(decimals) > 1 or len(groups) > 1 or (decimal and decimal == thousands)
+    settled = (decimal and decimal in unclear) or (thousands and thousands in unclear) or not unclear
+    return AmountStyle(
+        decimal, thousands, sign, len(values), len(matches), "" if settled else unclear, both[:2] if clash else ()
+    )
+
+
+def _shape(match: re.Match[str]) -> tuple[str, ...]:
+    year_first = len(match["a"]) == 4
+    year = "%Y" if year_first or len(match["c"]) == 4 else "%y"
+    clock = ""
+    if match["time"]:
+        seconds = match["time"].count(":") == 2
+        clock = (
+            ("%I:%M" if match["half"] else "%H:%M") + (":%S" if seconds else "") + (".%f" if match["fraction"] else "")
+        )
+        clock += " %p" if (match["half"] or "").startswith(" ") else "%p" if match["half"] else ""
+        clock = re.sub(" +", " ", match["joint"]) + clock
+    offset = (" " if (match["offset"] or "").startswith(" ") else "") + "%z" if match["offset"] else ""
+    return ("year" if year_first else "", match["sign"], year, clock, offset, match["utc"] or "")
+
+
+def _format(shape: tuple[str, ...], first: str, second: str) -> str:
+    year_first, sign, year, clock, offset, utc = shape
+    day = f"{year}{sign}%m{sign}%d" if year_first else f"{first}{sign}{second}{sign}{year}"
+    return day + clock + offset + utc
+
+
+def _named_months(values: Sequence[str]) -> DateStyle | None:
+    found: Counter[str] = Counter()
+    for value in values[:500]:
+        found.update([one for one in _WORDS if _parses(value, one)][:1])
+    n = min(len(values), 500)
+    if not n or sum(found.values()) < _ENOUGH * n:
+        return None
+    formats = tuple(one for one, _ in found.most_common())
+    return DateStyle(formats, "name", n, sum(found.values()), any("%M" in one for one in formats))
+
+
+def _parses(value: str, date_format: str) -> bool:
+    try:
+        dt.datetime.strptime(value, date_format)
+    except ValueError:
+        return False
+    return True
+
+
+def _is_day(value: str) -> bool:
+    return _parses(value, "%Y%m%d")

@@ -155,3 +155,25 @@ def warm(data: Data) -> None:
     # without a file name DuckDB takes Python for interactive and draws a progress bar
     subprocess.run([sys.executable, "-c", code, str(data.parquet)], env=env, check=True, stdout=subprocess.DEVNULL)
     beside.rename(data.warm_cache)
+
+
+MESSY = """
+COPY (
+    SELECT order_id AS "Номер замовлення", strftime(ordered_at, '%d.%m.%Y %H:%M') AS "Дата", customer_id AS "Клієнт",
+           product_id AS "Артикул", 'Товар «' || product_id || '», упаковка' AS "Товар",
+           replace(quantity::varchar, '.', ',') AS "Кількість", replace(revenue::varchar, '.', ',') AS "Сума, грн",
+           CASE WHEN hash(order_id) % 20 = 0 THEN 'Скасовано' ELSE 'Виконано' END AS "Статус"
+    FROM read_parquet('{source}')
+) TO '{target}' (FORMAT csv, DELIMITER ';', HEADER)
+"""
+
+
+def messy_csv(data: Data) -> Path:
+    """Return the lines as a shop exports them: semicolons, decimal commas, day first, statuses; about 100 bytes each."""
+    file = data.folder / "messy.csv"
+    if not file.exists():
+        beside = file.with_suffix(".making")
+        source = data.parquet / "transactions.parquet"
+        duckdb.connect().execute(MESSY.format(source=source, target=beside))
+        beside.replace(file)
+    return file

@@ -1,0 +1,400 @@
+"""What is bought together: pairs of products in one basket, with intervals that know who bought them."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+from typing import Any
+
+import narwhals as nw
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+from narwhals.typing import IntoFrame
+from scipy import sparse
+
+from custaudience.errors import ColumnError, EmptyTableError, near_miss
+
+_CHUNK = 1000  # pairs worked on at a time: keeps memory level
+
+
+@dataclass(frozen=True)
+class ProductPairs:
+    """Pairs that stand in enough baskets, and what they rest on.
+
+    Attributes
+    ----------
+    table : DataFrame
+        As `product_pairs` describes it.
+    n_baskets, n_customers : int
+        Baskets and their customers, those with one item included.
+    n_one_item : int
+        Baskets that hold one item, where no pair can be.
+    n_items : int
+        Different items bought.
+    n_frequent : int
+        Items that alone reach the count a pair needs.
+    n_tested : int
+        Pairs of frequent items: the family of the false-discovery control, also those that are not listed.
+    min_baskets : int
+        Baskets a pair needed to be listed.
+    level : str
+    as_of : date
+    """
+
+    table: pd.DataFrame
+    n_baskets: int
+    n_customers: int
+    n_one_item: int
+    n_items: int
+    n_frequent: int
+    n_tested: int
+    min_baskets: int
+    level: str
+    as_of: dt.date
+
+
+def product_pairs(
+    transactions: IntoFrame,
+    *,
+    as_of: dt.date,
+    since: dt.date | None = None,
+    level: str = "product_id",
+    min_support: float = 0.001,
+    min_count: int = 10,
+    min_customers: int = 10,
+    interval_level: float = 0.95,
+    max_fdr: float = 0.05,
+) -> ProductPairs:
+    """Find pairs of items that stand in one basket more or less often than their popularity explains.
+
+    Parameters
+    ----------
+    transactions : any frame Narwhals reads, one row per order line
+        As `Study.table` gives them, with the column `level`.
+    as_of, since : date
+        Last and first day that count, inclusive; without `since`, from the beginning.
+    level : str
+        Column that names what is bought: ``product_id``, or a category joined to the lines. Lines without a
+        value belong to their basket but are no item.
+    min_support, min_count : float, int
+        A pair is listed when it stands in at least this share and at least so many of all baskets.
+    min_customers : int
+        With fewer customers who bought both, there is no interval.
+    interval_level : float
+    max_fdr : float
+        Share of false finds to accept among those called found.
+
+    Returns
+    -------
+    ProductPairs
+        ``table`` has a row per pair, ``item_a`` before ``item_b`` by name, by falling ``leverage``:
+        ``n_baskets``, ``n_customers`` (with both in one basket); ``support`` (share of all baskets);
+        ``confidence_a_to_b`` (of baskets with a, the share that holds b too), ``confidence_b_to_a``; ``lift``
+        (times as often as if the two were unrelated; 1 = unrelated), ``lift_low``, ``lift_high``;
+        ``leverage`` (share of baskets above the unrelated share); ``conviction_a_to_b``,
+        ``conviction_b_to_a`` (infinite at a confidence of 1); ``p_baskets`` (chi-squared, or Fisher's exact
+        test where fewer than 5 are expected: as if every basket were another customer's); ``p_value`` and
+        ``q_value`` (by customers; Benjamini-Hochberg over `n_tested`); ``verdict``: "more often", "less
+        often", "no clear difference", "too few". Intervals and p-values are NaN for "too few".
+
+    Raises
+    ------
+    EmptyTableError
+        If nothing was bought in that time.
+    ColumnError
+        If a column is missing.
+
+    Notes
+    -----
+    Support, confidence and lift after Agrawal, Imielinski and Swami (1993) and Brin et al. (1997); leverage
+    after Piatetsky-Shapiro (1991). A basket is a customer's order; an item is in it once, however many pieces.
+    Refunds (negative lines) are not bought, and what a refund of the same order takes back in full is not
+    either. Pruned by support, then one sparse product.
+
+    The interval is that of log(lift) by the delta method over customers: baskets of one customer are alike and
+    count as one cluster, so that a pair which a single loyal customer buys every week is no finding. A high
+    confidence alone says little: a bag in every basket has a confidence of 1 and a lift of 1. What is bought
+    together is not what an offer would add.
+
+    Examples
+    --------
+    >>> lines = pd.DataFrame({"customer_id": ["1", "1", "2", "3"], "order_id": ["1", "1", "2", "3"],
+    ...     "product_id": ["tea", "cup", "tea", "pan"], "revenue_minor": 100,
+    ...     "ordered_at": pd.Timestamp("2025-01-01")})
+    >>> pairs = product_pairs(lines, as_of=dt.date(2025, 1, 31), min_count=1)
+    >>> row = pairs.table.iloc[0]
+    >>> row["item_a"], row["item_b"], float(row["confidence_a_to_b"]), float(row["lift"])
+    ('cup', 'tea', 1.0, 1.5)
+    """
+    _check_shares(min_support=min_support, interval_level=interval_level, max_fdr=max_fdr)
+    lines = lines_until(transactions, as_of, "order_id", "revenue_minor", level, since=since)
+    table = lines.select("customer_id", "order_id", level, "revenue_minor").collect(backend="pyarrow").to_native()
+    customer_of, basket, item, names = _bought(table, level)
+    if not len(customer_of):
+        raise EmptyTableError(f"no line with something bought by {as_of}. Choose a later as_of or an earlier since.")
+    n, m = len(customer_of), int(customer_of.max()) + 1
+    needed = max(min_count, int(np.ceil(min_support * n - 1e-9)), 1)
+    in_one = _one_item(basket, item, n)
+    per_item = np.bincount(item, minlength=len(names))
+    n_items, frequent = int((per_item > 0).sum()), np.flatnonzero(per_item >= needed)  # lines: at least the baskets
+    matrix = _matrix(basket, item, frequent, (n, len(names)))
+    enough = np.asarray(matrix.sum(axis=0)).ravel() >= needed
+    matrix, frequent = matrix[:, enough].tocsc(), frequent[enough]
+    first, second, both = _frequent_pairs(matrix, names[frequent], needed)
+    counts = np.asarray(matrix.sum(axis=0)).ravel().astype("int64")
+    n_tested = len(frequent) * (len(frequent) - 1) // 2
+    result = pd.DataFrame({"item_a": names[frequent[first]], "item_b": names[frequent[second]], "n_baskets": both})
+    n_with_both, variance = _by_customer(matrix, customer_of, m, first, second, both)
+    result["n_customers"] = n_with_both
+    result = result.join(_measures(both, counts[first], counts[second], n))
+    few = n_with_both < max(min_customers, 2)
+    result = result.join(_tests(result["lift"].to_numpy(), variance, few, n_tested, interval_level, max_fdr))
+    order = ["item_a", "item_b", "n_baskets", "n_customers", "support", "confidence_a_to_b", "confidence_b_to_a",
+             "lift", "lift_low", "lift_high", "leverage", "conviction_a_to_b", "conviction_b_to_a", "p_baskets",
+             "p_value", "q_value", "verdict"]  # fmt: skip
+    result = result.sort_values(["leverage", "item_a", "item_b"], ascending=[False, True, True], ignore_index=True)
+    return ProductPairs(result[order], n, m, in_one, n_items, len(frequent), n_tested, needed, level, as_of)
+
+
+def lines_until(
+    transactions: IntoFrame, as_of: dt.date, *columns: str, since: dt.date | None = None
+) -> nw.LazyFrame[Any]:
+    """Return order lines from `since` to `as_of`, both inclusive, as a lazy Narwhals frame, columns checked.
+
+    Raises
+    ------
+    ColumnError
+        If one of `columns` is missing.
+    """
+    if not isinstance(as_of, dt.date):
+        raise ValueError(f"as_of: expected a datetime.date, got {as_of!r}")
+    frame = nw.from_native(transactions).lazy()
+    schema = frame.collect_schema()
+    for column in ("customer_id", "ordered_at", *columns):
+        if column not in schema:
+            raise ColumnError(
+                f"transactions: column {column!r} not found; it has {', '.join(map(repr, schema))}."
+                f"{near_miss(column, schema)} What products.csv knows can be joined on product_id first."
+            )
+    frame = frame.filter(nw.col("ordered_at") < dt.datetime.combine(as_of + dt.timedelta(days=1), dt.time()))
+    if since is not None:
+        frame = frame.filter(nw.col("ordered_at") >= dt.datetime.combine(since, dt.time()))
+    return frame
+
+
+def bought_items(lines: nw.LazyFrame[Any], level: str) -> nw.LazyFrame[Any]:
+    """Net lines to what was bought and kept: one row per customer, order and item.
+
+    ``customer_id``, ``order_id``, ``item``, ``bought_on`` (day of the earliest line, at midnight),
+    ``revenue_minor`` (net). Items that refunds of the same order take back in full have no row; gifts have one.
+    """
+    revenue = nw.col("revenue_minor")
+    return (
+        lines.filter(~nw.col(level).is_null())
+        .with_columns(item=nw.col(level), least=revenue)
+        .group_by("customer_id", "order_id", "item")
+        .agg(nw.col("ordered_at").min(), revenue.sum(), nw.col("least").min())
+        .filter((revenue > 0) | (nw.col("least") >= 0))
+        .with_columns(revenue.cast(nw.Int64), bought_on=nw.col("ordered_at").dt.truncate("1d"))
+        .select("customer_id", "order_id", "item", "bought_on", "revenue_minor")
+    )
+
+
+def _check_shares(**shares: float) -> None:
+    for name, value in shares.items():
+        if not 0 <= value <= 1:
+            raise ValueError(f"{name}: expected a fraction between 0 and 1, got {value}")
+
+
+def _codes(column: pa.ChunkedArray) -> tuple[np.ndarray, pa.Array]:
+    """Return a text column as numbers from 0 (-1 = missing) and the distinct values they stand for."""
+    coded = column.dictionary_encode().combine_chunks()
+    if isinstance(coded, pa.ChunkedArray):  # of no rows
+        coded = pa.array([], column.type).dictionary_encode()
+    indices = coded.indices.fill_null(-1) if coded.null_count else coded.indices
+    return indices.to_numpy(zero_copy_only=False), coded.dictionary
+
+
+def _bought(table: pa.Table, level: str) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Return the customer of each basket; of each thing bought its basket and item; the items' names.
+
+    The same as `bought_items`, but on numbers: grouping by three text columns would take most of the time.
+    """
+    customer, _ = _codes(table["customer_id"])
+    order, orders = _codes(table["order_id"])
+    item, values = _codes(table[level])
+    revenue = table["revenue_minor"].to_numpy()
+    names = values.cast(pa.large_string()).to_pandas().to_numpy(dtype=object)
+    owner = np.full(len(orders) + 1, -1, dtype="int32")
+    owner[order] = customer
+    if (owner[order] == customer).all():
+        basket = order
+    else:  # order numbers that start anew with every customer
+        basket = np.unique(customer.astype("int64") * (len(orders) + 1) + order + 1, return_inverse=True)[1]
+    kept = revenue >= 0
+    if not kept.all():
+        key = basket.astype("int64") * (len(names) + 1) + item + 1
+        touched = np.unique(key[~kept])
+        place = np.searchsorted(touched, key).clip(max=len(touched) - 1)
+        mine = touched[place] == key
+        net = np.zeros(len(touched), dtype="int64")
+        np.add.at(net, place[mine], revenue[mine])
+        kept &= ~mine | (net[place] > 0)
+        basket, customer, item = basket[kept], customer[kept], item[kept]
+    basket, used = _renumber(basket)
+    customer_of = np.empty(used, dtype="int64")
+    customer_of[basket] = customer
+    customer_of, _ = _renumber(customer_of)
+    known = item >= 0 if item.min(initial=0) < 0 else slice(None)
+    return customer_of, basket[known], item[known], names
+
+
+def _renumber(codes: np.ndarray) -> tuple[np.ndarray, int]:
+    """Return the codes numbered anew, from 0 without a gap, and how many there are."""
+    if not len(codes):
+        return codes, 0
+    low = codes.min()
+    seen = np.bincount(codes - low) > 0
+    if low == 0 and seen.all():
+        return codes, len(seen)
+    return (np.cumsum(seen) - 1)[codes - low], int(seen.sum())
+
+
+def _one_item(basket: np.ndarray, item: np.ndarray, n: int) -> int:
+    """Count the baskets whose lines all name one item."""
+    low, high = np.full(n, np.iinfo("int32").max, dtype="int32"), np.full(n, -1, dtype="int32")
+    np.minimum.at(low, basket, item)
+    np.maximum.at(high, basket, item)
+    return int((low == high).sum())
+
+
+def _matrix(basket: np.ndarray, item: np.ndarray, items: np.ndarray, shape: tuple[int, int]) -> sparse.csr_matrix:
+    """Return baskets by some items as 0 and 1."""
+    column = np.full(shape[1], -1, dtype="int32")
+    column[items] = np.arange(len(items))
+    column_of = column[item]
+    kept = column_of >= 0
+    places = (basket[kept], column_of[kept])
+    matrix = sparse.csr_matrix((np.ones(kept.sum(), dtype="int32"), places), shape=(shape[0], len(items)))
+    matrix.sum_duplicates()
+    matrix.data[:] = 1
+    return matrix
+
+
+def _frequent_pairs(matrix: sparse.csc_matrix, names: np.ndarray, needed: int) -> tuple[np.ndarray, ...]:
+    """Return the columns and the number of baskets of each pair in enough of them, the first name first."""
+    together = (matrix.T @ matrix).tocoo()
+    kept = (together.row < together.col) & (together.data >= needed)
+    one, other = together.row[kept].astype("int64"), together.col[kept].astype("int64")
+    rank = np.empty(len(names), dtype="int64")
+    rank[np.argsort(names)] = np.arange(len(names))
+    swap = rank[one] > rank[other]
+    return np.where(swap, other, one), np.where(swap, one, other), together.data[kept].astype("int64")
+
+
+def _by_customer(
+    matrix: sparse.csc_matrix, customer_of: np.ndarray, m: int, first: np.ndarray, second: np.ndarray, both: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return how many customers bought each pair together, and the variance of its log(lift) over customers.
+
+    log(lift) is a function of four totals over customers: baskets, those with a, with b, with both. By the
+    delta method a customer adds n_i/n + ab_i/ab - a_i/a - b_i/b, and these add up to 0.
+    """
+    n = len(customer_of)
+    used, places = np.unique(np.concatenate([first, second]), return_inverse=True)
+    matrix, (first, second) = matrix[:, used], places.reshape(2, -1)
+    owns = sparse.csr_matrix((np.ones(n), (customer_of, np.arange(n))), shape=(m, n))
+    baskets = np.bincount(customer_of, minlength=m) / n
+    single = (owns @ matrix).tocsc()
+    single = single @ sparse.diags_array(1 / np.maximum(np.asarray(single.sum(axis=0)).ravel(), 1))
+    buyers = np.zeros(len(first), dtype="int64")
+    squares = np.zeros(len(first))
+    for start in range(0, len(first), _CHUNK):
+        part = slice(start, start + _CHUNK)
+        a, b = first[part], second[part]
+        pair = (owns @ matrix[:, a].multiply(matrix[:, b])).tocsc()
+        buyers[part] = np.diff(pair.indptr)
+        moved = pair @ sparse.diags_array(1 / both[part]) - single[:, a] - single[:, b]
+        # a sum of squares of (moved + baskets), where `moved` stays sparse
+        cross = np.asarray(moved.T @ baskets).ravel()
+        squares[part] = np.asarray(moved.multiply(moved).sum(axis=0)).ravel() + 2 * cross + (baskets**2).sum()
+    return buyers, np.maximum(squares, 0) * m / max(m - 1, 1)
+
+
+def _measures(both: np.ndarray, a: np.ndarray, b: np.ndarray, n: int) -> pd.DataFrame:
+    """Return what follows from the counts of a pair, of its items and of all baskets."""
+    a_to_b, b_to_a = both / a, both / b
+    with np.errstate(divide="ignore", invalid="ignore"):
+        conviction = [np.where(c < 1, (1 - k / n) / (1 - c), np.inf) for c, k in ((a_to_b, b), (b_to_a, a))]
+    return pd.DataFrame(
+        {
+            "support": both / n,
+            "confidence_a_to_b": a_to_b,
+            "confidence_b_to_a": b_to_a,
+            "lift": both * (n / a / b),
+            "leverage": both / n - (a / n) * (b / n),
+            "conviction_a_to_b": conviction[0],
+            "conviction_b_to_a": conviction[1],
+            "p_baskets": _p_baskets(both, a, b, n),
+        }
+    )
+
+
+def _p_baskets(both: np.ndarray, a: np.ndarray, b: np.ndarray, n: int) -> np.ndarray:
+    """Test each pair's fourfold table of baskets."""
+    from scipy.stats import chi2, fisher_exact
+
+    expected = a * (b / n)
+    spread = expected * (1 - a / n) * (1 - b / n)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        p = np.where(spread > 0, chi2.sf((both - expected) ** 2 / spread, 1), 1.0)
+    least = np.minimum(np.minimum(expected, a - expected), np.minimum(b - expected, n - a - b + expected))
+    for i in np.flatnonzero((least < 5) & (spread > 0)):
+        k, x, y = int(both[i]), int(a[i]), int(b[i])
+        p[i] = fisher_exact([[k, x - k], [y - k, n - x - y + k]])[1]
+    return p
+
+
+def _tests(
+    lift: np.ndarray, variance: np.ndarray, few: np.ndarray, n_tested: int, level: float, max_fdr: float
+) -> pd.DataFrame:
+    from scipy.stats import norm
+
+    error, log = np.sqrt(variance), np.log(lift)
+    width = norm.ppf((1 + level) / 2) * error
+    with np.errstate(divide="ignore", invalid="ignore"):
+        p = np.where(error > 1e-9, 2 * norm.sf(np.abs(log) / error), 1.0)  # in every basket: the lift is 1 for sure
+    p = np.where(few, np.nan, p)
+    q = false_discovery_rates(p, n_tested)
+    found = np.where(q <= max_fdr, np.where(log > 0, "more often", "less often"), "no clear difference")
+    low, high = np.exp(log - width), np.exp(log + width)
+    return pd.DataFrame(
+        {
+            "lift_low": np.where(few, np.nan, low),
+            "lift_high": np.where(few, np.nan, high),
+            "p_value": p,
+            "q_value": q,
+            "verdict": pd.Series(np.where(few, "too few", found), dtype="str"),
+        }
+    )
+
+
+def false_discovery_rates(p: np.ndarray, n_tests: int | None = None) -> np.ndarray:
+    """Adjust p-values after Benjamini and Hochberg (1995); NaN stays NaN.
+
+    With `n_tests` above the number of p-values the others count as found to be nothing (p = 1): so a list cut
+    at a threshold does not look as if only its rows had been tried.
+
+    Examples
+    --------
+    >>> false_discovery_rates(np.array([0.01, 0.04, np.nan])).round(3).tolist()
+    [0.02, 0.04, nan]
+    """
+    q = np.full(len(p), np.nan)
+    known = np.flatnonzero(~np.isnan(p))
+    n = max(n_tests or 0, len(known))
+    order = known[np.argsort(p[known], kind="stable")]
+    raw = p[order] * n / np.arange(1, len(order) + 1)
+    q[order] = np.minimum(np.minimum.accumulate(raw[::-1])[::-1], 1.0)
+    return q

@@ -1,0 +1,67 @@
+"""The hidden groups of the made-up shop, found from what customers bought."""
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from sklearn.metrics import adjusted_rand_score
+
+from custaudience.customers.choosing_k import choose_k
+from custaudience.customers.cluster_preparation import learn_preparation
+from custaudience.customers.cluster_profiles import describe_segments
+from custaudience.customers.cluster_rules import segment_rules
+from custaudience.customers.cluster_stability import segment_stability
+from custaudience.customers.clusters import segment_customers
+from custaudience.study import open_study
+from custaudience.study.synthetic import make_shop
+
+SHOP = Path(__file__).resolve().parents[2] / "data" / "shop"
+
+
+@pytest.fixture(scope="module")
+def shop():
+    """Return shares of categories and revenue of customers with two orders or more, and their hidden group."""
+    study = open_study(SHOP)
+    lines = study.table("transactions").df()
+    products = study.table("products").df()[["product_id", "category"]]
+    lines = lines[lines["revenue_minor"] > 0].merge(products, on="product_id", how="left")
+    truth = make_shop().truth["customers"].set_index("customer_id")["group"]
+    lines = lines[lines["customer_id"].isin(truth.index)]
+    sold = (
+        lines.fillna({"category": "Інше"})
+        .groupby(["customer_id", "category"])["revenue_minor"]
+        .sum()
+        .unstack(fill_value=0)
+    )
+    table = sold.div(sold.sum(axis=1), axis=0).assign(revenue_total=sold.sum(axis=1) / 100)
+    table = table[lines.groupby("customer_id")["order_id"].nunique() >= 2]
+    return table, truth[table.index]
+
+
+@pytest.fixture(scope="module")
+def found(shop):
+    table, _ = shop
+    shares = learn_preparation(table, features=[c for c in table if c != "revenue_total"], scale="none")
+    return choose_k(table, preparation=shares, k_range=range(2, 9)), segment_customers(table, 3, preparation=shares)
+
+
+def test_three_groups_stand_apart(shop, found):
+    """Renovators and tradesmen buy the same things; four groups were planted, three can be told apart by shares."""
+    chosen, segments = found
+    assert chosen.k == 3, chosen.table.to_string()
+    _, truth = shop
+    baskets = truth.replace({"trade": "renovation"})
+    assert adjusted_rand_score(truth, segments.segments.astype("str")) > 0.6
+    assert adjusted_rand_score(baskets, segments.segments.astype("str")) > 0.67
+    main = pd.crosstab(segments.segments, baskets).idxmax(axis=1)
+    assert main.to_dict() == {"A": "renovation", "B": "home", "C": "garden"}
+
+
+def test_they_are_stable_described_and_ruled(shop, found):
+    table, _ = shop
+    _, segments = found
+    assert (segment_stability(segments, table, n_runs=20).table["verdict"] == "stable").all()
+    tops = {name: describe_segments(table, segments).top(name, 1)["feature"].item() for name in "ABC"}
+    assert tops == {"A": "Будівельні матеріали", "B": "Кухня", "C": "Сад і город"}
+    rules = segment_rules(table, segments)
+    assert rules.fidelity > 0.9 and rules.segments["recall"].min() > 0.8

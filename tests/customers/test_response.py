@@ -1,0 +1,209 @@
+"""Did campaigns answer: rates by campaign and group, targeting told apart from effect (requirement 003-11)."""
+
+import datetime as dt
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+
+from custaudience.customers.response import NO_HOLD_OUT, campaign_response
+from custaudience.errors import ColumnError, EmptyTableError, HistoryError
+from custaudience.recipes import segments_at
+from custaudience.study import open_study
+
+DATA = Path(__file__).resolve().parents[2] / "data"
+AS_OF = dt.date(2025, 6, 30)
+
+
+def plan(*rows):
+    """Build campaigns from (id, first day, last day)."""
+    frame = pd.DataFrame(rows, columns=["campaign_id", "starts_on", "ends_on"])
+    return frame.assign(starts_on=pd.to_datetime(frame["starts_on"]), ends_on=pd.to_datetime(frame["ends_on"]))
+
+
+def sent(**campaigns):
+    """Build contacts from campaign = number of customers."""
+    return pd.DataFrame(
+        [(c, f"{i:03}") for c, n in campaigns.items() for i in range(n)], columns=["campaign_id", "customer_id"]
+    )
+
+
+def back(*rows):
+    """Build responses from (campaign, customer, day)."""
+    frame = pd.DataFrame(rows, columns=["campaign_id", "customer_id", "responded_on"])
+    return frame.assign(responded_on=pd.to_datetime(frame["responded_on"]))
+
+
+PLAN = plan(("c1", "2025-01-01", "2025-01-31"), ("c2", "2025-03-01", "2025-03-31"), ("c3", "2025-06-01", "2025-07-31"))
+
+
+def test_by_hand():
+    """c1: 81 of 263 responded, Wilson .2553 to .3662 (Newcombe 1998a); twice is once; c3 is still running."""
+    answers = [("c1", f"{i:03}", "2025-01-10") for i in range(81)] + [("c1", "000", "2025-01-11")]
+    found = campaign_response(
+        sent(c1=263, c2=148, c3=50), back(*answers, ("c3", "001", "2025-06-02")), PLAN, as_of=AS_OF
+    )
+    table = found.campaigns.set_index("campaign_id")
+    assert table.loc["c1", ["n_contacted", "n_responded", "n_responses"]].tolist() == [263, 81, 82]
+    assert table.loc["c1", ["low", "high"]].tolist() == pytest.approx([0.2553, 0.3662], abs=6e-5)
+    assert table.loc["c2", "response_rate"] == 0 and table.loc["c1", "difference"] == pytest.approx(81 / 263)
+    assert table.loc["c1", "verdict"] == "more" and table.loc["c2", "verdict"] == "less"
+    assert table.loc["c3", "status"] == "still running" and np.isnan(table.loc["c3", "response_rate"])
+    assert found.notes[0] == NO_HOLD_OUT and "1 still running" in found.notes[1]
+
+
+def test_censored_campaigns():
+    campaigns = plan(
+        ("old", "2025-01-01", "2025-01-31"), ("before", "2024-12-01", "2025-01-15"),
+        ("fresh", "2025-06-01", "2025-06-25"), ("undated", None, None), ("empty", "2025-01-01", "2025-01-31"),
+    )  # fmt: skip
+    late = [("old", f"{i:03}", "2025-02-10") for i in range(20)]  # ten days after the end
+    given = sent(old=30, before=30, fresh=30, undated=30), back(*late), campaigns
+    found = campaign_response(*given, as_of=AS_OF, observed_from=dt.date(2025, 1, 1))
+    assert found.wait_days == 10
+    assert found.campaigns.set_index("campaign_id")["status"].to_dict() == {
+        "old": "complete", "before": "began before the data", "fresh": "too recent", "undated": "no dates",
+        "empty": "nobody contacted",
+    }  # fmt: skip
+    other = campaign_response(*given, as_of=AS_OF, wait_days=0)
+    status = other.campaigns.set_index("campaign_id")["status"]
+    assert status["fresh"] == "complete" and status["before"] == "complete" and "Not checked" in other.notes[-1]
+
+
+def test_responses_that_do_not_count_are_counted():
+    answers = back(
+        ("c1", "000", "2025-01-05"), ("c1", "999", "2025-01-05"), ("c1", "001", "2024-12-30"),
+        ("c1", "002", "2025-12-30"), (None, "003", "2025-01-05"), ("zz", "003", "2025-01-05"),
+    )  # fmt: skip
+    found = campaign_response(sent(c1=20, c2=20), answers, PLAN, as_of=AS_OF)
+    assert found.campaigns["n_responded"].tolist() == [1, 0, 0]
+    assert (found.n_uninvited, found.n_outside, found.n_without_campaign) == (1, 2, 2)
+
+
+def test_groups_are_compared_within_the_same_campaigns():
+    """Women got the good campaign, men the bad one; within each both answer alike: no difference between them."""
+    contacts = sent(c1=200, c2=200)
+    number = contacts["customer_id"].astype(int)
+    sex = pd.DataFrame({"customer_id": [f"{i:03}" for i in range(200)], "sex": ["w"] * 100 + ["m"] * 100})
+    kept = np.where(
+        contacts["campaign_id"] == "c1", (number < 100) | (number % 5 == 0), (number >= 100) | (number % 5 == 0)
+    )
+    contacts = contacts[kept]
+    rate = contacts["campaign_id"].map({"c1": 2, "c2": 10})
+    hit = contacts[(contacts["customer_id"].astype(int) // 5) % rate == 0]
+    found = campaign_response(
+        contacts, back(*[(c, i, "2025-03-05") for c, i in hit.to_numpy()]), PLAN, as_of=AS_OF, customers=sex
+    )
+    women = found.groups.set_index("value").loc["w"]
+    crude = women["response_rate"] - found.groups.set_index("value").loc["m", "response_rate"]
+    assert crude > 0.2 and abs(women["difference"]) < 0.05 and women["verdict"] == "no clear difference"
+
+
+def test_contacts_of_one_customer_are_alike():
+    """20 customers, ten campaigns each, who answer all or none: as informative as 20 contacts, not 200."""
+    campaigns = plan(*[(f"k{i}", "2025-01-01", "2025-01-31") for i in range(10)])
+    contacts = sent(**{f"k{i}": 40 for i in range(10)})
+    eager = [(f"k{i}", f"{c:03}", "2025-01-05") for i in range(10) for c in (*range(10), *range(20, 25))]
+    group = pd.DataFrame({"customer_id": [f"{i:03}" for i in range(40)], "g": ["a"] * 20 + ["b"] * 20})
+    found = campaign_response(contacts, back(*eager), campaigns, as_of=AS_OF, customers=group)
+    a = found.groups.set_index("value").loc["a"]
+    assert a["response_rate"] == 0.5 and a["n_contacts"] == 200 and a["difference"] == pytest.approx(0.25)
+    # Wilson at 10 of about 19; of 100 of 200 it would be .43 to .57
+    assert a["low"] < 0.31 and a["high"] > 0.69 and a["p_value"] > 0.05
+
+
+def test_targeting_and_coverage():
+    """Half of the large customers were contacted and none of the small: the choice, not an effect."""
+    value = pd.DataFrame({"customer_id": [f"{i:03}" for i in range(100)], "size": ["large"] * 50 + ["small"] * 50})
+    found = campaign_response(sent(c1=25), back(("c1", "000", "2025-01-05")), PLAN, as_of=AS_OF, segments=value)
+    table = found.targeting.set_index("value")
+    assert table["share_contacted"].to_dict() == {"large": 0.5, "small": 0.0}
+    assert table.loc["large", "difference_low"] > 0.3 and found.groups.empty  # nobody to compare with
+    part = campaign_response(
+        sent(c1=25), back(("c1", "000", "2025-01-05")), PLAN, as_of=AS_OF, customers=value.iloc[5:].assign(n=range(95))
+    )
+    coverage = part.coverage.set_index("attribute")
+    assert coverage.loc["size", ["n_contacts", "n_known"]].tolist() == [25, 20]
+    assert coverage.loc["size", "rate_known"] == 0 and coverage.loc["size", "rate_unknown"] == 0.2
+    assert set(part.targeting.loc[part.targeting["attribute"] == "n", "value"]) == {"1 lowest", "2", "3", "4 highest"}
+
+
+def test_small_groups_have_no_row():
+    people = pd.DataFrame({"customer_id": [f"{i:03}" for i in range(50)], "g": ["rare"] * 9 + ["b"] * 20 + ["c"] * 21})
+    found = campaign_response(sent(c1=50), back(("c1", "000", "2025-01-05")), PLAN, as_of=AS_OF, customers=people)
+    assert found.groups["value"].tolist() == ["b", "c"] and found.targeting["value"].tolist() == ["b", "c"]
+
+
+def test_nobody_responds():
+    people = pd.DataFrame({"customer_id": [f"{i:03}" for i in range(40)], "g": ["a", "b"] * 20})
+    found = campaign_response(
+        sent(c1=40, c2=40), back().astype({"campaign_id": "str"}), PLAN, as_of=AS_OF, customers=people
+    )
+    assert found.campaigns["response_rate"].iloc[:2].tolist() == [0, 0]
+    assert found.groups["low"].tolist() == [0, 0] and (found.groups["high"] > 0.05).all()
+    assert found.groups["p_value"].isna().all() and (found.groups["verdict"] == "no clear difference").all()
+
+
+def test_helpful_messages():
+    with pytest.raises(EmptyTableError, match="nobody was contacted"):
+        campaign_response(sent(c1=0), back(), PLAN, as_of=AS_OF)
+    with pytest.raises(HistoryError, match="No campaign is complete"):
+        campaign_response(sent(c3=5), back(), PLAN.iloc[2:], as_of=AS_OF)
+    with pytest.raises(HistoryError, match="No campaign is complete"):
+        campaign_response(sent(c3=5), back(), PLAN.iloc[:0], as_of=AS_OF)
+    with pytest.raises(ColumnError, match="contacts: column 'customer_id' not found"):
+        campaign_response(sent(c1=5).drop(columns="customer_id"), back(), PLAN, as_of=AS_OF)
+    with pytest.raises(ValueError, match="one row per customer_id"):
+        twice = pd.DataFrame({"customer_id": ["000", "000"], "g": ["a", "b"]})
+        campaign_response(sent(c1=5), back(), PLAN, as_of=AS_OF, customers=twice)
+
+
+def test_grocery_and_engines():
+    """27 campaigns, of which 3 began before the year and 5 end after it; all redemptions are of invited households."""
+    study = open_study(DATA / "grocery")
+    names = ("contacts", "responses", "campaigns")
+    as_of = dt.date(2017, 12, 31)
+    options = {
+        "as_of": as_of,
+        "customers": study.table("customers").df(),
+        "segments": segments_at(study, dt.date(2017, 1, 31))[["customer_id", "segment", "revenue_total"]],
+        "observed_from": study.first_day,
+    }
+    found = campaign_response(*(study.table(n) for n in names), coupons=study.table("coupons"), **options)
+    table = found.campaigns.set_index("campaign_id")
+    assert table["status"].value_counts().to_dict() == {"complete": 19, "still running": 5, "began before the data": 3}
+    assert table.index[:3].tolist() == ["1", "2", "3"] and table["n_contacted"].sum() == 6_589
+    assert table["n_responses"].sum() == 2_102 and (found.n_uninvited, found.n_without_campaign, found.n_outside) == (
+        0,
+        0,
+        0,
+    )
+    assert table.loc["18", ["n_contacted", "n_responded", "n_coupons"]].tolist() == [1133, 214, 209]
+    spend = found.groups[found.groups["attribute"] == "revenue_total"].set_index("value")
+    assert spend.loc["4 highest", "verdict"] == "more" and spend.loc["2", "verdict"] == "less"
+    assert (found.coverage.set_index("attribute").loc["age", ["rate_known", "rate_unknown"]].diff().iloc[1]) < -0.05
+    reached = found.targeting[found.targeting["attribute"] == "revenue_total"].set_index("value")["share_contacted"]
+    assert reached["1 lowest"] < 0.5 < 0.9 < reached["4 highest"]
+    for convert in (lambda t: t.df(), lambda t: t.to_arrow_table(), lambda t: pl.from_arrow(t.to_arrow_table())):
+        other = campaign_response(*(convert(study.table(n)) for n in names), **options)
+        pd.testing.assert_frame_equal(other.groups, found.groups)
+        pd.testing.assert_frame_equal(other.campaigns, found.campaigns.drop(columns=["n_coupons", "n_coupons_used"]))
+
+
+@pytest.mark.slow
+def test_equal_groups_are_rarely_called_different():
+    """Customers differ in eagerness, groups do not: of 200 studies with 10 campaigns at most 7 % have p < .05."""
+    rng, called = np.random.default_rng(2), 0
+    campaigns = plan(*[(f"k{i}", "2025-01-01", "2025-01-31") for i in range(10)])
+    contacts = sent(**{f"k{i}": 300 for i in range(10)})
+    number = contacts["customer_id"].astype(int).to_numpy()
+    for _ in range(200):
+        eager = rng.beta(0.5, 3, 300)
+        people = pd.DataFrame({"customer_id": [f"{i:03}" for i in range(300)], "g": rng.choice(["a", "b"], 300)})
+        hit = contacts[rng.random(len(contacts)) < eager[number]]
+        answers = back(*[(c, i, "2025-01-05") for c, i in hit.to_numpy()])
+        found = campaign_response(contacts, answers, campaigns, as_of=AS_OF, customers=people)
+        called += found.groups["p_value"].iloc[0] < 0.05
+    assert 0.015 <= called / 200 <= 0.09

@@ -344,7 +344,7 @@ def _reason(
 
 def _others(judged: pd.DataFrame, method: Method) -> str:
     """Say where the criteria point that decide nothing."""
-    widest = judged.loc[judged["silhouette"].idxmax()]
+    widest = judged.loc[judged["silhouette"].fillna(-1).idxmax()]
     said = f"The silhouette is highest at {widest['k']} ({widest['silhouette']:.2f})"
     if method == "gower":
         return said + "."

@@ -102,7 +102,7 @@ class Preparation:
         DataError
             If values are missing and the policy is "refuse".
         """
-        absent = {name: gone for name in self.features if (gone := table[name].isna().to_numpy()).any()}
+        absent = {name: table[name].isna().to_numpy() for name in self.features if has_gaps(table[name])}
         if absent and self.missing == "refuse":
             raise DataError(_refusal({name: int(gone.sum()) for name, gone in absent.items()}, len(table)))
         if not absent or (self.missing != "drop" and len(absent) < len(self.features)):
@@ -174,8 +174,8 @@ def learn_preparation(
     max_missing : float
         A column with a larger share of missing values is refused, whatever the policy.
     scale : {"robust", "standard", "none"}
-        Median and interquartile range / 1.349, or mean and standard deviation. Where half of the customers or
-        more share one value, so that the range says nothing, the standard deviation of the middle 98 %.
+        "robust": median, and the range of the middle 95 % / 3.92, which is the standard deviation of a normal column;
+        of a column with two values, half their difference. "standard": mean and standard deviation.
     log : iterable of str, optional
         Columns on a log scale; by default those with skewness above 2 whose values range over more than 1.
     limit : float
@@ -185,6 +185,11 @@ def learn_preparation(
     Returns
     -------
     Preparation
+
+    Notes
+    -----
+    Ranges, since a standard deviation or an interquartile range makes small exactly those columns in which groups
+    lie far apart (Milligan and Cooper 1988).
 
     Raises
     ------
@@ -210,7 +215,7 @@ def learn_preparation(
         if name not in table:
             known = [str(column) for column in table]
             raise ColumnError(f"features: column {name!r} not found; it has {known}.{near_miss(str(name), known)}")
-    absent = {name: n for name in names if (n := int(table[name].isna().sum()))}
+    absent = {name: int(table[name].isna().sum()) for name in names if has_gaps(table[name])}
     empty = {name: "no value at all" for name, n in absent.items() if n == len(table)}
     _check_missing({name: n for name, n in absent.items() if name not in empty}, len(table), missing, max_missing)
     logged = None if log is None else set(log)
@@ -236,6 +241,13 @@ def learn_preparation(
 def signed_log(values: np.ndarray) -> np.ndarray:
     """Return sign(x) * log(1 + abs(x)): a log scale that knows zero and refunds."""
     return np.copysign(np.log1p(np.abs(values)), values)
+
+
+def has_gaps(values: pd.Series) -> bool:
+    """Say whether a value is missing; for floats without a second array."""
+    if isinstance(values.dtype, np.dtype) and values.dtype.kind == "f":
+        return bool(np.isnan(values.to_numpy().min(initial=0.0)))
+    return bool(values.isna().any())
 
 
 def as_numbers(values: pd.Series) -> np.ndarray:
@@ -297,11 +309,11 @@ def _centre_and_scale(entered: np.ndarray, scale: Scale) -> tuple[float, float]:
         return 0.0, 1.0
     if scale == "standard":
         return float(entered.mean()), float(entered.std(ddof=1))
-    first, lower, middle, upper, last = np.quantile(entered, [0.01, 0.25, 0.5, 0.75, 0.99])
-    robust = (upper - lower) / 1.349
-    trimmed = float(np.clip(entered, first, last).std()) or float(entered.std())  # a rare yes has no middle spread
-    tied = (entered == middle).mean() >= 0.5
-    return float(middle), float(trimmed if tied or not robust else robust)
+    low, middle, high = np.quantile(entered, [0.025, 0.5, 0.975])
+    least, most = entered.min(), entered.max()
+    if ((entered == least) | (entered == most)).all():
+        return float(middle), float(most - least) / 2
+    return float(middle), float((high - low) or (most - least)) / 3.92
 
 
 def _skewness(values: np.ndarray) -> float:

@@ -30,12 +30,12 @@ class SegmentProfiles:
     Attributes
     ----------
     table : DataFrame, one row per segment, feature (and level of a category), sorted by segment and size of effect
-        ``segment``, ``feature``, ``category`` ("" for numbers), ``statistic`` ("mean"; "median" where skewed and with few ties;
-        "share" of a yes or of a category; "share above" where half or more have the smallest value), ``above`` (that
-        smallest value, else NaN); ``n``, ``n_others`` (with a value); ``value``, ``value_others``, ``difference`` and
-        its interval ``low``, ``high``; ``effect``: standardised, -1 to 1 (below); ``p_value``, ``p_adjusted`` (false
-        discovery rate over the table), NaN where the segments were made from the feature; ``made_from``; ``status``:
-        "measured", "no_clear_difference", "too_few" (figures are NaN).
+        ``segment``, ``feature``, ``category`` ("" for numbers), ``statistic`` ("mean"; "median" where skewed and with
+        few ties; "share" of a yes or of a category; "share above" where half or more have the smallest value),
+        ``above`` (that smallest value, else NaN); ``n``, ``n_others`` (with a value); ``value``, ``value_others``,
+        ``difference`` and its interval ``low``, ``high``; ``effect``: standardised, -1 to 1 (Cliff's delta);
+        ``p_value``, ``p_adjusted`` (false discovery rate over the table), NaN where the segments were made from the
+        feature; ``made_from``; ``status``: "measured", "no_clear_difference", "too_few" (figures are NaN).
     level : float
         Of the intervals.
     min_group_size : int

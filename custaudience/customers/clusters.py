@@ -130,7 +130,7 @@ def segment_customers(
 
     Notes
     -----
-    Numbers are cut at four robust standard deviations for the search, so that one very large customer makes no
+    Numbers are cut at four robust scales (`learn_preparation`) for the search, so that one very large customer makes no
     group of their own; those beyond it in `value` are listed as whales. k-means: see `fast_kmeans`. Typical
     customers are found among 3,000, all others go to the nearest.
     """

@@ -53,14 +53,23 @@ def mixed(n=600, seed=0):
 
 
 def test_how_columns_enter_by_hand():
-    """Median 3, quartiles 2 and 4: scale 2 / 1.349; the 900 is cut at four scales; money with a long tail is logged."""
-    table = pd.DataFrame({"a": [1.0, 2, 3, 4, 900], "b": [0.5, 0.4, 0.3, 0.2, 0.1]})
+    """Median 50, middle 95 % from 2.5 to 97.5: scale 95 / 3.92; 90,000 is cut at four scales; yes and no: half."""
+    table = pd.DataFrame({"a": [*range(100), 90_000], "yes": [True] + [False] * 100})
     got = learn_preparation(table, log=())
-    a, b = got.columns
-    assert (a.logged, a.centre, a.scale) == (False, 3.0, pytest.approx(2 / 1.349))
-    np.testing.assert_allclose(got.numbers(table)[:, 0], [-1.349, -0.6745, 0, 0.6745, 4], atol=1e-6)
-    assert b.scale == pytest.approx(0.2 / 1.349)
-    assert a.fence() == pytest.approx(3 + 4 * 2 / 1.349)
+    a, yes = got.columns
+    assert (a.logged, a.centre, a.scale) == (False, 50.0, pytest.approx(95 / 3.92))
+    entered = got.numbers(table)
+    np.testing.assert_allclose(entered[[0, 50, 99, 100], 0], [-50 * 3.92 / 95, 0, 49 * 3.92 / 95, 4], atol=1e-6)
+    assert (yes.centre, yes.scale) == (0, 0.5) and entered[:2, 1].tolist() == [2, 0]
+    assert a.fence() == pytest.approx(50 + 4 * 95 / 3.92)
+
+
+def test_groups_far_apart_are_not_scaled_away():
+    """One column holds the groups, another is noise: divided by standard deviations, k-means would cut the noise."""
+    rng = np.random.default_rng(0)
+    group = np.arange(900) % 3
+    table = pd.DataFrame({"revenue_total": 100 + 10.0 * group + rng.normal(size=900), "b": rng.normal(size=900)})
+    assert adjusted_rand_score(group, segment_customers(table, 3).segments.cat.codes) > 0.99
 
 
 def test_long_tails_are_logged_and_shares_are_not():

@@ -125,7 +125,7 @@ def test_small_groups_and_rare_answers_show_nothing():
     assert (small["status"] == "too_few").all() and small[["value", "value_others", "low", "effect"]].isna().all(
         axis=None
     )
-    assert row(got, "A", "rare").status == "too_few"
+    assert row(got, "B", "rare").status == "too_few"
     assert got.top("C").empty
 
 
@@ -147,8 +147,8 @@ def test_customers_are_matched_by_id_and_those_without_a_segment_are_left_out():
 
 
 def test_no_spread():
-    table = pd.DataFrame({"x": [1.0] * 50 + [2.0] * 50})
-    got = row(describe_segments(table, pd.Series(["A"] * 50 + ["B"] * 50)), "A", "x")
+    table = pd.DataFrame({"x": [1.0] * 40 + [2.0] * 60})
+    got = row(describe_segments(table, pd.Series(["A"] * 40 + ["B"] * 60)), "A", "x")
     assert (got.low, got.high, got.effect) == (-1, -1, -1)
 
 

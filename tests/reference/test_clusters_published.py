@@ -72,12 +72,12 @@ def test_pam_of_iris():
 
 
 def test_gower_worked_example():
-    """Michael Yan's gower package for Python, the example of its README, first and second row."""
+    """Michael Yan's gower package for Python, the example on its PyPI page, first and second row."""
     table = pd.DataFrame(
         {
             "age": [21, 21, 19, 30, 21, 21, 19, 30, None],
             "gender": ["M", "M", "N", "M", "F", "F", "F", "F", None],
-            "civil_status": "MARRIED SINGLE SINGLE SINGLE MARRIED SINGLE WIDOW DIVORCED".split() + [None],
+            "civil_status": [*"MARRIED SINGLE SINGLE SINGLE MARRIED SINGLE WIDOW DIVORCED".split(), None],
             "salary": [3000.0, 1200.0, 32000.0, 1800.0, 2900.0, 1100.0, 10000.0, 1500.0, None],
             "has_children": [1, 0, 1, 1, 1, 0, 0, 1, None],
             "available_credit": [2200, 100, 22000, 1100, 2000, 100, 6000, 2200, None],

@@ -1,0 +1,26 @@
+"""Five segments of all customers: preparation, k-means, names by value, summary."""
+
+import datetime as dt
+import sys
+from pathlib import Path
+
+import clock
+import pandas as pd
+from segments_matrix import against_planted, load
+
+from custaudience.customers.cluster_preparation import learn_preparation
+from custaudience.customers.clusters import CustomerSegments, segment_customers
+
+
+def compute(matrix: Path, as_of: dt.date) -> CustomerSegments:
+    table = load(matrix)
+    return segment_customers(table, 5, preparation=learn_preparation(table, scale="none", log=()))
+
+
+def fingerprint(segments: CustomerSegments) -> pd.DataFrame:
+    return against_planted(segments.inertia, len(segments.segments))
+
+
+if __name__ == "__main__":
+    load(Path(sys.argv[1]))  # reading is measured elsewhere
+    clock.run(compute, fingerprint)

@@ -136,6 +136,7 @@ def index_page(source: Source) -> dict[str, Any]:
     said = {claim["text"] for claim in page["warnings"]}  # a study's caveats may be claims as well
     page["caveats"] = [text for text in info.caveats if source.study_text(text) not in said]
     page["controls"] = source.claims(ledger.under("data.control."))
+    page["reasons"] = source.claims(ledger.under("data.rows_set_aside."))
     return page
 
 
@@ -186,10 +187,9 @@ def _segments_ref(source: Source) -> Any:
 
 
 def _facts(source: Source) -> list[dict[str, Any]]:
-    """Return the line below the finding: what was read, used and set aside, and why."""
+    """Return the line below the finding: how many lines were read, used and set aside."""
     wanted = [source.ledger.get(f"data.{key}") for key in ("rows_read", "rows_used", "rows_set_aside")]
-    reasons = source.ledger.under("data.rows_set_aside.")
-    facts = source.claims([claim for claim in [*wanted, *reasons] if claim])
+    facts = source.claims([claim for claim in wanted if claim])
     for fact in facts:
         fact["text"] = fact["text"].rstrip(".")
     return facts

@@ -8,6 +8,7 @@ set aside can be asserted, and a row's number in its file is its position in the
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -81,6 +82,7 @@ def read_files(
     folder: Path,
 ) -> ReadReport:
     """Read a table's files into Parquet parts in `folder`; see `read_sources`."""
+    _enough_room(files, section, folder)
     sources = [open_file(con, file, section, folder) for file in files]
     if section.database:  # its snapshot has a name that means nothing to people
         sources = [replace(source, label=f"{table.name} from {section.database}") for source in sources]
@@ -93,6 +95,19 @@ def read_files(
         raise DataError(f"{names} cannot be read: {str(error).splitlines()[0][:300]}") from None
     finally:
         remove_scratch(folder)
+
+
+def _enough_room(files: Sequence[Path], section: TableSection, folder: Path) -> None:
+    """Stop before a disk fills up: a part takes about a third of its text, and other encodings are copied first."""
+    size = sum(file.stat().st_size for file in files)
+    copied = 1.5 if section.encoding != "utf-8" else 0.0
+    needed, free = size * (0.4 + copied), shutil.disk_usage(folder).free
+    if needed > free:
+        raise DataError(
+            f"{files[0].name}{' and others' if len(files) > 1 else ''}: {size / 1e9:.1f} GB take about "
+            f"{needed / 1e9:.1f} GB in the cache folder, whose disk has {free / 1e9:.1f} GB left. Free some, or set "
+            "CUSTAUDIENCE_CACHE to a folder on a larger disk."
+        )
 
 
 def read_sources(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -152,8 +153,7 @@ def test_dates_that_programs_count(make_study: MakeStudy, declared: str, values:
 
 
 @pytest.mark.parametrize(
-    ("value", "hint"),
-    [("45658", 'date_format = "excel"'), ("1735682400", '"unix"'), ("1735682400000", '"unix_ms"')],
+    ("value", "hint"), [("45658", 'date_format = "excel"'), ("1735682400", '"unix"'), ("1735682400000", '"unix_ms"')]
 )
 def test_counted_dates_are_named_when_not_declared(make_study: MakeStudy, value: str, hint: str) -> None:
     with pytest.raises(DataError, match=hint):
@@ -250,3 +250,20 @@ def test_declarations_that_cannot_be(make_study: MakeStudy, table: str, message:
     with pytest.raises(ConfigError, match=message) as caught:
         load_config(make_study(table=table))
     assert "secret" not in str(caught.value)
+
+
+def test_a_file_too_large_for_the_disk_is_said_before_it_fills(
+    make_study: MakeStudy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("shutil.disk_usage", lambda folder: SimpleNamespace(free=20))
+    with pytest.raises(DataError, match=r"orders\.csv: .* GB in the cache folder.* CUSTAUDIENCE_CACHE"):
+        open_study(make_study()).table("transactions")
+
+
+def test_files_of_one_table_with_other_columns_are_told_apart(make_study: MakeStudy) -> None:
+    folder = make_study(HEADER + "1,a,2025-01-01,1\n", name="a.csv", table="")
+    (folder / "b.csv").write_text("customer_id,order_id,ordered_at,revenue,quantity\n2,b,2025-01-02,1,3\n", "utf-8")
+    toml = folder / "study.toml"
+    toml.write_text(toml.read_text("utf-8").replace('"a.csv"', '"*.csv"'), "utf-8")
+    with pytest.raises(ColumnError, match=r"a\.csv and b\.csv differ: one has quantity"):
+        open_study(folder).table("transactions")

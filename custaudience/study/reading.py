@@ -281,7 +281,10 @@ def _report(
 def _stop_if_too_many(report: ReadReport, section: TableSection, study: StudySection) -> None:
     label = report.parts[0].file if len(report.parts) == 1 else f"{report.table} ({len(report.parts)} files)"
     if not report.rows_in:
-        raise DataError(f"{label} has a header but no rows. Export it again.")
+        raise DataError(
+            f"{label} has a header but no rows, or lines that end in two ways (Windows and Unix) so that none can be "
+            "told apart. Export it again."
+        )
     if not report.rows_used and report.rows_set_aside == report.rows_declared:
         rules = ", ".join(sorted({fault.column for fault in report.faults}))
         raise DataError(f"{label}: the rules of study.toml on {rules} leave no row of {report.rows_in:,} in.")

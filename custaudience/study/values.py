@@ -83,15 +83,16 @@ def number(theirs: str, section: TableSection, source: Source) -> str:
     """Return the SQL of a column's value as an exact decimal, NULL where it is none."""
     raw, kind = quote(theirs), source.columns[theirs]
     usual = _usual_number(raw, kind, section, digits=28)
-    if kind != "VARCHAR" or (section.decimal == "." and not section.thousands and not section.currency_sign):
+    if kind != "VARCHAR":
         return usual
     text = f"replace({raw}, {literal(section.currency_sign)}, '')" if section.currency_sign else raw
     # spaces of all kinds group thousands in many languages' exports
     text = f"trim(translate({text}, '\u00a0\u202f\u2009\u2212', '   -'))"
     group = "[ ]" if section.thousands == " " else f"[{section.thousands}]" if section.thousands else ""
     whole = rf"([0-9]+|[0-9]{{1,3}}({group}[0-9]{{3}})+)" if group else "[0-9]+"
-    shape = rf"[+-]? ?{whole}([{section.decimal}][0-9]*)?"
-    plain = f"replace({text}, ' ', '')"
+    digits = rf"{whole}([{section.decimal}][0-9]*)?"
+    shape = rf"[+-]? ?{digits}|[(]{digits}[)]"  # books write what is owed in brackets
+    plain = f"regexp_replace(replace({text}, ' ', ''), '^[(](.*)[)]$', '-\\1')"
     if section.thousands:
         plain = f"replace({plain}, {literal(section.thousands)}, '')"
     any_way = (

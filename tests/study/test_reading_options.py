@@ -267,3 +267,26 @@ def test_files_of_one_table_with_other_columns_are_told_apart(make_study: MakeSt
     toml.write_text(toml.read_text("utf-8").replace('"a.csv"', '"*.csv"'), "utf-8")
     with pytest.raises(ColumnError, match=r"a\.csv and b\.csv differ: one has quantity"):
         open_study(folder).table("transactions")
+
+
+def test_amounts_in_brackets_are_negative_as_in_books(make_study: MakeStudy) -> None:
+    text = HEADER + "1,a,2025-01-01,10.50\n1,b,2025-01-02,(5.50)\n1,c,2025-01-03,(5.50\n"
+    study = open_study(make_study(text, study="max_quarantined = 0.5"))
+    assert lines(study, "revenue_minor") == [(1050,), (-550,)]
+
+
+def test_an_amount_above_a_hundred_million_is_exact(make_study: MakeStudy) -> None:
+    text = HEADER + "1,a,2025-01-01,123456789012.34\n1,b,2025-01-02,99999999.99\n1,c,2025-01-02,-100000000.01\n"
+    study = open_study(make_study(text))
+    assert lines(study, "revenue_minor") == [(12345678901234,), (9999999999,), (-10000000001,)]
+
+
+def test_a_line_break_within_a_name_of_the_header_loses_no_row(make_study: MakeStudy) -> None:
+    text = 'customer_id,order_id,ordered_at,revenue,"a\nnote"\r\n1,a,2025-01-01,1,x\r\n2,b,2025-01-02,2,y\r\n'
+    assert lines(open_study(make_study(text)), "revenue_minor") == [(100,), (200,)]
+
+
+def test_a_quoted_title_over_several_lines_is_refused(make_study: MakeStudy) -> None:
+    text = '"Report\nof January"\n' + HEADER + "1,a,2025-01-01,1\n"
+    with pytest.raises(DataError, match="a quoted title above the header spans several lines"):
+        open_study(make_study(text, table="header_row = 3")).table("transactions")

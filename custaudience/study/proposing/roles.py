@@ -46,11 +46,16 @@ class Facts:
         """How it writes numbers, None when it holds none."""
         if any(name in self.kind for name in _NUMBERS):
             return AmountStyle("", "", "", len(self.values), len(self.values))
-        return None if self._written_date else amount_style(self.values)
+        return None if self._written_date else amount_style(self._looked_at)
 
     @cached_property
     def _written_date(self) -> DateStyle | None:
-        return date_style(self.values)
+        return date_style(self._looked_at)
+
+    @property
+    def _looked_at(self) -> list[str]:
+        """Up to some 5,000 of the values, from everywhere: what they do not show, the look at all rows does."""
+        return self.values[:: max(1, len(self.values) // 5_000)]
 
     @property
     def _is_money(self) -> bool:
@@ -82,10 +87,10 @@ class Facts:
 
 def facts_of(sample: Sample) -> dict[str, Facts]:
     """Return the facts of each column of a sample."""
-    return {
-        name: Facts(name, sample.column(name), len(sample.rows), sample.types.get(name, "VARCHAR"))
-        for name in sample.header
-    }
+    if not sample.known:
+        for name in sample.header:
+            sample.known[name] = Facts(name, sample.column(name), len(sample.rows), sample.types.get(name, "VARCHAR"))
+    return sample.known
 
 
 def candidates(table: str, facts: dict[str, Facts]) -> dict[str, list[tuple[float, str]]]:

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import duckdb
 
@@ -53,6 +54,7 @@ class Sample:
     evidence: dict[str, str] = field(default_factory=dict)
     types: dict[str, str] = field(default_factory=dict)
     name: str = ""
+    known: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)  # worked out once, by column
 
     @property
     def label(self) -> str:

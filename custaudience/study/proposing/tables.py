@@ -138,7 +138,7 @@ def _together(samples: Sequence[Sample]) -> Sample:
         places = [other.header.index(name) for name in first.header]
         for into, those in ((rows, other.rows[: _SIDE // len(samples)]), (tail, other.tail)):
             into += [[row[place] if place < len(row) else "" for place in places] for row in those]
-    return replace(first, rows=rows, tail=tail)
+    return replace(first, rows=rows, tail=tail, known={})
 
 
 def _layout(proposal: TableProposal) -> None:

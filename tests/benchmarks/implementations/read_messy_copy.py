@@ -12,8 +12,8 @@ COPY = """
 copy (
     select "Клієнт" as customer_id, "Номер замовлення" as order_id,
            strptime("Дата", '%d.%m.%Y %H:%M') as ordered_at,
-           round(replace("Сума, грн", ',', '.')::decimal(28, 6) * 100)::bigint as revenue_minor, "Артикул" as product_id,
-           replace("Кількість", ',', '.')::double as quantity, "Товар", "Статус"
+           round(replace("Сума, грн", ',', '.')::decimal(28, 6) * 100)::bigint as revenue_minor,
+           "Артикул" as product_id, replace("Кількість", ',', '.')::double as quantity, "Товар", "Статус"
     from read_csv('{source}', all_varchar = true, delim = ';')
     where "Статус" <> 'Скасовано'
 ) to '{target}' (format parquet, compression zstd)

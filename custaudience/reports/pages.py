@@ -266,8 +266,10 @@ def _last_year(source: Source, months: pd.DataFrame | None, key: str, form: str)
     before = f"{int(year) - 1}-{month}"
     column = _MONTH_VALUES.get(key, key)
     found = None if months is None else months.loc[months["month"] == before, column]
-    if found is None or found.empty or pd.isna(found.iloc[0]):
+    if found is None or found.empty:
         return source.say(_("No last year in the data."))
+    if pd.isna(found.iloc[0]):  # blanked in the table
+        return source.say(_("Too few customers a year before to compare with."))
     written = source.fmt(found.iloc[0], form)
     return source.say(_("A year before, {month:month}: {value:text}."), month=before, value=written)
 

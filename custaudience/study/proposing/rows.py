@@ -12,7 +12,7 @@ from custaudience.study.proposing.questions import Answers, Question
 from custaudience.study.proposing.roles import Facts
 from custaudience.study.proposing.sampling import Sample
 from custaudience.study.proposing.scanning import Scan
-from custaudience.study.proposing.vocabulary import is_guest, is_status_column, status_of
+from custaudience.study.proposing.vocabulary import is_guest, is_state_column, is_status_column, status_of
 
 _FEW = 20  # values a column of statuses has at most
 _LINES = 5  # orders of several lines needed to tell a line's amount from an order's
@@ -81,6 +81,7 @@ def nameless_total(sample: Sample, mapped: Mapping[str, str], scan: Scan, rules:
 def status_rows(scan: Scan, table: str, rules: Rules, answers: Answers) -> None:
     """Decide what becomes of the rows of each status; what depends on the company's books is asked."""
     for column, values in scan.statuses.items():
+        certain = is_state_column(column) or any(status_of(value) for value in values)
         for value, (rows, above) in sorted(values.items(), key=lambda item: -item[1][0]):
             kind = status_of(value)
             text = f"{column} = {value!r}, {rows:,} rows"
@@ -91,6 +92,8 @@ def status_rows(scan: Scan, table: str, rules: Rules, answers: Answers) -> None:
                 rules.why["counted"].append(f"{text}: their amounts are negative already")
             elif kind in ("refunds", "unsure"):
                 _ask_status(column, value, (kind, text, key, above), rules, answers)
+            elif kind == "" and value and certain and answers.given(key) is None:
+                _ask_status(column, value, ("unknown", text, key, above), rules, answers)
             elif answers.given(key) is not None:
                 _ask_status(column, value, ("", text, key, above), rules, answers)
             else:
@@ -102,15 +105,17 @@ def _ask_status(column: str, value: str, about: tuple[str, str, str, int], rules
     kind, text, key, above = about
     options = (
         ("count", "they are sales like the others"),
-        ("leave out", "no money came, or it is told elsewhere"),
-        ("refund", "their amounts are money paid back, though written without a minus"),
+        ("leave out", "they brought no money (cancelled, not paid, a test), or are sales that were undone"),
+        ("refund", "they are documents of their own for money paid back, written without a minus: taken off"),
     )
+    evidence = {
+        "refunds": f"{above:,} of them have an amount above zero.",
+        "unsure": "Their money may never come.",
+        "unknown": f"The word is not known here; {above:,} of them have an amount above zero.",
+    }
+    likely = {"refunds": "refund", "unknown": "count"}
     question = Question(
-        key,
-        f"What are the rows with {text}?",
-        options,
-        f"{above:,} of them have an amount above zero." if kind == "refunds" else "Their money may never come.",
-        "refund" if kind == "refunds" else "leave out",
+        key, f"What are the rows with {text}?", options, evidence.get(kind, ""), likely.get(kind, "leave out")
     )
     answer = answers.settle(question)
     if answer == "count":

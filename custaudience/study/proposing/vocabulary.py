@@ -69,6 +69,12 @@ def is_status_column(header: str) -> bool:
     return plain_name(header) in vocabulary()["status"]["columns"]
 
 
+def is_state_column(header: str) -> bool:
+    """Say whether a header names the state of an order, and not perhaps the kind of a thing."""
+    words = ("status", "state", "mode", "статус", "стан", "состояние", "trạng thái", "tình trạng")
+    return any(word in plain_name(header).split() or plain_name(header) == word for word in words)
+
+
 def is_guest(customer_id: str) -> bool:
     """Say whether an id stands for nobody in particular."""
     return customer_id.strip().lower() in vocabulary()["guests"]["ids"]

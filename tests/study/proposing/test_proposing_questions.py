@@ -186,7 +186,9 @@ def test_statuses(put, refused, made) -> None:
     message = refused(file)
     assert "What are the rows with status = 'Pending', 40 rows?" in message  # both spellings are one
     assert "rows with status = 'refunded', 20 rows? 20 of them have an amount above zero." in message
-    study = made(file, answers={"transactions.rows.Pending": "leave out", "transactions.rows.refunded": "refund"})
+    assert "rows with status = 'teal', 20 rows? The word is not known here" in message
+    answers = {"Pending": "leave out", "refunded": "refund", "teal": "count"}
+    study = made(file, answers={f"transactions.rows.{word}": answer for word, answer in answers.items()})
     section = study.config.tables["transactions"]
     assert section.exclude == {"status": ("Pending", "cancelled")} and section.refund_rows == {"status": ("refunded",)}
     assert by_month(study) == {"2024-01": 40 - 20}

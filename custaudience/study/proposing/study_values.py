@@ -16,7 +16,7 @@ from custaudience.study.proposing.vocabulary import (
     usual_zone,
 )
 
-_UNKNOWN = "XXX"  # ISO 4217 for no currency; goes on with the other questions when this one is open
+_UNKNOWN = "XTS"  # the code ISO 4217 keeps for tests; goes on with the other questions when this one is open
 _UKRAINIAN = re.compile(r"[іїєґІЇЄҐ]")
 
 

@@ -185,7 +185,7 @@ def used_rows(report: ReadReport, folder: Path) -> str:
 
 def all_rows(report: ReadReport, folder: Path) -> str:
     """Return the SELECT of every row a parser took, usable or not: ``_fault`` is NULL or "column|reason"."""
-    return " UNION ALL ".join(
+    return " UNION ALL BY NAME ".join(
         f"SELECT * FROM read_parquet({literal(str(folder / part.parquet))})" for part in report.parts
     )
 

@@ -243,6 +243,7 @@ def test_a_constant_stands_for_a_column_the_file_lacks(make_study: MakeStudy) ->
         ('constants = { revenue = "5" }', "only text columns take one"),
         ('decimal = ","\nthousands = ","', "they must differ"),
         ('guests = "ignore"', "guests"),
+        ('guest_ids = ["0"]', "guest_ids need guests"),
         ("header_row = 0", "header_row"),
     ],
 )
@@ -290,3 +291,21 @@ def test_a_quoted_title_over_several_lines_is_refused(make_study: MakeStudy) -> 
     text = '"Report\nof January"\n' + HEADER + "1,a,2025-01-01,1\n"
     with pytest.raises(DataError, match="a quoted title above the header spans several lines"):
         open_study(make_study(text, table="header_row = 3")).table("transactions")
+
+
+def test_equal_totals_of_other_orders_are_not_taken_for_repeated_ones(make_study: MakeStudy) -> None:
+    # no number at all; one number that two customers have
+    text = HEADER + "1,,2025-01-01,30\n1,,2025-01-02,30\n2,a,2025-01-03,7\n3,a,2025-01-04,7\n"
+    study = open_study(make_study(text, table='revenue_per = "order"'))
+    assert [row[2] for row in lines(study)] == [3000, 3000, 700, 700]
+
+
+def test_two_exports_that_order_their_columns_differently_are_one_table(make_study: MakeStudy) -> None:
+    folder = make_study("note,customer_id,ordered_at,revenue,x\nn,1,2025-01-01,1,y\n", name="a.csv")
+    (folder / "b.csv").write_text("x,revenue,ordered_at,customer_id\ny,2,2025-01-02,2\n", "utf-8")
+    toml = folder / "study.toml"
+    control = toml.read_text("utf-8").replace('"a.csv"', '"*.csv"') + '"revenue.2025-01" = 3\n'
+    toml.write_text(control, "utf-8")
+    study = open_study(folder)
+    assert lines(study, "customer_id, revenue_minor, note, x") == [("1", 100, "n", "y"), ("2", 200, None, "y")]
+    assert study.health().controls["agrees"].all()

@@ -69,4 +69,6 @@ def make_study(
     say(f"\nWritten: {target / 'study.toml'}{readme}")
     if any(table.table == "transactions" for table in proposal.tables):
         say(f"Next: custaudience check {target}")
+    else:
+        say("There are no order lines among these files, so nothing can be said of who buys: give that export along.")
     return True

@@ -143,7 +143,7 @@ def read_sources(
             )
         con.execute("DROP TABLE IF EXISTS reject_scans; DROP TABLE IF EXISTS reject_errors")
         con.execute(f"COPY ({select}) TO {literal(str(part))} (FORMAT parquet, COMPRESSION zstd)")
-        broken = _rejected(con, source) if source.text else []
+        broken = rejected_lines(con, source) if source.text else []
         rows = _count(con, part)
         # record number of a broken line = its line less the header; readable rows before it = that less itself
         after = tuple(row - 1 - k for k, (row, _, _) in enumerate(broken))
@@ -220,8 +220,14 @@ def _count(con: duckdb.DuckDBPyConnection, part: Path) -> int:
     return int(con.execute(f"SELECT count(*) FROM read_parquet({literal(str(part))})").fetchall()[0][0])
 
 
-def _rejected(con: duckdb.DuckDBPyConnection, source: Source) -> list[tuple[int, str, str]]:
-    """Return the lines no CSV parser takes: (row, reason, text)."""
+def rejected_lines(con: duckdb.DuckDBPyConnection, source: Source) -> list[tuple[int, str, str]]:
+    """Return the lines no CSV parser took in the last scan of a source: (row, reason, text); row 1 follows the header.
+
+    Raises
+    ------
+    DataError
+        If a quote is never closed.
+    """
     rows = con.execute(
         "SELECT line, any_value(error_type ORDER BY error_type), any_value(csv_line) FROM reject_errors "
         "GROUP BY line ORDER BY line"
@@ -229,7 +235,7 @@ def _rejected(con: duckdb.DuckDBPyConnection, source: Source) -> list[tuple[int,
     for line, kind, _ in rows:
         if "QUOTE" in kind:
             raise DataError(
-                f"{source.label}: line {line} opens a quote that is never closed, so what follows cannot be told "
+                f"{source.label}: line {line:,} opens a quote that is never closed, so what follows cannot be told "
                 "apart. Mend that line, or export again."
             )
     return [

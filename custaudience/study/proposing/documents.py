@@ -75,7 +75,22 @@ def _describe_table(table: TableProposal) -> Iterator[str]:
     if table.why.get("counted"):
         yield "  rows that count"
         yield from (_wrapped(sentence, " " * 15) for sentence in table.why["counted"])
+    unused = [name for name in table.sample.header if name not in table.columns.values() and not _ruled(table, name)]
+    if unused:
+        more = f" and {len(unused) - 12} more" if len(unused) > 12 else ""
+        yield _wrapped(f"not used, carried along: {', '.join(map(_name, unused[:12]))}{more}", "  ")
+    if table.table == "transactions" and "order_id" not in table.columns:
+        yield _wrapped(
+            "No column is the number of an order: what a customer buys on one day counts as one order. If one is, say "
+            'so: --answer "transactions.order_id=COLUMN".',
+            "  ",
+        )
     yield from (_wrapped(f"Note: {note}", "  ") for note in table.notes)
+
+
+def _ruled(table: TableProposal, name: str) -> bool:
+    """Say whether a rule on rows uses a column."""
+    return any(name in table.settings.get(option, {}) for option in ("only", "exclude", "refund_rows"))
 
 
 def _extent(table: TableProposal) -> str:

@@ -15,6 +15,7 @@ from custaudience.errors import ColumnError, DataError
 from custaudience.study.config import StudySection, TableSection
 from custaudience.study.contracts import TABLES
 from custaudience.study.proposing.sampling import Sample
+from custaudience.study.reading import rejected_lines
 from custaudience.study.sources import Source, literal, open_file, quote, wrong_encoding
 from custaudience.study.values import trimmed, typed_value
 
@@ -276,23 +277,14 @@ def _date_figures(
 
 def _broken_lines(con: duckdb.DuckDBPyConnection, source: Source) -> tuple[int, str]:
     """Return how many lines no CSV parser takes, and a sentence on the first."""
-    found = con.execute(
-        "SELECT line, any_value(error_type ORDER BY error_type), any_value(csv_line) FROM reject_errors "
-        "GROUP BY line ORDER BY line"
-    ).fetchall()
-    for line, kind, _ in found:
-        if "QUOTE" in kind:
-            raise DataError(
-                f"{source.label}: line {line:,} opens a quote that is never closed, so what follows cannot be told "
-                "apart. Mend that line, or export again."
-            )
+    found = rejected_lines(con, source)
     if not found:
         return 0, ""
-    line, kind, text = found[0]
-    words = {"MISSING COLUMNS": "has fewer fields than", "TOO MANY COLUMNS": "has more fields than"}
+    row, reason, text = found[0]
+    words = {"too_few_fields": "has fewer fields than", "too_many_fields": "has more fields than"}
     return len(found), (
-        f"line {line:,} of {source.label} {words.get(kind, 'is not split like')} the header "
-        f"({(text or '').strip()[:60]!r})"
+        f"line {row + source.header_line:,} of {source.label} {words.get(reason, 'is not split like')} the header "
+        f"({text[:60]!r})"
     )
 
 

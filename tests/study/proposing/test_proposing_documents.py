@@ -7,6 +7,7 @@ import tomllib
 import pytest
 from order_lines import HEAD, lines
 
+from custaudience.reports.study_init import make_study
 from custaudience.study.proposing import describe
 from custaudience.study.proposing.documents import dictionary, study_toml
 
@@ -86,3 +87,17 @@ def test_a_large_number_of_columns_fits_the_terminal(put, propose) -> None:
     long = "a very long name of a column " * 20
     proposal = propose(put("orders.csv", f"client,date,total,{long}\n" + "C1,2024-01-01,5.5,x\n" * 30))
     assert max(map(len, describe(proposal).splitlines())) <= 100
+
+
+def test_what_is_not_used_is_said(put, propose) -> None:
+    text = "buyer;Date;Total;Colour\n" + "".join(f"C{k % 9};2024-01-{k % 28 + 1:02d};{k}.50;red\n" for k in range(60))
+    said = describe(propose(put("orders.csv", text), transactions__customer_id="buyer"))
+    assert "  not used, carried along: Colour" in said.splitlines()
+    assert "what a customer buys on one day counts as one order" in " ".join(said.split())
+
+
+def test_a_file_of_customers_alone_is_said_to_say_nothing_of_buying(put, tmp_path) -> None:
+    people = put("people.csv", "customer_id,city\n" + "".join(f"C{k},Kyiv\n" for k in range(60)))
+    said: list[str] = []
+    make_study(tmp_path / "study", [people], answers={"currency": "EUR"}, say=said.append)
+    assert "no order lines among these files" in said[-1]

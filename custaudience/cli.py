@@ -156,10 +156,12 @@ def _ask(question: Question) -> str:
         return str(typer.prompt("  answer", default=question.suggestion or None))
     for number, (value, meaning) in enumerate(question.options, start=1):
         typer.echo(f"  {number}  {value}: {meaning}")
-    choice = 0
-    while not 1 <= choice <= len(question.options):
-        choice = typer.prompt("  number", type=int)
-    return question.options[choice - 1][0]
+    values = [value for value, _ in question.options]
+    answer = ""
+    while answer not in values:
+        typed = str(typer.prompt(f"  1 to {len(values)}, or the word")).strip()
+        answer = values[int(typed) - 1] if typed.isdecimal() and 0 < int(typed) <= len(values) else typed
+    return answer
 
 
 def _pairs(texts: list[str] | None, option: str = "-p") -> dict[str, str]:

@@ -76,7 +76,14 @@ _MOVES = {
 
 
 def month_claims(
-    months: pd.DataFrame, *, month: str, as_of: dt.date, currency: str, notebook: str, slug: str = "start_here"
+    months: pd.DataFrame,
+    *,
+    month: str,
+    as_of: dt.date,
+    currency: str,
+    notebook: str,
+    slug: str = "start_here",
+    min_group_size: int = 10,
 ) -> list[Claim]:
     """Return the claims of a month's figures and of how each moved, the headline first.
 
@@ -90,7 +97,14 @@ def month_claims(
     currency : str
     notebook, slug : str
         Where they are computed; ids are ``slug.revenue``, ``slug.revenue_change``, … ``slug.finding``.
+    min_group_size : int
+        Of a month in which fewer customers ordered nothing is said but that, and no other month is compared with it.
     """
+    counted = months.set_index("month")["n_customers"]
+    if 0 < counted.get(month, 0) < min_group_size:
+        return [_too_few(month, as_of, notebook, slug, min_group_size)]
+    small = months["n_customers"].between(1, min_group_size - 1)
+    months = months.assign(**{column: months[column].mask(small) for column, *_ in _FIGURES.values()})
     claims = []
     changes = {}
     for key, (column, unit, sentence, method, by_day) in _FIGURES.items():
@@ -122,6 +136,24 @@ def month_claims(
         *claims,
         _last_year(changes["revenue"], month, as_of, currency, notebook, slug),
     ]
+
+
+def _too_few(month: str, as_of: dt.date, notebook: str, slug: str, min_group_size: int) -> Claim:
+    return Claim(
+        id=f"{slug}.finding",
+        template=template("Fewer than {n:count} customers ordered in {month:month_in}: too few to publish figures of."),
+        values={"n": min_group_size, "month": month},
+        kind="count",
+        statistic="customers",
+        value=None,
+        unit="customers",
+        n=None,
+        source="transactions",
+        as_of=as_of,
+        notebook=notebook,
+        status="too_few",
+        method=template("Distinct customers with an order whose net revenue is positive."),
+    )
 
 
 def _orders(months: pd.DataFrame, month: str) -> int:
@@ -240,7 +272,9 @@ def _last_year(change: Change, month: str, as_of: dt.date, currency: str, notebo
         if values["total"] is not None:
             text = template("{total:signed_percent1} on {month:month}, when revenue was {value:money0}.")
     else:
-        text = template("No last year in the data: {month:month} is not covered.")
+        text = template(
+            "No last year to compare with: {month:month} is not covered, or too few customers ordered in it."
+        )
     return Claim(
         id=f"{slug}.last_year",
         template=text,

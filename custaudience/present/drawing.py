@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import textwrap
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -103,8 +104,16 @@ def keep_apart(heights: list[float], gap: float) -> list[float]:
     return placed
 
 
-def short_month(month: str, i: int, language: str) -> str:
-    """Write a month under its bar, the year below where it begins."""
-    day = pd.Period(month, freq="M").start_time.date()
-    name = format_date(day, "LLL", locale=language)
-    return f"{name}\n{day.year}" if i == 0 or day.month == 1 else name
+def month_ticks(months: Sequence[str], language: str) -> tuple[list[int], list[str]]:
+    """Return where months are named below their bars, and how: the year stands below where it begins.
+
+    Of many months only quarters, half years or Januaries are named, so that names do not touch.
+    """
+    step = next(step for step in (1, 3, 6, 12, 24, 60, 120, 1200) if len(months) <= 14 * step)
+    days = [pd.Period(month, freq="M").start_time.date() for month in months]
+    places = [i for i, day in enumerate(days) if (12 * day.year + day.month - 1) % step == 0]
+    labels = []
+    for i in places:
+        name = format_date(days[i], "LLL", locale=language)
+        labels.append(f"{name}\n{days[i].year}" if i == places[0] or days[i].month == 1 else name)
+    return places, labels

@@ -18,10 +18,10 @@ from custaudience.present.drawing import (
     axes_for,
     bars_from_zero,
     counted,
+    month_ticks,
     n_is,
     remove_frame,
     set_title,
-    short_month,
     write_cell,
 )
 from custaudience.present.style import INK, LINE, PAPER, QUIET, REST, SEQUENTIAL, segment_color, styled
@@ -81,7 +81,7 @@ def plot_months(
                     else format_value(height, "count" if height >= 100 else "number2", language=language)
                 )
                 ax.text(i, height, plain, ha="center", va="bottom", fontsize=8.5, weight="bold" if last else "normal")
-    ax.set_xticks(range(len(table)), [short_month(m, i, language) for i, m in enumerate(table["month"])])
+    ax.set_xticks(*month_ticks(table["month"].tolist(), language))
     ax.set_yticks([])
     ax.spines["left"].set_visible(False)
     ax.set_ylim(bottom=0)

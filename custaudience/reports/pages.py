@@ -136,6 +136,7 @@ def index_page(source: Source) -> dict[str, Any]:
     said = {claim["text"] for claim in page["warnings"]}  # a study's caveats may be claims as well
     page["caveats"] = [text for text in info.caveats if source.study_text(text) not in said]
     page["controls"] = source.claims(ledger.under("data.control."))
+    page["reasons"] = source.claims(ledger.under("data.rows_set_aside."))
     return page
 
 
@@ -186,10 +187,9 @@ def _segments_ref(source: Source) -> Any:
 
 
 def _facts(source: Source) -> list[dict[str, Any]]:
-    """Return the line below the finding: what was read, used and set aside, and why."""
+    """Return the line below the finding: how many lines were read, used and set aside."""
     wanted = [source.ledger.get(f"data.{key}") for key in ("rows_read", "rows_used", "rows_set_aside")]
-    reasons = source.ledger.under("data.rows_set_aside.")
-    facts = source.claims([claim for claim in [*wanted, *reasons] if claim])
+    facts = source.claims([claim for claim in wanted if claim])
     for fact in facts:
         fact["text"] = fact["text"].rstrip(".")
     return facts
@@ -266,8 +266,10 @@ def _last_year(source: Source, months: pd.DataFrame | None, key: str, form: str)
     before = f"{int(year) - 1}-{month}"
     column = _MONTH_VALUES.get(key, key)
     found = None if months is None else months.loc[months["month"] == before, column]
-    if found is None or found.empty or pd.isna(found.iloc[0]):
+    if found is None or found.empty:
         return source.say(_("No last year in the data."))
+    if pd.isna(found.iloc[0]):  # blanked in the table
+        return source.say(_("Too few customers a year before to compare with."))
     written = source.fmt(found.iloc[0], form)
     return source.say(_("A year before, {month:month}: {value:text}."), month=before, value=written)
 

@@ -141,7 +141,10 @@ def _notes(study: Study, books: pd.DataFrame) -> list[str]:
     if study.first_day.day > 1:
         notes.append(f"The data begin on {study.first_day}: the first month may not be complete.")
     if last not in study.months_available():
-        notes.append(f"The data end on {study.last_day}: {last} is not complete.")
+        notes.append(
+            f"The data end on {study.last_day}: {last} is not complete. If the export covers all of it, say so under "
+            f'[study]: complete_until = "{pd.Period(last, "M").end_time:%Y-%m-%d}".'
+        )
     return notes
 
 

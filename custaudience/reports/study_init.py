@@ -7,8 +7,9 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from custaudience.errors import ConfigError
+from custaudience.present import locale
 from custaudience.reports import places
-from custaudience.study.proposing import Answers, Question, describe, propose_study, write_study
+from custaudience.study.proposing import Answers, Question, describe, propose_study, refuse_taken, write_study
 
 
 def make_study(
@@ -52,16 +53,22 @@ def make_study(
     for path in (folder, *files):
         places.refuse_address(path)
     target = Path(folder)
-    if (target / "study.toml").exists():
-        raise ConfigError(f"{folder} holds a study.toml already. Name another folder, or move that file away.")
+    refuse_taken(target)
+    language = (answers or {}).get("language")
+    if language is not None and language not in locale.languages():
+        raise ConfigError(f"reports are not written in {language!r}; languages: {', '.join(locale.languages())}.")
     title = name or target.absolute().name.replace("_", " ").replace("-", " ").capitalize()
     proposal = propose_study(files, answers=Answers(answers or {}, ask), name=title, preset=preset, progress=progress)
     say(describe(proposal))
     if not confirm():
         say("\nNothing was written. With --yes it is.")
         return False
+    had_readme = (target / "README.md").exists()
     write_study(proposal, target, copy=copy, progress=progress)
-    say(f"\nWritten: {target / 'study.toml'}, {target / 'README.md'}")
+    readme = f" ({target / 'README.md'} was there and is as it was)" if had_readme else f", {target / 'README.md'}"
+    say(f"\nWritten: {target / 'study.toml'}{readme}")
     if any(table.table == "transactions" for table in proposal.tables):
         say(f"Next: custaudience check {target}")
+    else:
+        say("There are no order lines among these files, so nothing can be said of who buys: give that export along.")
     return True

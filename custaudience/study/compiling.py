@@ -12,7 +12,7 @@ from custaudience.errors import ColumnError, ConfigError, near_miss
 from custaudience.study.config import StudySection, TableSection
 from custaudience.study.contracts import Column, Table
 from custaudience.study.sources import Source, literal, quote
-from custaudience.study.values import Typed, number, typed_value
+from custaudience.study.values import Typed, number, trimmed, typed_value
 
 _PRICED = ("unit_price", "quantity")
 
@@ -52,12 +52,14 @@ def compile_table(
     if table.name == "transactions":
         _add_revenue(parts, mapped, section, study, source)
     _add_others(parts, mapped, section, source)
-    cases = " ".join(f"WHEN {test} THEN {literal(reason)}" for test, reason, _ in parts.faults)
-    values = " ".join(f"WHEN {test} THEN {value}" for test, _, value in parts.faults)
+    # each test is made once: the first that hits gives a rank, and the rank its reason and value
+    tests = " ".join(f"WHEN {test} THEN {rank}" for rank, (test, _, _) in enumerate(parts.faults))
+    reasons = " ".join(f"WHEN {rank} THEN {literal(reason)}" for rank, (_, reason, _) in enumerate(parts.faults))
+    values = " ".join(f"WHEN {rank} THEN {value}" for rank, (_, _, value) in enumerate(parts.faults))
+    marks = f"CASE _hit {reasons} END AS _fault, CASE _hit {values} END AS _value, _rounded"
     select = (
-        f"SELECT {', '.join(parts.outer)}, {f'CASE {cases} END' if cases else 'NULL::VARCHAR'} AS _fault, "
-        f"{f'CASE {values} END' if values else 'NULL::VARCHAR'} AS _value, _rounded "
-        f"FROM (SELECT {', '.join(parts.inner)}, {parts.rounded} AS _rounded FROM {source.sql})"
+        f"SELECT {', '.join(parts.outer)}, {marks} FROM (SELECT *, CASE {tests} END AS _hit FROM "
+        f"(SELECT {', '.join(parts.inner)}, {parts.rounded} AS _rounded FROM {source.sql}))"
     )
     return tuple(dict.fromkeys([*(column.name for column in mapped), *section.constants])), select
 
@@ -117,7 +119,8 @@ def _declared_rows(table: Table, section: TableSection, source: Source) -> list[
 def _listed(theirs: str, values: tuple[str, ...]) -> str:
     """Return the SQL that is true where a cell of the file's column is one of `values`."""
     # the inner SELECT carries the file's columns under names of ours, so that none can hide another
-    cell = f"coalesce(lower(trim(CAST({quote(f'raw {theirs}')} AS VARCHAR))), '')"
+    text = f"CAST({quote(f'raw {theirs}')} AS VARCHAR)"
+    cell = f"coalesce(lower({trimmed(text)}), '')"
     wanted = [value.strip().lower() for value in values]
     tests = [f"{cell} IN ({', '.join(literal(value) for value in wanted if '*' not in value)})"]
     for value in wanted:
@@ -130,14 +133,15 @@ def _listed(theirs: str, values: tuple[str, ...]) -> str:
 def _add_column(
     parts: _Select, column: Column, theirs: str, typed: Typed, section: TableSection, source: Source, *, needed: bool
 ) -> None:
-    name, raw = column.normalised, quote(theirs)
+    name, raw = column.normalised, quote(f"raw {theirs}")
     kind = source.columns[theirs]
     empty = f"{raw} IS NULL" + (f" OR trim({raw}) = ''" if kind == "VARCHAR" else "")
     if kind in ("DOUBLE", "FLOAT"):
         empty += f" OR isnan({raw})"
-    parts.inner += [f"{typed.sql} AS {quote(name)}", f"({empty}) AS {quote('no ' + name)}"]
-    kept, none = quote(name), quote("no " + name)
-    shown = f"CAST({quote(f'raw {theirs}')} AS VARCHAR)"
+    parts.inner.append(f"{typed.sql} AS {quote(name)}")
+    # a cell is looked at again only where nothing could be read: that is a sixth of the pass
+    kept, none = quote(name), f"({quote(name)} IS NULL AND ({empty}))"
+    shown = f"CAST({raw} AS VARCHAR)"
     if column.name == "customer_id" and section.guests:
         guest = none
         if section.guest_ids:
@@ -156,7 +160,7 @@ def _add_column(
         parts.faults.append((none, f"{column.name}|missing", shown))
     if typed.offset:
         parts.faults.append((typed.offset, f"{column.name}|offset", shown))
-    unreadable = f"{quote(name)} IS NULL AND NOT {quote('no ' + name)}"
+    unreadable = f"{quote(name)} IS NULL AND NOT ({empty})"
     parts.faults.append((unreadable, f"{column.name}|{typed.unreadable}", shown))
     if typed.inexact and column.name == "revenue":
         parts.rounded = typed.inexact

@@ -148,6 +148,8 @@ class TableSection(_Strict):
         written = {"sheet", "header_row", "decimal", "thousands", "separator", "encoding"} & self.model_fields_set
         if self.database and written:
             raise ValueError(f"{sorted(written)[0]} has no meaning for a database: its values come typed")
+        if self.guest_ids and self.guests is None:
+            raise ValueError('guest_ids need guests: "set aside", or "by order"')
         if self.thousands and self.thousands == self.decimal:
             raise ValueError(f"decimal and thousands are both {self.decimal!r}; they must differ")
         return self

@@ -37,7 +37,7 @@ _COVERAGE = template(
 )
 _GUESTS = template(
     "{n:count} {n:plural line was|lines were} bought as a guest, without a customer id: they bring {share:percent} of "
-    "what all buyers paid, and stand in none of the other figures."
+    "what all buyers paid, and stand in no figure here but the control totals."
 )
 _GUEST_ORDERS = template(
     "{n:count} {n:plural order was|orders were} bought as a guest: each counts as a customer of its own, so there are "

@@ -8,6 +8,7 @@ set aside can be asserted, and a row's number in its file is its position in the
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -81,6 +82,7 @@ def read_files(
     folder: Path,
 ) -> ReadReport:
     """Read a table's files into Parquet parts in `folder`; see `read_sources`."""
+    _enough_room(files, section, folder)
     sources = [open_file(con, file, section, folder) for file in files]
     if section.database:  # its snapshot has a name that means nothing to people
         sources = [replace(source, label=f"{table.name} from {section.database}") for source in sources]
@@ -93,6 +95,19 @@ def read_files(
         raise DataError(f"{names} cannot be read: {str(error).splitlines()[0][:300]}") from None
     finally:
         remove_scratch(folder)
+
+
+def _enough_room(files: Sequence[Path], section: TableSection, folder: Path) -> None:
+    """Stop before a disk fills up: a part takes about a third of its text, and other encodings are copied first."""
+    size = sum(file.stat().st_size for file in files)
+    copied = 1.5 if section.encoding != "utf-8" else 0.0
+    needed, free = size * (0.4 + copied), shutil.disk_usage(folder).free
+    if needed > free:
+        raise DataError(
+            f"{files[0].name}{' and others' if len(files) > 1 else ''}: {size / 1e9:.1f} GB take about "
+            f"{needed / 1e9:.1f} GB in the cache folder, whose disk has {free / 1e9:.1f} GB left. Free some, or set "
+            "CUSTAUDIENCE_CACHE to a folder on a larger disk."
+        )
 
 
 def read_sources(
@@ -128,7 +143,7 @@ def read_sources(
             )
         con.execute("DROP TABLE IF EXISTS reject_scans; DROP TABLE IF EXISTS reject_errors")
         con.execute(f"COPY ({select}) TO {literal(str(part))} (FORMAT parquet, COMPRESSION zstd)")
-        broken = _rejected(con, source) if source.text else []
+        broken = rejected_lines(con, source) if source.text else []
         rows = _count(con, part)
         # record number of a broken line = its line less the header; readable rows before it = that less itself
         after = tuple(row - 1 - k for k, (row, _, _) in enumerate(broken))
@@ -170,7 +185,7 @@ def used_rows(report: ReadReport, folder: Path) -> str:
 
 def all_rows(report: ReadReport, folder: Path) -> str:
     """Return the SELECT of every row a parser took, usable or not: ``_fault`` is NULL or "column|reason"."""
-    return " UNION ALL ".join(
+    return " UNION ALL BY NAME ".join(
         f"SELECT * FROM read_parquet({literal(str(folder / part.parquet))})" for part in report.parts
     )
 
@@ -205,8 +220,14 @@ def _count(con: duckdb.DuckDBPyConnection, part: Path) -> int:
     return int(con.execute(f"SELECT count(*) FROM read_parquet({literal(str(part))})").fetchall()[0][0])
 
 
-def _rejected(con: duckdb.DuckDBPyConnection, source: Source) -> list[tuple[int, str, str]]:
-    """Return the lines no CSV parser takes: (row, reason, text)."""
+def rejected_lines(con: duckdb.DuckDBPyConnection, source: Source) -> list[tuple[int, str, str]]:
+    """Return the lines no CSV parser took in the last scan of a source: (row, reason, text); row 1 follows the header.
+
+    Raises
+    ------
+    DataError
+        If a quote is never closed.
+    """
     rows = con.execute(
         "SELECT line, any_value(error_type ORDER BY error_type), any_value(csv_line) FROM reject_errors "
         "GROUP BY line ORDER BY line"
@@ -214,7 +235,7 @@ def _rejected(con: duckdb.DuckDBPyConnection, source: Source) -> list[tuple[int,
     for line, kind, _ in rows:
         if "QUOTE" in kind:
             raise DataError(
-                f"{source.label}: line {line} opens a quote that is never closed, so what follows cannot be told "
+                f"{source.label}: line {line:,} opens a quote that is never closed, so what follows cannot be told "
                 "apart. Mend that line, or export again."
             )
     return [
@@ -266,7 +287,10 @@ def _report(
 def _stop_if_too_many(report: ReadReport, section: TableSection, study: StudySection) -> None:
     label = report.parts[0].file if len(report.parts) == 1 else f"{report.table} ({len(report.parts)} files)"
     if not report.rows_in:
-        raise DataError(f"{label} has a header but no rows. Export it again.")
+        raise DataError(
+            f"{label} has a header but no rows, or lines that end in two ways (Windows and Unix) so that none can be "
+            "told apart. Export it again."
+        )
     if not report.rows_used and report.rows_set_aside == report.rows_declared:
         rules = ", ".join(sorted({fault.column for fault in report.faults}))
         raise DataError(f"{label}: the rules of study.toml on {rules} leave no row of {report.rows_in:,} in.")

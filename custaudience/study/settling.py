@@ -48,9 +48,11 @@ def _once_per_order(con: duckdb.DuckDBPyConnection, part: Path) -> None:
     has_refunded = "refunded_minor" in {row[0] for row in con.execute(f"DESCRIBE {_rows(part)}").fetchall()}
     # the reading pass has taken refunds off already; the total that lines repeat is the one before
     gross = "(revenue_minor + coalesce(refunded_minor, 0))" if has_refunded else "revenue_minor"
+    # an order is a customer's, and a row without its number is one of its own
+    whose = "PARTITION BY customer_id, coalesce(order_id, 'row ' || file_row_number)"
     sale = "(_fault IS NULL OR ends_with(_fault, '|guest'))"
-    of_order = f"FILTER (WHERE {sale} AND {gross} IS NOT NULL) OVER (PARTITION BY order_id)"
-    rule = "min(_fault) FILTER (WHERE ends_with(_fault, '|excluded')) OVER (PARTITION BY order_id)"
+    of_order = f"FILTER (WHERE {sale} AND {gross} IS NOT NULL) OVER ({whose})"
+    rule = f"min(_fault) FILTER (WHERE ends_with(_fault, '|excluded')) OVER ({whose})"
     back = f"coalesce(max(refunded_minor) {of_order}, 0)" if has_refunded else "0"
     marked = (
         f"SELECT *, {gross} AS _gross, {rule} AS _rule, arg_min({gross}, file_row_number) {of_order} AS _total, "

@@ -194,9 +194,11 @@ def _open_text(file: Path, section: TableSection, scratch: Path, *, label: str =
             "Rename one in the export; which is meant cannot be guessed."
         )
     columns = ", ".join(f"{literal(name)}: 'VARCHAR'" for name in header)
+    # a line break within a quoted name makes DuckDB guess the ends of lines wrongly
+    breaks = "new_line = '\\r\\n', " if any("\n" in name for name in header) and _windows_lines(readable) else ""
     sql = (
         f"read_csv({literal(str(readable))}, columns = {{{columns}}}, auto_detect = false, header = true, "
-        f"delim = {literal(separator)}, quote = '\"', escape = '\"', skip = {section.header_row - 1}, "
+        f"delim = {literal(separator)}, quote = '\"', escape = '\"', skip = {section.header_row - 1}, {breaks}"
         "store_rejects = true, rejects_limit = 0)"
     )
     return Source(label or file.name, dict.fromkeys(header, "VARCHAR"), sql, section.header_row)
@@ -215,10 +217,20 @@ def remove_scratch(scratch: Path) -> None:
 
 def _header(file: Path, separator: str, header_row: int) -> list[str]:
     with file.open(encoding="utf-8-sig", newline="") as stream:
-        for _ in range(header_row - 1):
-            stream.readline()
+        above = [stream.readline() for _ in range(header_row - 1)]
         first = next(csv.reader(stream, delimiter=separator), [])
+    if any(len(cell.splitlines()) > 1 for record in csv.reader(above, delimiter=separator) for cell in record):
+        # DuckDB skips records there, not lines, and would lose the first row of data
+        raise DataError(
+            f"{file.name.removesuffix(_SCRATCH)}: a quoted title above the header spans several lines, so the lines "
+            "above the header cannot be counted. Delete them."
+        )
     return [name.strip() for name in first]
+
+
+def _windows_lines(file: Path) -> bool:
+    with file.open("rb") as stream:
+        return b"\r\n" in stream.read(_BLOCK)
 
 
 def _transcode(file: Path, encoding: str, target: Path) -> None:

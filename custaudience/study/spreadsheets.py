@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import datetime as dt
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -31,7 +32,21 @@ def open_workbook(file: Path) -> CalamineWorkbook:
     except PasswordError:
         raise DataError(f"{file.name} is locked by a password. Save a copy without one.") from None
     except (CalamineError, OSError) as error:
+        if held := _other_archive(file):
+            raise DataError(
+                f"{file.name} is a zip archive, not a workbook; it holds {held}. Unpack it first."
+            ) from None
         raise DataError(f"{file.name} cannot be read as a workbook; is the copy complete? ({error})") from None
+
+
+def _other_archive(file: Path) -> str:
+    """Return what a zip archive holds that is no workbook; "" when it is one, or no archive."""
+    try:
+        with zipfile.ZipFile(file) as archive:
+            names = archive.namelist()
+    except (zipfile.BadZipFile, OSError):
+        return ""
+    return "" if "[Content_Types].xml" in names else ", ".join(names[:5]) or "nothing"
 
 
 def sheets_with_content(book: CalamineWorkbook) -> list[str]:

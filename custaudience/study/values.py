@@ -50,7 +50,10 @@ def typed_value(
     amount = number(theirs, section, source)
     if column.type == "number":
         return Typed(f"TRY_CAST({amount} AS DOUBLE)", "not_a_number")
-    minor = f"TRY_CAST(round({amount} * {10**study.minor_digits}) AS BIGINT)"
+    # amounts under 100 million fit a narrow decimal, which is three times faster; the others take the wide one
+    narrow = _usual_number(quote(theirs), kind, section, digits=14)
+    minor = ", ".join(f"TRY_CAST(round({one} * {10**study.minor_digits}) AS BIGINT)" for one in (narrow, amount))
+    minor = f"coalesce({minor})"
     exact = kind.startswith(_WHOLE)
     inexact = "" if exact else f"coalesce(abs({amount} * {10**study.minor_digits} - {minor}) > 1e-6, false)"
     return Typed(minor, "not_a_number", inexact=inexact)
@@ -64,32 +67,48 @@ def _text(raw: str, kind: str, *, is_id: bool, lower: bool) -> str:
         )
     if kind != "VARCHAR":
         return f"CAST({raw} AS VARCHAR)"
-    text = f"nullif(trim({raw}), '')"
+    text = f"nullif({trimmed(raw)}, '')"
     if is_id:  # a spreadsheet shows a long id as 1.23E+10 and saves what it shows: the digits are gone
         lost = f"contains({raw}, 'E+') AND regexp_full_match(trim({raw}), '[0-9]([.,][0-9]+)?E[+][0-9]+')"
         text = f"CASE WHEN {lost} THEN NULL ELSE {text} END"
     return f"lower({text})" if lower else text
 
 
+def trimmed(raw: str) -> str:
+    """Return the SQL of a text without spaces around it; only what has some is copied, for trim copies all."""
+    return f"CASE WHEN starts_with({raw}, ' ') OR ends_with({raw}, ' ') THEN trim({raw}) ELSE {raw} END"
+
+
 def number(theirs: str, section: TableSection, source: Source) -> str:
     """Return the SQL of a column's value as an exact decimal, NULL where it is none."""
     raw, kind = quote(theirs), source.columns[theirs]
-    # by way of a decimal: 0.285 as binary is a little less, and would round to 28 cents
-    if kind != "VARCHAR" or (section.decimal == "." and not section.thousands and not section.currency_sign):
-        return f"TRY_CAST({raw} AS DECIMAL(28, 6))"
+    usual = _usual_number(raw, kind, section, digits=28)
+    if kind != "VARCHAR":
+        return usual
     text = f"replace({raw}, {literal(section.currency_sign)}, '')" if section.currency_sign else raw
     # spaces of all kinds group thousands in many languages' exports
     text = f"trim(translate({text}, '\u00a0\u202f\u2009\u2212', '   -'))"
     group = "[ ]" if section.thousands == " " else f"[{section.thousands}]" if section.thousands else ""
     whole = rf"([0-9]+|[0-9]{{1,3}}({group}[0-9]{{3}})+)" if group else "[0-9]+"
-    shape = rf"[+-]? ?{whole}([{section.decimal}][0-9]*)?"
-    plain = f"replace({text}, ' ', '')"
+    digits = rf"{whole}([{section.decimal}][0-9]*)?"
+    shape = rf"[+-]? ?{digits}|[(]{digits}[)]"  # books write what is owed in brackets
+    plain = f"regexp_replace(replace({text}, ' ', ''), '^[(](.*)[)]$', '-\\1')"
     if section.thousands:
         plain = f"replace({plain}, {literal(section.thousands)}, '')"
-    return (
+    any_way = (
         f"CASE WHEN regexp_full_match({text}, {literal(shape)}) THEN "
         f"TRY_CAST(replace({plain}, {literal(section.decimal)}, '.') AS DECIMAL(28, 6)) END"
     )
+    # most amounts are digits and perhaps a decimal sign; the pattern is left to the others, it costs four times as much
+    return f"coalesce({usual}, {any_way})"
+
+
+def _usual_number(raw: str, kind: str, section: TableSection, *, digits: int) -> str:
+    """Return the SQL of a number written with digits and a decimal sign only."""
+    # by way of a decimal: 0.285 as binary is a little less, and would round to 28 cents
+    if kind == "VARCHAR" and section.decimal == ",":
+        raw = f"CASE WHEN NOT contains({raw}, '.') THEN replace({raw}, ',', '.') END"
+    return f"TRY_CAST({raw} AS DECIMAL({digits}, 6))"
 
 
 def _local_time(
@@ -124,7 +143,7 @@ def _local_time(
     if section.date_format:
         formats = (section.date_format,) if isinstance(section.date_format, str) else section.date_format
         written = f"[{', '.join(map(literal, formats))}]" if len(formats) > 1 else literal(formats[0])
-        stamp = f"try_strptime(trim({text}), {written})"
+        stamp = f"try_strptime({trimmed(text)}, {written})"
         if any("%z" in one.lower() for one in formats):
             return typed(f"CAST({stamp} AS TIMESTAMPTZ) AT TIME ZONE {here}")
         timed = any({"%H", "%I", "%X", "%c"} & _codes(one) for one in formats)

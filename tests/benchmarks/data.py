@@ -166,14 +166,39 @@ COPY (
     FROM read_parquet('{source}')
 ) TO '{target}' (FORMAT csv, DELIMITER ';', HEADER)
 """
+MESSY_STUDY = """[study]
+name = "Messy"
+currency = "UAH"
+timezone = "Europe/Kyiv"
+
+[tables.transactions]
+path = "transactions.csv"
+separator = ";"
+decimal = ","
+date_format = "%d.%m.%Y %H:%M"
+exclude = { "Статус" = ["Скасовано"] }
+[tables.transactions.columns]
+customer_id = "Клієнт"
+order_id = "Номер замовлення"
+ordered_at = "Дата"
+revenue = "Сума, грн"
+product_id = "Артикул"
+quantity = "Кількість"
+"""
 
 
-def messy_csv(data: Data) -> Path:
-    """Return the lines as a shop exports them: semicolons, decimal commas, day first, statuses; about 100 bytes each."""
-    file = data.folder / "messy.csv"
+def messy(data: Data) -> Path:
+    """Return a study of the lines as a shop exports them, about 100 bytes each.
+
+    Semicolons, decimal commas, the day first, statuses.
+    """
+    folder = data.folder / "messy"
+    file = folder / "transactions.csv"
     if not file.exists():
+        folder.mkdir(exist_ok=True)
+        (folder / "study.toml").write_text(MESSY_STUDY, encoding="utf-8")
         beside = file.with_suffix(".making")
         source = data.parquet / "transactions.parquet"
         duckdb.connect().execute(MESSY.format(source=source, target=beside))
         beside.replace(file)
-    return file
+    return folder

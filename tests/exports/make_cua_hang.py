@@ -3,6 +3,7 @@
 UTF-8 with a byte order mark, every field quoted, dong written with full stops.
 All people, codes and amounts are invented; the file is a function of SEED alone.
 """
+
 import csv
 import datetime as dt
 import io
@@ -26,25 +27,47 @@ def r(a, b):
     return int(rng.integers(a, b + 1))
 
 
-GOODS = []   # name, price in thousands of dong, sold by weight
+GOODS = []  # name, price in thousands of dong, sold by weight
 for name, price in [
-    ("Sữa tắm Hương Sen, chai 500ml", 125), ("Dầu gội Bồ Kết, 650g", 98), ("Nước mắm cá cơm 40°N, 1L", 85),
-    ("Cà phê rang xay Buôn Hồ 500g", 165), ("Trà ô long, hộp 20 gói", 62), ("Bánh tráng cuốn", 25),
-    ("Nồi inox 20\" ba đáy", 1250), ("Chảo chống dính 28cm, có nắp", 489), ("Bộ chén dĩa sứ \"Hoa Mai\", 12 món", 780),
-    ("Khăn mặt cotton", 35), ("Kem chống nắng SPF50+, 50ml", 315), ("Son dưỡng môi", 79),
-    ("Nước rửa chén chanh, can 3,8kg", 118), ("Bột giặt 4,5kg", 189), ("Giấy vệ sinh, lốc 10 cuộn", 92),
-    ("Mì gói thùng 30 gói", 112), ("Tã dán em bé size L, 68 miếng", 365), ("Sữa bột trẻ em số 3, lon 900g", 545),
-    ("Quạt đứng 5 cánh", 1190), ("Ấm siêu tốc 1,8L", 329), ("Kẹo dừa Bến Tre", 45), ("Mứt gừng Tết, hộp 300g", 68),
-    ("Lồng đèn Trung thu", 55), ("Máy xay sinh tố", 899), ("Bàn chải đánh răng, vỉ 3", 49)]:
+    ("Sữa tắm Hương Sen, chai 500ml", 125),
+    ("Dầu gội Bồ Kết, 650g", 98),
+    ("Nước mắm cá cơm 40°N, 1L", 85),
+    ("Cà phê rang xay Buôn Hồ 500g", 165),
+    ("Trà ô long, hộp 20 gói", 62),
+    ("Bánh tráng cuốn", 25),
+    ('Nồi inox 20" ba đáy', 1250),
+    ("Chảo chống dính 28cm, có nắp", 489),
+    ('Bộ chén dĩa sứ "Hoa Mai", 12 món', 780),
+    ("Khăn mặt cotton", 35),
+    ("Kem chống nắng SPF50+, 50ml", 315),
+    ("Son dưỡng môi", 79),
+    ("Nước rửa chén chanh, can 3,8kg", 118),
+    ("Bột giặt 4,5kg", 189),
+    ("Giấy vệ sinh, lốc 10 cuộn", 92),
+    ("Mì gói thùng 30 gói", 112),
+    ("Tã dán em bé size L, 68 miếng", 365),
+    ("Sữa bột trẻ em số 3, lon 900g", 545),
+    ("Quạt đứng 5 cánh", 1190),
+    ("Ấm siêu tốc 1,8L", 329),
+    ("Kẹo dừa Bến Tre", 45),
+    ("Mứt gừng Tết, hộp 300g", 68),
+    ("Lồng đèn Trung thu", 55),
+    ("Máy xay sinh tố", 899),
+    ("Bàn chải đánh răng, vỉ 3", 49),
+]:
     GOODS.append((name, price, False))
-for name, price in [("Gạo ST25 (kg)", 38), ("Tôm khô loại 1 (kg)", 1150), ("Hạt điều rang muối (kg)", 320),
-                    ("Xoài sấy dẻo (kg)", 240)]:
+for name, price in [
+    ("Gạo ST25 (kg)", 38),
+    ("Tôm khô loại 1 (kg)", 1150),
+    ("Hạt điều rang muối (kg)", 320),
+    ("Xoài sấy dẻo (kg)", 240),
+]:
     GOODS.append((name, price, True))
 pull = rng.pareto(1.8, len(GOODS)) + 0.5
 pull /= pull.sum()
 
 SPAN = (LAST - FIRST).days
-NEW_VERSION = dt.date(2025, 4, 1)          # the till was brought up to a new version on this day
+NEW_VERSION = dt.date(2025, 4, 1)  # the till was brought up to a new version on this day
 
 
 def moment(day):
@@ -60,7 +83,7 @@ def basket(mean):
     for i in rng.choice(len(GOODS), size=n, replace=False, p=pull):
         name, price, by_weight = GOODS[int(i)]
         if by_weight:
-            half = r(1, 9)                 # in half kilograms
+            half = r(1, 9)  # in half kilograms
             out.append((name, f"{half // 2}{',5' if half % 2 else ''}", price * half * 500))
         else:
             q = 1 if price > 400 else pick([1, 1, 1, 2, 2, 3, 5])
@@ -88,17 +111,16 @@ def written(number, style):
     return "84" + number[1:]
 
 
-docs = []   # [moment, kind, customer, phone, lines]; kind: sale, kept (sale with a return), back
+docs = []  # [moment, kind, customer, phone, lines]; kind: sale, kept (sale with a return), back
 used = []
 for number in range(1, 386):
     code = f"KH{number:06d}"
-    mobile = pick(used) if number in (77, 203, 318) else phone()      # one household, two cards
+    mobile = pick(used) if number in (77, 203, 318) else phone()  # one household, two cards
     used.append(mobile)
     style = pick(["plain", "plain", "plain", "spaced", "plus", "bare"])
     if number % 29 == 0:
         mobile = ""
-    kind = pick(["once", "few", "weekly", "payday", "two-monthly", "tet"],
-                [0.32, 0.27, 0.03, 0.17, 0.13, 0.08])
+    kind = pick(["once", "few", "weekly", "payday", "two-monthly", "tet"], [0.32, 0.27, 0.03, 0.17, 0.13, 0.08])
     # Cards are numbered in the order of issue, so nobody buys before the card exists.
     issued = int(SPAN * (number / 385) ** 2 * 0.93)
     if kind == "once":
@@ -131,12 +153,12 @@ for number in range(1, 386):
             if later <= LAST:
                 docs[-1][1] = "kept"
                 goods = [x for x in lines if x[2] > 0]
-                back = goods[:r(1, max(1, len(goods) // 2))]
+                back = goods[: r(1, max(1, len(goods) // 2))]
                 docs.append([max(moment(later), docs[-1][0] + dt.timedelta(minutes=20)), "back", code, shown, back])
 
-for _ in range(760):                       # people who give neither name nor card
+for _ in range(760):  # people who give neither name nor card
     day = FIRST + dt.timedelta(days=r(0, SPAN))
-    shown = written(phone(), "plain") if rng.random() < 0.025 else ""      # goods brought home
+    shown = written(phone(), "plain") if rng.random() < 0.025 else ""  # goods brought home
     docs.append([moment(day), "sale", None, shown, basket(1.65)])
     if rng.random() < 0.02:
         goods = [x for x in docs[-1][4] if x[2] > 0]
@@ -170,7 +192,7 @@ for when, kind, cust, shown, lines in docs:
             continue
         tag, when = tag + ".01", when + dt.timedelta(minutes=2)
     if kind == "sale" and when.date() >= LAST - dt.timedelta(days=1) and rng.random() < 0.5:
-        status = "Phiếu tạm"                # not yet closed when the export was made
+        status = "Phiếu tạm"  # not yet closed when the export was made
     for x in lines:
         rows.append((when, tag, cust, shown, x, status))
 
@@ -182,8 +204,9 @@ def dong(n):
 rows = [row for _, row in sorted(enumerate(rows), key=lambda p: (p[1][0], p[1][1], -p[0]), reverse=True)]
 text = io.StringIO()
 out = csv.writer(text, quoting=csv.QUOTE_ALL, lineterminator="\r\n")
-out.writerow(["Mã hóa đơn", "Ngày bán", "Mã khách hàng", "Số điện thoại", "Tên hàng", "Số lượng",
-              "Thành tiền", "Trạng thái"])
+out.writerow(
+    ["Mã hóa đơn", "Ngày bán", "Mã khách hàng", "Số điện thoại", "Tên hàng", "Số lượng", "Thành tiền", "Trạng thái"]
+)
 for when, tag, cust, shown, (goods, q, amount), status in rows:
     out.writerow([tag, f"{when:%d/%m/%Y %H:%M}", cust, shown, goods, q, dong(amount), status])
 OUT.write_bytes(b"\xef\xbb\xbf" + text.getvalue().encode("utf-8"))

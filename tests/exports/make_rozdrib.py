@@ -4,6 +4,7 @@ Code page 1251, semicolons, three lines above the header and a totals line at
 the foot.  All people, codes and amounts are invented; the file is a function
 of SEED alone.
 """
+
 import csv
 import datetime as dt
 import io
@@ -32,31 +33,82 @@ def r(a, b):
 # name, price in kopecks for one unit, sold by weight
 GOODS = []
 for name, base, weight in [
-    ("Чай \"Карпатський\"; 100 г", 8450, False), ("Чай чорний Цейлон; 250 г", 16900, False),
-    ("Кава мелена \"Львівська\" 225 г", 18990, False), ("Кава в зернах Арабіка", 62000, True),
-    ("Мед гречаний, 0,5 л", 17500, False), ("Горіх волоський чищений", 29800, True),
-    ("Цукерки \"Ґречність\"", 24650, True), ("Печиво вівсяне", 9870, True),
-    ("Борошно пшеничне в/ґ 2 кг", 5240, False), ("Олія соняшникова 0,87 л", 6799, False),
-    ("Крупа гречана", 4375, True), ("Сир \"Їжачок\" твердий", 38900, True),
-    ("Набір прянощів №5; 6 шт.", 13200, False), ("М'ята сушена 50 г", 3990, False),
-    ("Свічка воскова 20 см", 7560, False), ("Серветки паперові 3-шарові", 4115, False),
-    ("Кошик подарунковий \"Великодній\"; великий", 124900, False), ("Термос 1 л", 84900, False),
-    ("Чашка керамічна 350 мл", 15990, False), ("Посуд: набір тарілок 18 пр.", 215000, False)]:
+    ('Чай "Карпатський"; 100 г', 8450, False),
+    ("Чай чорний Цейлон; 250 г", 16900, False),
+    ('Кава мелена "Львівська" 225 г', 18990, False),
+    ("Кава в зернах Арабіка", 62000, True),
+    ("Мед гречаний, 0,5 л", 17500, False),
+    ("Горіх волоський чищений", 29800, True),
+    ('Цукерки "Ґречність"', 24650, True),
+    ("Печиво вівсяне", 9870, True),
+    ("Борошно пшеничне в/ґ 2 кг", 5240, False),
+    ("Олія соняшникова 0,87 л", 6799, False),
+    ("Крупа гречана", 4375, True),
+    ('Сир "Їжачок" твердий', 38900, True),
+    ("Набір прянощів №5; 6 шт.", 13200, False),
+    ("М'ята сушена 50 г", 3990, False),
+    ("Свічка воскова 20 см", 7560, False),
+    ("Серветки паперові 3-шарові", 4115, False),
+    ('Кошик подарунковий "Великодній"; великий', 124900, False),
+    ("Термос 1 л", 84900, False),
+    ("Чашка керамічна 350 мл", 15990, False),
+    ("Посуд: набір тарілок 18 пр.", 215000, False),
+]:
     for tail in pick([["", ", акція"], [""], ["", " преміум"], ["", " (упак.)"]]):
         GOODS.append((name + tail, int(base * (1.35 if "прем" in tail else 6 if "упак" in tail else 1)), weight))
 pull = rng.pareto(1.6, len(GOODS)) + 0.4
 pull /= pull.sum()
 
 # -------------------------------------------------------------------- clients
-SURNAMES = ["Шевченко", "Коваленко", "Бондаренко", "Ткаченко", "Кравченко", "Олійник", "Лисенко",
-            "Мельник", "Поліщук", "Їжакевич", "Єременко", "Ґудзь", "Щербак", "Гнатюк", "Дем'яненко",
-            "Зінченко", "Яременко", "Юхимчук", "Савчук", "Руденко", "Пономаренко", "Василенко"]
+SURNAMES = [
+    "Шевченко",
+    "Коваленко",
+    "Бондаренко",
+    "Ткаченко",
+    "Кравченко",
+    "Олійник",
+    "Лисенко",
+    "Мельник",
+    "Поліщук",
+    "Їжакевич",
+    "Єременко",
+    "Ґудзь",
+    "Щербак",
+    "Гнатюк",
+    "Дем'яненко",
+    "Зінченко",
+    "Яременко",
+    "Юхимчук",
+    "Савчук",
+    "Руденко",
+    "Пономаренко",
+    "Василенко",
+]
 WOMEN = ["Олена", "Марія", "Ірина", "Наталія", "Оксана", "Юлія", "Анна", "Євгенія"]
 MEN = ["Андрій", "Сергій", "Тарас", "Євген", "Богдан", "В'ячеслав", "Ігор"]
-FATHERS = [("Іванівна", "Іванович"), ("Петрівна", "Петрович"), ("Юріївна", "Юрійович"),
-           ("Олегівна", "Олегович"), ("", "")]
-FIRMS = ["Світанок", "Затишок", "Європродукт", "Смачна хата", "Їдальня №7", "Каштан", "Мрія плюс",
-         "Дніпро-Трейд", "Соняшник", "Лавка", "Хуторянка", "Ґанок", "Добробут", "Кав'ярня на розі"]
+FATHERS = [
+    ("Іванівна", "Іванович"),
+    ("Петрівна", "Петрович"),
+    ("Юріївна", "Юрійович"),
+    ("Олегівна", "Олегович"),
+    ("", ""),
+]
+FIRMS = [
+    "Світанок",
+    "Затишок",
+    "Європродукт",
+    "Смачна хата",
+    "Їдальня №7",
+    "Каштан",
+    "Мрія плюс",
+    "Дніпро-Трейд",
+    "Соняшник",
+    "Лавка",
+    "Хуторянка",
+    "Ґанок",
+    "Добробут",
+    "Кав'ярня на розі",
+]
 
 
 def client_name():
@@ -71,7 +123,7 @@ def client_name():
 
 
 SPAN = (LAST - FIRST).days
-docs = []   # (moment, kind, code, name, [(goods, quantity in thousandths, sum in kopecks)])
+docs = []  # (moment, kind, code, name, [(goods, quantity in thousandths, sum in kopecks)])
 
 
 def moment(day):
@@ -114,9 +166,12 @@ for index, number in enumerate(code_numbers):
     elif kind == "two":
         a = r(0, SPAN - 90)
         offs = [a, a + r(9, 80)] + ([a + r(81, 200)] if rng.random() < 0.4 else [])
-    elif kind == "holiday":                           # before Easter and before New Year
-        offs = [(d - FIRST).days + r(-12, 3) for d in
-                (dt.date(2024, 5, 3), dt.date(2024, 12, 27), dt.date(2025, 4, 17)) if rng.random() < 0.8]
+    elif kind == "holiday":  # before Easter and before New Year
+        offs = [
+            (d - FIRST).days + r(-12, 3)
+            for d in (dt.date(2024, 5, 3), dt.date(2024, 12, 27), dt.date(2025, 4, 17))
+            if rng.random() < 0.8
+        ]
     else:
         gap = {"weekly": 8, "monthly": 33, "bimonthly": 66}[kind]
         at = r(0, 2 * gap) if rng.random() < 0.6 else r(0, SPAN - gap)
@@ -136,10 +191,10 @@ for index, number in enumerate(code_numbers):
         shown = name if not renamed_at or day < renamed_at else name + " (нова назва)"
         when = moment(day)
         if firm and (day + dt.timedelta(days=1)).day == 1:
-            when = dt.datetime.combine(day, dt.time(23, 59, 59))   # booked at the close of the month
+            when = dt.datetime.combine(day, dt.time(23, 59, 59))  # booked at the close of the month
         lines = lines_for(day, 0.45 if firm else 0.66, bulk)
         if rng.random() < 0.035:
-            lines.append(("Пакет подарунковий", 1000, 0))          # given free
+            lines.append(("Пакет подарунковий", 1000, 0))  # given free
         if firm and rng.random() < 0.06:
             lines.append(("Доставка; по місту", 1000, r(80, 300) * 100))
         docs.append((when, "Реалізація", code, shown, lines))
@@ -149,7 +204,7 @@ for index, number in enumerate(code_numbers):
                 back_day += dt.timedelta(days=1)
             if back_day <= LAST:
                 back = []
-                for g, q, s in lines[:r(1, max(1, len(lines) // 2))]:
+                for g, q, s in lines[: r(1, max(1, len(lines) // 2))]:
                     if s == 0 or g.startswith("Доставка"):
                         continue
                     if rng.random() < 0.4 and q >= 2000 and q % 2000 == 0:
@@ -160,19 +215,24 @@ for index, number in enumerate(code_numbers):
                     docs.append((moment(back_day), "Повернення", code, shown, back))
 
 # One client of whom only a return of goods bought before the period is known.
-docs.append((moment(dt.date(2024, 1, 11)), "Повернення", "00-000899", "Ґудзь Тарас",
-             [("Термос 1 л", -1000, -84900)]))
+docs.append((moment(dt.date(2024, 1, 11)), "Повернення", "00-000899", "Ґудзь Тарас", [("Термос 1 л", -1000, -84900)]))
 
 # The technical client: till takings of unnamed buyers, one document a week.
 day = dt.date(2024, 1, 6)
 while day <= LAST:
     close = dt.datetime.combine(day, dt.time(20, 0, 0))
-    docs.append((close, "Звіт про роздр. продажі", "00-000001", "Роздрібний покупець",
-                 lines_for(day, 0.24, 3)))
+    docs.append((close, "Звіт про роздр. продажі", "00-000001", "Роздрібний покупець", lines_for(day, 0.24, 3)))
     if rng.random() < 0.08:
         name, base, _ = GOODS[r(0, len(GOODS) - 1)]
-        docs.append((close + dt.timedelta(minutes=5), "Повернення", "00-000001", "Роздрібний покупець",
-                     [(name, -1000, -price_on(base, day))]))
+        docs.append(
+            (
+                close + dt.timedelta(minutes=5),
+                "Повернення",
+                "00-000001",
+                "Роздрібний покупець",
+                [(name, -1000, -price_on(base, day))],
+            )
+        )
     day += dt.timedelta(days=7)
 
 
@@ -198,12 +258,12 @@ docs.sort(key=lambda d: (d[0], d[2]))
 counter = {}
 rows = []
 for when, kind, code, name, lines in docs:
-    key = (kind, when.year)                            # numbering starts anew each January
+    key = (kind, when.year)  # numbering starts anew each January
     counter[key] = counter.get(key, 0) + 1
     title = f"{kind} 00-{counter[key]:06d} від {when:%d.%m.%Y}"
     for goods, q, s in lines:
         rows.append((name, code, title, when, goods, q, s))
-rows.sort(key=lambda x: (x[0], x[1], x[3], x[2]))      # the report is arranged by client
+rows.sort(key=lambda x: (x[0], x[1], x[3], x[2]))  # the report is arranged by client
 
 text = io.StringIO()
 text.write("Звіт по продажах\r\n")

@@ -3,6 +3,7 @@
 The layout is the one widely known from the "Online Retail" data set.  All
 people, codes and amounts are invented; the file is a function of SEED alone.
 """
+
 import datetime as dt
 import io
 import re
@@ -30,14 +31,41 @@ def r(a, b):
 
 
 # ---------------------------------------------------------------- stock list
-COLOURS = ["WHITE", "RED RETROSPOT", "PINK POLKADOT", "VINTAGE", "IVORY", "BLUE",
-           "SKULLS", "STRAWBERRY", "REGENCY", "ENGLISH ROSE", "WOODLAND", "SILVER"]
-THINGS = [("HANGING HEART T-LIGHT HOLDER", 255), ("LUNCH BAG", 165), ("CAKE STAND, 3 TIER", 1275),
-          ("PARTY BUNTING", 495), ("JUMBO BAG", 208), ("PAPER NAPKINS, PACK OF 20", 85),
-          ("TRINKET BOX", 145), ("DOORMAT", 795), ("ALARM CLOCK", 375), ("MUG", 125),
-          ("HOT WATER BOTTLE", 495), ("BIRTHDAY CARD", 42), ("PICTURE FRAME 6\"x4\"", 295),
-          ("SET/6 SPICE TINS", 395), ("CAFÉ CRÈME TIN", 210), ("KEY RING", 65),
-          ("GARDEN KNEELING PAD", 165), ("WICKER BASKET, LARGE", 1050), ("LED NIGHT LIGHT", 179)]
+COLOURS = [
+    "WHITE",
+    "RED RETROSPOT",
+    "PINK POLKADOT",
+    "VINTAGE",
+    "IVORY",
+    "BLUE",
+    "SKULLS",
+    "STRAWBERRY",
+    "REGENCY",
+    "ENGLISH ROSE",
+    "WOODLAND",
+    "SILVER",
+]
+THINGS = [
+    ("HANGING HEART T-LIGHT HOLDER", 255),
+    ("LUNCH BAG", 165),
+    ("CAKE STAND, 3 TIER", 1275),
+    ("PARTY BUNTING", 495),
+    ("JUMBO BAG", 208),
+    ("PAPER NAPKINS, PACK OF 20", 85),
+    ("TRINKET BOX", 145),
+    ("DOORMAT", 795),
+    ("ALARM CLOCK", 375),
+    ("MUG", 125),
+    ("HOT WATER BOTTLE", 495),
+    ("BIRTHDAY CARD", 42),
+    ('PICTURE FRAME 6"x4"', 295),
+    ("SET/6 SPICE TINS", 395),
+    ("CAFÉ CRÈME TIN", 210),
+    ("KEY RING", 65),
+    ("GARDEN KNEELING PAD", 165),
+    ("WICKER BASKET, LARGE", 1050),
+    ("LED NIGHT LIGHT", 179),
+]
 STOCK = []
 number = 20711
 for thing, base in THINGS:
@@ -56,15 +84,24 @@ for thing, base in THINGS:
 weights = rng.pareto(1.3, len(STOCK)) + 0.3
 weights /= weights.sum()
 
-COUNTRIES = ["EIRE", "Germany", "France", "Netherlands", "Spain", "Norway", "Channel Islands",
-             "Switzerland", "Unspecified", "Åland Islands"]
+COUNTRIES = [
+    "EIRE",
+    "Germany",
+    "France",
+    "Netherlands",
+    "Spain",
+    "Norway",
+    "Channel Islands",
+    "Switzerland",
+    "Unspecified",
+    "Åland Islands",
+]
 
 
 # ------------------------------------------------------------------- calendar
 def open_day(day):
     """The warehouse is shut on Saturdays and between Christmas and New Year."""
-    while (day.weekday() == 5 or (day.month == 12 and day.day >= 24)
-           or (day.month == 1 and day.day <= 2)):
+    while day.weekday() == 5 or (day.month == 12 and day.day >= 24) or (day.month == 1 and day.day <= 2):
         day += dt.timedelta(days=1)
     return day
 
@@ -124,7 +161,7 @@ def basket(scale):
     return out
 
 
-docs = []   # (moment, prefix, customer, country, [(code, description, quantity, pence)])
+docs = []  # (moment, prefix, customer, country, [(code, description, quantity, pence)])
 ids = 12346 + np.sort(rng.choice(5900, size=352, replace=False))
 kinds = ["once", "occasional", "christmas", "fortnightly", "monthly", "quarterly"]
 share = [0.33, 0.27, 0.08, 0.04, 0.15, 0.13]
@@ -138,33 +175,35 @@ for cust in ids[:349]:
         when = moment(day)
         lines = basket(scale)
         if rng.random() < 0.012:
-            lines.append(lines[0])                       # scanned twice: a real second line
+            lines.append(lines[0])  # scanned twice: a real second line
         if home != "United Kingdom" and rng.random() < 0.7:
             lines.append(("POST", "POSTAGE", r(1, 4), 1800))
         elif rng.random() < 0.02:
             lines.append(("C2", "CARRIAGE", 1, 5000))
         if rng.random() < 0.015:
             code, name, _ = STOCK[r(0, len(STOCK) - 1)]
-            lines.append((code, name, 1, 0))             # free sample in the parcel
+            lines.append((code, name, 1, 0))  # free sample in the parcel
         country = other if other and n % 2 else home
         docs.append((when, "", cust, country, lines))
-        if rng.random() < 0.075:                         # goods sent back later
+        if rng.random() < 0.075:  # goods sent back later
             back_day = open_day(day + dt.timedelta(days=r(1, 40)))
             if back_day <= LAST:
                 back = [x for x in lines if x[3] > 0 and x[0] not in ("POST", "C2")]
-                back = back[:r(1, max(1, len(back) // 2))]
+                back = back[: r(1, max(1, len(back) // 2))]
                 back = [(c, d, -(q if rng.random() < 0.5 else r(1, q)), p) for c, d, q, p in back]
                 docs.append((moment(back_day), "C", cust, country, back))
         if rng.random() < 0.01:
-            docs.append((when + dt.timedelta(minutes=r(3, 90)), "C", cust, country,
-                         [("D", "Discount", -1, r(500, 6500))]))
+            docs.append(
+                (when + dt.timedelta(minutes=r(3, 90)), "C", cust, country, [("D", "Discount", -1, r(500, 6500))])
+            )
 
 # One enormous order keyed by mistake and cancelled twelve minutes later.
 cust = int(ids[349])
 slip = dt.datetime(2024, 10, 17, 9, 15)
 docs.append((slip, "", cust, "United Kingdom", [(23843, "PAPER CRAFT, LITTLE BIRDIE", 8099, 208)]))
-docs.append((slip + dt.timedelta(minutes=12), "C", cust, "United Kingdom",
-             [(23843, "PAPER CRAFT, LITTLE BIRDIE", -8099, 208)]))
+docs.append(
+    (slip + dt.timedelta(minutes=12), "C", cust, "United Kingdom", [(23843, "PAPER CRAFT, LITTLE BIRDIE", -8099, 208)])
+)
 # Two clients of whom only returns of goods bought before the period are known.
 for cust, day in ((int(ids[350]), dt.date(2023, 12, 5)), (int(ids[351]), dt.date(2024, 1, 9))):
     code, name, pence = STOCK[r(0, len(STOCK) - 1)]
@@ -172,7 +211,7 @@ for cust, day in ((int(ids[350]), dt.date(2023, 12, 5)), (int(ids[351]), dt.date
 
 # ------------------------------------------------- lines without a client
 blank = 0
-while blank < 830:                                       # counter and web-shop sales
+while blank < 830:  # counter and web-shop sales
     day = open_day(FIRST + dt.timedelta(days=r(0, SPAN)))
     if day > LAST:
         continue
@@ -181,43 +220,52 @@ while blank < 830:                                       # counter and web-shop 
         lines.append(("DOT", "DOTCOM POSTAGE", 1, r(395, 9899)))
     blank += len(lines)
     docs.append((moment(day), "", None, "United Kingdom", lines))
-for _ in range(14):                                      # returns over the counter
+for _ in range(14):  # returns over the counter
     day = open_day(FIRST + dt.timedelta(days=r(20, SPAN - 5)))
     code, name, pence = STOCK[r(0, len(STOCK) - 1)]
     docs.append((moment(day), "C", None, "United Kingdom", [(code, name, -r(1, 3), pence)]))
-for _ in range(58):                                      # stock write-offs: no price
+for _ in range(58):  # stock write-offs: no price
     day = open_day(FIRST + dt.timedelta(days=r(0, SPAN - 5)))
     code, _, _ = STOCK[r(0, len(STOCK) - 1)]
     why = pick(["damaged", "lost", "?", "wet/mouldy", None, "check", "thrown away", "amazon adjust"])
     docs.append((moment(day), "", None, "United Kingdom", [(code, why, -r(1, 400), 0)]))
-for month in range(15):                                  # costs booked through the invoices
+for month in range(15):  # costs booked through the invoices
     first = dt.date(2023 + (11 + month) // 12, (11 + month) % 12 + 1, 1)
     day = open_day(first + dt.timedelta(days=r(3, 20)))
-    docs.append((moment(day), "C", None, "United Kingdom",
-                 [("AMAZONFEE", "AMAZON FEE", -1, r(9000, 78000))]))
+    docs.append((moment(day), "C", None, "United Kingdom", [("AMAZONFEE", "AMAZON FEE", -1, r(9000, 78000))]))
     if month % 3 == 1:
-        docs.append((moment(day), "C", None, "United Kingdom",
-                     [("BANK CHARGES", "Bank Charges", -1, r(1500, 9900))]))
-for _ in range(22):                                      # hand-written lines
+        docs.append((moment(day), "C", None, "United Kingdom", [("BANK CHARGES", "Bank Charges", -1, r(1500, 9900))]))
+for _ in range(22):  # hand-written lines
     day = open_day(FIRST + dt.timedelta(days=r(0, SPAN - 5)))
     cust = int(ids[r(0, 348)])
     sign = -1 if rng.random() < 0.4 else 1
-    docs.append((moment(day), "C" if sign < 0 else "", cust, "United Kingdom",
-                 [("M", "Manual", sign * r(1, 2), r(125, 25000))]))
-for day, pence in ((dt.date(2024, 8, 12), 748215), (dt.date(2024, 8, 12), -748215),
-                   (dt.date(2024, 8, 12), -748215), (dt.date(2024, 4, 29), -2390450)):
+    docs.append(
+        (moment(day), "C" if sign < 0 else "", cust, "United Kingdom", [("M", "Manual", sign * r(1, 2), r(125, 25000))])
+    )
+for day, pence in (
+    (dt.date(2024, 8, 12), 748215),
+    (dt.date(2024, 8, 12), -748215),
+    (dt.date(2024, 8, 12), -748215),
+    (dt.date(2024, 4, 29), -2390450),
+):
     docs.append((moment(day), "A", None, "United Kingdom", [("B", "Adjust bad debt", 1, pence)]))
-for n in range(4):                                       # the web shop being tried out
-    docs.append((moment(dt.date(2024, 1, 10 + (n > 1))), "", int(ids[3]), "United Kingdom",
-                 [(f"TEST00{n % 2 + 1}", "This is a test product.", 5, 450)]))
+for n in range(4):  # the web shop being tried out
+    docs.append(
+        (
+            moment(dt.date(2024, 1, 10 + (n > 1))),
+            "",
+            int(ids[3]),
+            "United Kingdom",
+            [(f"TEST00{n % 2 + 1}", "This is a test product.", 5, 450)],
+        )
+    )
 
 # --------------------------------------------------------------------- output
 docs.sort(key=lambda d: d[0])
 book = Workbook()
 sheet = book.active
 sheet.title = "Online Retail"
-sheet.append(["Invoice", "StockCode", "Description", "Quantity", "InvoiceDate", "Price",
-              "Customer ID", "Country"])
+sheet.append(["Invoice", "StockCode", "Description", "Quantity", "InvoiceDate", "Price", "Customer ID", "Country"])
 for cell in sheet[1]:
     cell.font = Font(bold=True)
 invoice = 536365
@@ -226,11 +274,11 @@ for when, prefix, cust, country, lines in docs:
     invoice += r(1, 3)
     tag = f"{prefix}{invoice}" if prefix else invoice
     for n, (code, name, qty, pence) in enumerate(lines):
-        late = 1 if n > 6 and invoice % 5 == 0 else 0    # long invoices run into the next minute
+        late = 1 if n > 6 and invoice % 5 == 0 else 0  # long invoices run into the next minute
         sheet.append([tag, code, name, qty, when + dt.timedelta(minutes=late), pence / 100, cust, country])
         row += 1
         sheet.cell(row, 5).number_format = "dd/mm/yyyy hh:mm"
-for letter, width in zip("ABCDEFGH", (10, 12, 38, 9, 17, 9, 12, 17)):
+for letter, width in zip("ABCDEFGH", (10, 12, 38, 9, 17, 9, 12, 17), strict=False):
     sheet.column_dimensions[letter].width = width
 sheet.freeze_panes = "A2"
 book.properties.creator = "Stock Office"

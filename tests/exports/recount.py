@@ -12,6 +12,7 @@ decimals, nothing shared with the generators.
 
 Run as a program it prints the totals.
 """
+
 from __future__ import annotations
 
 import datetime as dt
@@ -29,18 +30,18 @@ ZERO = Decimal(0)
 class Recount:
     name: str
     currency: str
-    rows: int                        # data rows below the header, totals and left-out rows included
-    counted_rows: int                # rows that are a line of a sale or of a refund
-    left_out: dict[str, int]         # reason -> rows
-    left_out_money: dict[str, Decimal]   # reason -> sum of what those rows say, as written
-    net: dict[str, Decimal]          # "2024-03" -> gross + refunds
-    gross: dict[str, Decimal]        # positive lines
-    refunds: dict[str, Decimal]      # negative lines (discount lines among them)
-    discounts: dict[str, Decimal]    # the part of refunds that is a discount line, not goods sent back
-    nameless_net: Decimal            # the part of net that belongs to no known customer
+    rows: int  # data rows below the header, totals and left-out rows included
+    counted_rows: int  # rows that are a line of a sale or of a refund
+    left_out: dict[str, int]  # reason -> rows
+    left_out_money: dict[str, Decimal]  # reason -> sum of what those rows say, as written
+    net: dict[str, Decimal]  # "2024-03" -> gross + refunds
+    gross: dict[str, Decimal]  # positive lines
+    refunds: dict[str, Decimal]  # negative lines (discount lines among them)
+    discounts: dict[str, Decimal]  # the part of refunds that is a discount line, not goods sent back
+    nameless_net: Decimal  # the part of net that belongs to no known customer
     nameless_rows: int
-    lines: pd.DataFrame              # counted rows: when, month, customer (None), order, amount
-    left_out_lines: pd.DataFrame     # left-out rows: when, month, reason, amount as written
+    lines: pd.DataFrame  # counted rows: when, month, customer (None), order, amount
+    left_out_lines: pd.DataFrame  # left-out rows: when, month, reason, amount as written
 
     @property
     def first_day(self) -> dt.date:
@@ -61,8 +62,9 @@ class Recount:
         known = self.lines[self.lines["customer"].notna()]
         known = known[known["when"] < pd.Timestamp(as_of) + pd.Timedelta(days=1)]
         orders: dict[tuple[str, str], list] = {}
-        for customer, order, when, amount in zip(known["customer"], known["order"],
-                                                 known["when"], known["amount"]):
+        for customer, order, when, amount in zip(
+            known["customer"], known["order"], known["when"], known["amount"], strict=False
+        ):
             entry = orders.setdefault((customer, order), [ZERO, when])
             entry[0] += amount
             entry[1] = min(entry[1], when)
@@ -89,37 +91,47 @@ def _finish(name: str, currency: str, frame: pd.DataFrame) -> Recount:
 
     def by_month(mask: pd.Series) -> dict[str, Decimal]:
         sums = {m: ZERO for m in sorted(kept["month"].unique())}
-        for month, amount in zip(kept.loc[mask, "month"], kept.loc[mask, "amount"]):
+        for month, amount in zip(kept.loc[mask, "month"], kept.loc[mask, "amount"], strict=False):
             sums[month] += amount
         return sums
 
     positive = kept["amount"].map(lambda a: a > 0).astype(bool)
     nameless = kept["customer"].isna()
     return Recount(
-        name=name, currency=currency, rows=len(frame), counted_rows=len(kept),
+        name=name,
+        currency=currency,
+        rows=len(frame),
+        counted_rows=len(kept),
         left_out={k: int(v) for k, v in out["reason"].value_counts().sort_index().items()},
         left_out_money={k: sum(g["written"], ZERO) for k, g in out.groupby("reason")},
-        net=by_month(pd.Series(True, index=kept.index)), gross=by_month(positive), refunds=by_month(~positive),
+        net=by_month(pd.Series(True, index=kept.index)),
+        gross=by_month(positive),
+        refunds=by_month(~positive),
         discounts=by_month(~positive & kept["discount"].astype(bool)),
-        nameless_net=sum(kept.loc[nameless, "amount"], ZERO), nameless_rows=int(nameless.sum()),
+        nameless_net=sum(kept.loc[nameless, "amount"], ZERO),
+        nameless_rows=int(nameless.sum()),
         lines=kept[["when", "month", "customer", "order", "amount"]].reset_index(drop=True),
         left_out_lines=out[["when", "month", "reason", "written"]]
-        .rename(columns={"written": "amount"}).reset_index(drop=True))
+        .rename(columns={"written": "amount"})
+        .reset_index(drop=True),
+    )
 
 
 def uk_gifts() -> Recount:
     raw = pd.read_excel(FOLDER / "uk_gifts.xlsx", dtype=object, engine="openpyxl")
     code = raw["StockCode"].astype(str)
     invoice = raw["Invoice"].astype(str)
-    amount = [Decimal(str(q)) * Decimal(str(p)) for q, p in zip(raw["Quantity"], raw["Price"])]
-    frame = pd.DataFrame({
-        "when": pd.to_datetime(raw["InvoiceDate"]),
-        "customer": pd.Series([None if pd.isna(c) else str(int(c)) for c in raw["Customer ID"]], dtype=object),
-        "order": invoice,
-        "written": pd.Series(amount, dtype=object),
-        "amount": pd.Series(amount, dtype=object),
-        "discount": code == "D",
-    })
+    amount = [Decimal(str(q)) * Decimal(str(p)) for q, p in zip(raw["Quantity"], raw["Price"], strict=False)]
+    frame = pd.DataFrame(
+        {
+            "when": pd.to_datetime(raw["InvoiceDate"]),
+            "customer": pd.Series([None if pd.isna(c) else str(int(c)) for c in raw["Customer ID"]], dtype=object),
+            "order": invoice,
+            "written": pd.Series(amount, dtype=object),
+            "amount": pd.Series(amount, dtype=object),
+            "discount": code == "D",
+        }
+    )
     reason = pd.Series([None] * len(raw), dtype=object)
     reason[[a == 0 for a in amount]] = "zero price"
     reason[code.str.startswith("TEST")] = "test product"
@@ -130,8 +142,7 @@ def uk_gifts() -> Recount:
 
 
 def rozdrib() -> Recount:
-    raw = pd.read_csv(FOLDER / "rozdrib.csv", sep=";", encoding="cp1251", skiprows=3, dtype=str,
-                      keep_default_na=False)
+    raw = pd.read_csv(FOLDER / "rozdrib.csv", sep=";", encoding="cp1251", skiprows=3, dtype=str, keep_default_na=False)
     total = raw["Контрагент"] == "Разом"
 
     def number(text: str) -> Decimal:
@@ -140,15 +151,18 @@ def rozdrib() -> Recount:
     amount = raw["Сума"].map(number).astype(object)
     if sum(amount[~total], ZERO) != sum(amount[total], ZERO):
         raise AssertionError("the totals line does not agree with the lines above it")
-    frame = pd.DataFrame({
-        "when": pd.to_datetime(raw["Дата"].where(~total), format="%d.%m.%Y %H:%M:%S"),
-        "customer": raw["Контрагент.Код"].astype(object).where(
-            ~raw["Контрагент.Код"].isin(["00-000001", ""]), None),
-        "order": raw["Документ"],
-        "written": amount,
-        "amount": amount,
-        "discount": False,
-    })
+    frame = pd.DataFrame(
+        {
+            "when": pd.to_datetime(raw["Дата"].where(~total), format="%d.%m.%Y %H:%M:%S"),
+            "customer": raw["Контрагент.Код"]
+            .astype(object)
+            .where(~raw["Контрагент.Код"].isin(["00-000001", ""]), None),
+            "order": raw["Документ"],
+            "written": amount,
+            "amount": amount,
+            "discount": False,
+        }
+    )
     reason = pd.Series([None] * len(raw), dtype=object)
     reason[amount.map(lambda a: a == 0).astype(bool)] = "zero sum"
     reason[total] = "totals line"
@@ -160,16 +174,18 @@ def cua_hang() -> Recount:
     raw = pd.read_csv(FOLDER / "cua_hang.csv", encoding="utf-8-sig", dtype=str, keep_default_na=False)
     written = raw["Thành tiền"].map(lambda t: Decimal(t.replace(".", ""))).astype(object)
     status = raw["Trạng thái"]
-    amount = pd.Series([-a if s == "Trả hàng" else a for a, s in zip(written, status)], dtype=object)
+    amount = pd.Series([-a if s == "Trả hàng" else a for a, s in zip(written, status, strict=False)], dtype=object)
     client = raw["Mã khách hàng"].astype(object)
-    frame = pd.DataFrame({
-        "when": pd.to_datetime(raw["Ngày bán"], format="%d/%m/%Y %H:%M"),
-        "customer": client.where(~client.isin(["KHACHLE", "Khách lẻ", ""]), None),
-        "order": raw["Mã hóa đơn"],
-        "written": written,
-        "amount": amount,
-        "discount": raw["Tên hàng"] == "Chiết khấu hóa đơn",
-    })
+    frame = pd.DataFrame(
+        {
+            "when": pd.to_datetime(raw["Ngày bán"], format="%d/%m/%Y %H:%M"),
+            "customer": client.where(~client.isin(["KHACHLE", "Khách lẻ", ""]), None),
+            "order": raw["Mã hóa đơn"],
+            "written": written,
+            "amount": amount,
+            "discount": raw["Tên hàng"] == "Chiết khấu hóa đơn",
+        }
+    )
     reason = pd.Series([None] * len(raw), dtype=object)
     reason[written.map(lambda a: a == 0).astype(bool)] = "zero sum"
     reason[status == "Phiếu tạm"] = "draft"
@@ -191,16 +207,22 @@ if __name__ == "__main__":
         people = c.customers()
         places = 0 if c.currency == "VND" else 2
 
-        def show(amount: Decimal, width: int = 0) -> str:
+        def show(amount: Decimal, width: int = 0, places: int = places) -> str:
             return f"{amount:,.{places}f}".rjust(width)
 
         print(f"\n{name}: {c.rows} rows, {c.counted_rows} counted, left out {c.left_out}")
         print("   left out, as written:", {k: show(v) for k, v in c.left_out_money.items()})
-        print(f"   {c.first_day} to {c.last_day}, {c.currency}; known customers {len(people)},"
-              f" with an order {int((people['orders'] > 0).sum())}, their orders {int(people['orders'].sum())},"
-              f" net {show(sum(people['net'], ZERO))}; nameless rows {c.nameless_rows}, net {show(c.nameless_net)}")
+        print(
+            f"   {c.first_day} to {c.last_day}, {c.currency}; known customers {len(people)},"
+            f" with an order {int((people['orders'] > 0).sum())}, their orders {int(people['orders'].sum())},"
+            f" net {show(sum(people['net'], ZERO))}; nameless rows {c.nameless_rows}, net {show(c.nameless_net)}"
+        )
         for month in c.net:
-            print(f"   {month}  net {show(c.net[month], 14)}  gross {show(c.gross[month], 14)}"
-                  f"  refunds {show(c.refunds[month], 13)}  of it discounts {show(c.discounts[month], 10)}")
-        print(f"   total    net {show(sum(c.net.values()), 14)}  gross {show(sum(c.gross.values()), 14)}"
-              f"  refunds {show(sum(c.refunds.values()), 13)}")
+            print(
+                f"   {month}  net {show(c.net[month], 14)}  gross {show(c.gross[month], 14)}"
+                f"  refunds {show(c.refunds[month], 13)}  of it discounts {show(c.discounts[month], 10)}"
+            )
+        print(
+            f"   total    net {show(sum(c.net.values()), 14)}  gross {show(sum(c.gross.values()), 14)}"
+            f"  refunds {show(sum(c.refunds.values()), 13)}"
+        )

@@ -132,3 +132,24 @@ def test_every_claim_of_a_first_month_can_be_said() -> None:
     claims = month_claims(months, month="2025-01", as_of=dt.date(2025, 1, 31), currency="EUR", notebook="n.ipynb")
     for language in ("en", "uk"):
         assert all(render_claim(claim, language=language) for claim in claims)
+
+
+def test_of_a_month_of_fewer_than_ten_customers_nothing_else_is_said() -> None:
+    months = pd.DataFrame(
+        {
+            "month": ["2024-01", "2024-02", "2024-03"],
+            "n_days": [31, 29, 31],
+            "n_trading_days": [31, 29, 31],
+            "is_complete": True,
+            "n_orders": [20, 4, 30],
+            "n_customers": [15, 4, 20],
+            "revenue": [100.0, 7.0, 150.0],
+            "revenue_per_order": [5.0, 1.75, 5.0],
+        }
+    )
+    options = {"currency": "EUR", "notebook": "n.ipynb"}
+    small = month_claims(months, month="2024-02", as_of=dt.date(2024, 2, 29), **options)
+    assert [claim.id for claim in small] == ["start_here.finding"] and small[0].status == "too_few"
+    after = month_claims(months, month="2024-03", as_of=dt.date(2024, 3, 31), **options)
+    said = " ".join(str(dict(claim.values)) for claim in after)
+    assert "7.0" not in said and "'before': 4" not in said and "1.75" not in said

@@ -1,3 +1,5 @@
+import itertools
+
 import matplotlib as mpl
 import numpy as np
 import pandas as pd
@@ -159,3 +161,15 @@ def test_show_sends_alt_text_and_a_fixed_text(monkeypatch):
 def test_a_figure_without_alt_text_is_refused(ax):
     with pytest.raises(ValueError, match="say in a sentence what it shows"):
         show(ax, alt=" ")
+
+
+@pytest.mark.parametrize("n", [2, 14, 15, 24, 42, 43, 84, 85, 240])
+def test_names_of_months_do_not_touch(n: int) -> None:
+    months = pd.period_range("2023-11", periods=n, freq="M").astype(str)
+    table = pd.DataFrame({"month": months, "revenue_per_trading_day": 5.0})
+    figure = Figure(figsize=(7.4, 3.4), dpi=100)
+    ax = plot_months(table, currency="UAH", ax=figure.subplots())
+    figure.canvas.draw()
+    boxes = [label.get_window_extent() for label in ax.get_xticklabels()]
+    assert len(boxes) >= min(n, 4)
+    assert all(left.x1 < right.x0 for left, right in itertools.pairwise(boxes))

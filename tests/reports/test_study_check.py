@@ -56,7 +56,8 @@ def test_months_stand_in_columns_with_what_differs_marked_in_words(check) -> Non
         "  2025-02     2          2       2    120.00     0.00    120.00     80.00    ! +40.00",
         "  2025-03     1          1       1      7.00     0.00      7.00",
         "  total       6                  5  1,287.50    10.05  1,277.45",
-        "  The data end on 2025-03-01: 2025-03 is not complete.",
+        "  The data end on 2025-03-01: 2025-03 is not complete. If the export covers all of it, say so under",
+        '    [study]: complete_until = "2025-03-31".',
     ]
     assert section(text, "Totals of the books") == [
         "  Revenue of January 2025 agrees with the control total: €1,150.",

@@ -207,6 +207,27 @@ def test_without_the_variable_an_existing_snapshot_is_read(
     assert snapshot(SHOP, "SELECT 1 AS n", folder=tmp_path).is_file()
 
 
+def test_a_refreshed_study_sees_what_came_since(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SHOP_DSN", "sqlite:///shop.db")
+    (tmp_path / "study.toml").write_text(
+        '[study]\nname = "Shop"\ncurrency = "EUR"\ntimezone = "UTC"\n[tables.transactions]\n'
+        'database = "env:SHOP_DSN"\nquery = "SELECT customer_id, ordered_at, revenue FROM t"\n',
+        encoding="utf-8",
+    )
+    with closing(sqlite3.connect(tmp_path / "shop.db")) as connection:
+        connection.execute("CREATE TABLE t (customer_id, ordered_at, revenue)")
+        connection.execute("INSERT INTO t VALUES ('1', '2025-01-01', 5)")
+        connection.commit()
+        study = open_study(tmp_path)
+        assert (study.read_report("transactions").rows_in, study.last_day) == (1, dt.date(2025, 1, 1))
+        connection.execute("INSERT INTO t VALUES ('2', '2025-01-02', 7)")
+        connection.commit()
+    assert open_study(tmp_path).read_report("transactions").rows_in == 1  # as the run began
+    study.refresh()
+    assert (study.read_report("transactions").rows_in, study.last_day) == (2, dt.date(2025, 1, 2))
+    assert open_study(tmp_path).read_report("transactions").rows_in == 2
+
+
 def test_two_studies_and_two_queries_share_no_snapshot(in_sqlite: Callable[..., pa.Table], tmp_path: Path) -> None:
     in_sqlite("SELECT 1 AS n")
     other = tmp_path / "other"

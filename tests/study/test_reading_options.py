@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -152,8 +153,7 @@ def test_dates_that_programs_count(make_study: MakeStudy, declared: str, values:
 
 
 @pytest.mark.parametrize(
-    ("value", "hint"),
-    [("45658", 'date_format = "excel"'), ("1735682400", '"unix"'), ("1735682400000", '"unix_ms"')],
+    ("value", "hint"), [("45658", 'date_format = "excel"'), ("1735682400", '"unix"'), ("1735682400000", '"unix_ms"')]
 )
 def test_counted_dates_are_named_when_not_declared(make_study: MakeStudy, value: str, hint: str) -> None:
     with pytest.raises(DataError, match=hint):
@@ -243,6 +243,7 @@ def test_a_constant_stands_for_a_column_the_file_lacks(make_study: MakeStudy) ->
         ('constants = { revenue = "5" }', "only text columns take one"),
         ('decimal = ","\nthousands = ","', "they must differ"),
         ('guests = "ignore"', "guests"),
+        ('guest_ids = ["0"]', "guest_ids need guests"),
         ("header_row = 0", "header_row"),
     ],
 )
@@ -250,3 +251,61 @@ def test_declarations_that_cannot_be(make_study: MakeStudy, table: str, message:
     with pytest.raises(ConfigError, match=message) as caught:
         load_config(make_study(table=table))
     assert "secret" not in str(caught.value)
+
+
+def test_a_file_too_large_for_the_disk_is_said_before_it_fills(
+    make_study: MakeStudy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("shutil.disk_usage", lambda folder: SimpleNamespace(free=20))
+    with pytest.raises(DataError, match=r"orders\.csv: .* GB in the cache folder.* CUSTAUDIENCE_CACHE"):
+        open_study(make_study()).table("transactions")
+
+
+def test_files_of_one_table_with_other_columns_are_told_apart(make_study: MakeStudy) -> None:
+    folder = make_study(HEADER + "1,a,2025-01-01,1\n", name="a.csv", table="")
+    (folder / "b.csv").write_text("customer_id,order_id,ordered_at,revenue,quantity\n2,b,2025-01-02,1,3\n", "utf-8")
+    toml = folder / "study.toml"
+    toml.write_text(toml.read_text("utf-8").replace('"a.csv"', '"*.csv"'), "utf-8")
+    with pytest.raises(ColumnError, match=r"a\.csv and b\.csv differ: one has quantity"):
+        open_study(folder).table("transactions")
+
+
+def test_amounts_in_brackets_are_negative_as_in_books(make_study: MakeStudy) -> None:
+    text = HEADER + "1,a,2025-01-01,10.50\n1,b,2025-01-02,(5.50)\n1,c,2025-01-03,(5.50\n"
+    study = open_study(make_study(text, study="max_quarantined = 0.5"))
+    assert lines(study, "revenue_minor") == [(1050,), (-550,)]
+
+
+def test_an_amount_above_a_hundred_million_is_exact(make_study: MakeStudy) -> None:
+    text = HEADER + "1,a,2025-01-01,123456789012.34\n1,b,2025-01-02,99999999.99\n1,c,2025-01-02,-100000000.01\n"
+    study = open_study(make_study(text))
+    assert lines(study, "revenue_minor") == [(12345678901234,), (9999999999,), (-10000000001,)]
+
+
+def test_a_line_break_within_a_name_of_the_header_loses_no_row(make_study: MakeStudy) -> None:
+    text = 'customer_id,order_id,ordered_at,revenue,"a\nnote"\r\n1,a,2025-01-01,1,x\r\n2,b,2025-01-02,2,y\r\n'
+    assert lines(open_study(make_study(text)), "revenue_minor") == [(100,), (200,)]
+
+
+def test_a_quoted_title_over_several_lines_is_refused(make_study: MakeStudy) -> None:
+    text = '"Report\nof January"\n' + HEADER + "1,a,2025-01-01,1\n"
+    with pytest.raises(DataError, match="a quoted title above the header spans several lines"):
+        open_study(make_study(text, table="header_row = 3")).table("transactions")
+
+
+def test_equal_totals_of_other_orders_are_not_taken_for_repeated_ones(make_study: MakeStudy) -> None:
+    # no number at all; one number that two customers have
+    text = HEADER + "1,,2025-01-01,30\n1,,2025-01-02,30\n2,a,2025-01-03,7\n3,a,2025-01-04,7\n"
+    study = open_study(make_study(text, table='revenue_per = "order"'))
+    assert [row[2] for row in lines(study)] == [3000, 3000, 700, 700]
+
+
+def test_two_exports_that_order_their_columns_differently_are_one_table(make_study: MakeStudy) -> None:
+    folder = make_study("note,customer_id,ordered_at,revenue,x\nn,1,2025-01-01,1,y\n", name="a.csv")
+    (folder / "b.csv").write_text("x,revenue,ordered_at,customer_id\ny,2,2025-01-02,2\n", "utf-8")
+    toml = folder / "study.toml"
+    control = toml.read_text("utf-8").replace('"a.csv"', '"*.csv"') + '"revenue.2025-01" = 3\n'
+    toml.write_text(control, "utf-8")
+    study = open_study(folder)
+    assert lines(study, "customer_id, revenue_minor, note, x") == [("1", 100, "n", "y"), ("2", 200, None, "y")]
+    assert study.health().controls["agrees"].all()

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 import textwrap
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from custaudience.study.contracts import TABLES
 from custaudience.study.proposing.tables import TableProposal
+from custaudience.study.proposing.vocabulary import is_status_column
 
 if TYPE_CHECKING:
     from custaudience.study.proposing import Proposal
@@ -19,7 +21,7 @@ _ORDER = (
     "constants", "only", "exclude", "refund_rows", "guests", "guest_ids", "revenue_per", "case_insensitive_ids",
 )  # fmt: skip
 _MEANINGS = {
-    "sheet": "the sheet",
+    "sheet": "where the table stands",
     "header_row": "the column names stand in this row",
     "separator": "between the cells",
     "encoding": "of the text",
@@ -37,51 +39,80 @@ _MEANINGS = {
     "revenue_per": "what the amount belongs to",
     "case_insensitive_ids": "ids in small letters",
 }
-_PERSONAL = {"customer_id", "order_id", "email", "phone"}
+_LONGEST = 60  # letters of a column's name that are shown
+_CATEGORIES = {"currency", "category", "kind", "channel"}  # texts of ours that name nobody
+_CONTACT = re.compile(r"\S+@\S+\.\S+|\+?\d[\d ()-]{6,}\d")
 
 
 def describe(proposal: Proposal) -> str:
     """Return the proposal as lines for a terminal: each guess with the evidence for it."""
-    lines = [
-        f"{proposal.study['name']}: proposed from {', '.join(table.sample.file.name for table in proposal.tables)}"
-    ]
+    study = proposal.study
+    files = ", ".join(sample.label for table in proposal.tables for sample in table.samples)
+    lines = [_wrapped(f"{study['name']}: proposed from {files}", "")]
     for key in ("currency", "timezone", "language", "unit"):
-        lines.append(f"  {key:<12} {proposal.study[key]:<18} {proposal.why[key]}")
+        lines.append(_hanging(f"  {key:<12} {study[key]:<14} ", proposal.why[key]))
     for table in proposal.tables:
         lines += ["", *_describe_table(table)]
-    lines += [_wrapped(f"not used: {text}", "") for text in proposal.unused]
+    if proposal.unused:
+        lines += ["", *(_wrapped(f"Not used: {text}", "") for text in proposal.unused)]
     return "\n".join(lines)
 
 
 def _describe_table(table: TableProposal) -> Iterator[str]:
     named = ", ".join(sample.label for sample in table.samples)
-    exact = "rows" if table.scan else "rows looked at"
     preset = f", by preset {table.preset[0]}" if table.preset else ""
-    yield f"{named} → {table.table} ({TABLES[table.table].one_row_is}), {table.rows:,} {exact}{preset}"
+    yield _wrapped(f"{named} → {table.table}: {_extent(table)}{preset}", "")
+    yield f"  One row is {TABLES[table.table].one_row_is}."
     for ours, theirs in table.columns.items():
+        why = "; ".join(table.why.get(ours, []))
+        yield f"  {ours:<12} {_name(theirs)!r}: {why}"
         values = list(dict.fromkeys(table.sample.column(theirs)))[:3]
-        shown = ", ".join(value if len(value) <= 24 else f"{value[:23]}…" for value in values)
-        yield f"  {ours:<12} {theirs!r}"
-        yield _wrapped(f"{_agreement(table, ours)}; {'; '.join(table.why.get(ours, []))}. Such as {shown}", " " * 15)
+        yield _wrapped(f"{_agreement(table, ours)}, such as {', '.join(map(_cut, values))}", " " * 15)
     for key in _ORDER:
         if key in table.settings:
             yield _wrapped(f"{key} = {_toml(table.settings[key])}", "  ")
-            for sentence in table.why.get(key, []):
-                yield _wrapped(f"{sentence}", " " * 15)
-    for sentence in table.why.get("counted", []):
-        yield _wrapped(sentence, "  ")
-    for note in table.notes:
-        yield _wrapped(f"Note: {note}", "  ")
+            yield from (_wrapped(sentence, " " * 15) for sentence in table.why.get(key, []))
+    if table.why.get("counted"):
+        yield "  rows that count"
+        yield from (_wrapped(sentence, " " * 15) for sentence in table.why["counted"])
+    unused = [name for name in table.sample.header if name not in table.columns.values() and not _ruled(table, name)]
+    if unused:
+        more = f" and {len(unused) - 12} more" if len(unused) > 12 else ""
+        yield _wrapped(f"not used, carried along: {', '.join(map(_name, unused[:12]))}{more}", "  ")
+    if table.table == "transactions" and "order_id" not in table.columns:
+        yield _wrapped(
+            "No column is the number of an order: what a customer buys on one day counts as one order. If one is, say "
+            'so: --answer "transactions.order_id=COLUMN".',
+            "  ",
+        )
+    yield from (_wrapped(f"Note: {note}", "  ") for note in table.notes)
+
+
+def _ruled(table: TableProposal, name: str) -> bool:
+    """Say whether a rule on rows uses a column."""
+    return any(name in table.settings.get(option, {}) for option in ("only", "exclude", "refund_rows"))
+
+
+def _extent(table: TableProposal) -> str:
+    """Return how many rows a table has, and from when to when."""
+    rows = f"{table.rows:,} {'rows looked at' if table.sampled else 'rows'}"
+    if table.scan and table.scan.kept < table.scan.rows:
+        rows += f" ({table.scan.rows - table.scan.kept:,} left out by the rules below)"
+    dates = f", {table.scan.first} to {table.scan.last}" if table.scan and table.scan.first else ""
+    return rows + dates
 
 
 def _agreement(table: TableProposal, ours: str) -> str:
     if table.scan is None:
-        return "looked at in the sample only"
-    counted = table.scan.columns[ours]
-    if counted.filled == table.scan.rows == counted.read:
-        return f"all {table.scan.rows:,} rows read"
-    empty = table.scan.rows - counted.filled
-    return f"{counted.read:,} of {table.scan.rows:,} rows read" + (f", {empty:,} empty" if empty else "")
+        return "read in the sample"
+    rows, counted = table.scan.kept, table.scan.columns[ours]
+    if counted.filled == counted.read == rows:
+        return f"all {rows:,} rows can be read"
+    empty, unread = rows - counted.filled, counted.filled - counted.read
+    parts = [f"{counted.read:,} of {rows:,} rows can be read"]
+    parts += [f"{empty:,} {'is' if empty == 1 else 'are'} empty"] if empty else []
+    parts += [f"{unread:,} cannot be"] if unread else []
+    return ", ".join(parts)
 
 
 def study_toml(proposal: Proposal, paths: Mapping[str, str]) -> str:
@@ -89,9 +120,10 @@ def study_toml(proposal: Proposal, paths: Mapping[str, str]) -> str:
     study = proposal.study
     lines = ["# One folder is one study. README.md beside this file is the data dictionary.", "[study]"]
     for key in ("name", "currency", "timezone", "language", "unit"):
-        lines.append(_commented(key, study[key], proposal.why.get(key, "")))
+        lines.append(_commented(key, study[key], proposal.why.get(key, ""), ""))
     lines += [
-        '# first_orders = "observed"     # or "cut off": does the export reach back to each customer\'s first order ever?',
+        '# first_orders = "observed"     # or "cut off": does the export reach back to each customer\'s first order '
+        "ever?",
         '# complete_until = "2025-06-30" # the last day the export covers, when nothing was sold on it',
         "",
     ]
@@ -111,28 +143,29 @@ def study_toml(proposal: Proposal, paths: Mapping[str, str]) -> str:
 def _table_toml(table: TableProposal, paths: Mapping[str, str]) -> Iterator[str]:
     yield f"[tables.{table.table}]" + (f"  # {table.preset[1].title}: preset {table.preset[0]}" if table.preset else "")
     for note in table.notes:
-        yield from textwrap.wrap(note, _WIDTH, initial_indent="# ", subsequent_indent="# ")
+        yield from textwrap.wrap(_one_line(note), _WIDTH, initial_indent="# ", subsequent_indent="# ")
     named = [paths[sample.label] for sample in table.samples]
     yield f"path = {_toml(named[0] if len(named) == 1 else named)}"
     for key in _ORDER:
         if key in table.settings:
             yield from _commented_lines(key, table.settings[key], table.why.get(key, []))
     if table.why.get("counted"):
-        yield from (f"# {sentence}" for sentence in table.why["counted"])
+        yield "# rows that count:"
+        yield from (f"#   {_one_line(sentence)}" for sentence in table.why["counted"])
     yield f"[tables.{table.table}.columns]"
     yield from (f"{ours} = {_toml(theirs)}" for ours, theirs in table.columns.items())
 
 
-def _commented(key: str, value: Any, why: str) -> str:
-    comment = ": ".join(part for part in (_MEANINGS.get(key, ""), _one_line(why)) if part)
+def _commented(key: str, value: Any, why: str, meaning: str) -> str:
+    comment = ": ".join(part for part in (meaning, _one_line(why)) if part)
     return f"{f'{key} = {_toml(value)}':<31} # {comment}" if comment else f"{key} = {_toml(value)}"
 
 
 def _commented_lines(key: str, value: Any, why: list[str]) -> Iterator[str]:
     text = f"{key} = {_toml(value)}"
-    short = "; ".join(map(_one_line, why))
-    if len(text) <= 60 and len(short) <= 70:
-        yield _commented(key, value, short)
+    short = _commented(key, value, "; ".join(map(_one_line, why)), _MEANINGS[key])
+    if len(short) <= _WIDTH:
+        yield short
         return
     yield f"# {key}: {_MEANINGS[key]}"
     yield from (f"#   {_one_line(sentence)}" for sentence in why)
@@ -141,16 +174,20 @@ def _commented_lines(key: str, value: Any, why: list[str]) -> Iterator[str]:
 
 def dictionary(proposal: Proposal) -> str:
     """Return the data dictionary as Markdown; no id or name of anybody is in it."""
-    lines = [f"# {_one_line(proposal.study['name'])}: data dictionary", ""]
+    lines = [f"# {_plain(proposal.study['name'])}: data dictionary", ""]
     for table in proposal.tables:
-        lines += [f"## {table.table}: {TABLES[table.table].one_row_is}", ""]
-        lines += [f"Files: {', '.join(_code(sample.label) for sample in table.samples)}. Rows: {table.rows:,}.", ""]
-        if table.scan and table.scan.first:
-            lines += [f"From {table.scan.first} to {table.scan.last}.", ""]
+        lines += [f"## {table.table}: one row is {TABLES[table.table].one_row_is}", ""]
+        lines += [f"{', '.join(_code(sample.label) for sample in table.samples)}: {_extent(table)}.", ""]
         lines += ["| column in the file | ours | meaning | filled | examples |", "|---|---|---|---|---|"]
         lines += [_dictionary_row(table, theirs) for theirs in table.sample.header]
-        lines += ["", *(f"- {_one_line(note)}" for note in table.notes), ""]
-    lines += ["Source, licence, known problems: write them here.", ""]
+        lines += ["", *(f"- {_plain(note)}" for note in table.notes if not _CONTACT.search(note)), ""]
+    lines += [
+        "Examples are those of dates, amounts and categories: what identifies people has no place in a file that is "
+        "passed on.",
+        "",
+        "Source, licence, known problems: write them here.",
+        "",
+    ]
     return "\n".join(lines)
 
 
@@ -159,13 +196,17 @@ def _dictionary_row(table: TableProposal, theirs: str) -> str:
     column = next((column for column in TABLES[table.table].columns if column.name == ours), None)
     values = table.sample.column(theirs)
     filled = len(values) / max(1, len(table.sample.rows))
+    if table.scan and ours in table.scan.columns:
+        filled = table.scan.columns[ours].filled / max(1, table.scan.kept)
     few = list(dict.fromkeys(values))
     # what identifies people, or might, is not repeated in a file that is passed on
-    tells = column is not None and column.type in ("datetime", "money", "number")
-    repeated = len(few) <= 20 and len(few) < len(values) / 10 and ours not in _PERSONAL
-    shown = ", ".join(_code(value[:30]) for value in few[:3]) if tells or repeated else "not shown"
-    meaning = column.meaning if column else "carried along"
-    return f"| {_code(theirs)} | {ours} | {meaning} | {filled:.0%} | {shown} |"
+    safe = (column is not None and column.type in ("datetime", "money", "number")) or ours in _CATEGORIES
+    safe = safe or (is_status_column(theirs) and len(few) <= 20 and not any(map(_CONTACT.search, few)))
+    shown = ", ".join(_code(_cut(value)) for value in few[:3]) if safe else f"{len(few):,} different" if few else ""
+    meaning = column.meaning.split(";")[0] if column else "carried along"
+    # a cell that is filled once is not empty, and one that is empty once not full
+    share = "all" if filled == 1 else "none" if not filled else f"{min(max(filled, 0.01), 0.99):.0%}"
+    return f"| {_code(_name(theirs))} | {ours} | {meaning} | {share} | {shown} |"
 
 
 def _toml(value: Any) -> str:
@@ -175,15 +216,37 @@ def _toml(value: Any) -> str:
         return f"[{', '.join(map(_toml, value))}]"
     if isinstance(value, bool):
         return "true" if value else "false"
-    return json.dumps(value, ensure_ascii=False) if isinstance(value, str) else str(value)
+    return _quoted(value) if isinstance(value, str) else str(value)
+
+
+def _quoted(text: str) -> str:
+    """Quote a text for TOML, which wants every control character escaped, the last one (DEL) too."""
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
 def _key(text: str) -> str:
-    return text if text.isidentifier() and text.isascii() else json.dumps(text, ensure_ascii=False)
+    return text if text.isidentifier() and text.isascii() else _quoted(text)
 
 
 def _one_line(text: str) -> str:
-    return " ".join(text.split())
+    """Return a text on one line without control characters: a terminal or TOML would obey them."""
+    return " ".join("".join(sign if sign.isprintable() else " " for sign in text).split())
+
+
+def _name(column: str) -> str:
+    """Return a column's name, cut where it is very long."""
+    text = _one_line(column)
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
+
+
+def _cut(value: str) -> str:
+    text = _one_line(value)
+    return text if len(text) <= 24 else f"{text[:23]}…"
+
+
+def _plain(text: str) -> str:
+    """Return a text that Markdown and HTML take for plain words."""
+    return re.sub(r"([\\*_|#\[\]])", r"\\\1", _one_line(text).replace("&", "&amp;").replace("<", "&lt;"))
 
 
 def _code(text: str) -> str:
@@ -192,5 +255,11 @@ def _code(text: str) -> str:
 
 def _wrapped(text: str, indent: str) -> str:
     return textwrap.fill(
-        _one_line(text), _WIDTH, initial_indent=indent, subsequent_indent=indent + "  ", break_long_words=False
+        _one_line(text), _WIDTH, initial_indent=indent, subsequent_indent=indent + "  ", break_on_hyphens=False
+    )
+
+
+def _hanging(label: str, text: str) -> str:
+    return textwrap.fill(
+        _one_line(text), _WIDTH, initial_indent=label, subsequent_indent=" " * len(label), break_on_hyphens=False
     )

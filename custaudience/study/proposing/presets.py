@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fnmatch
 import tomllib
+from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -30,7 +31,11 @@ class Preset(BaseModel):
 
     def fits(self, sample: Sample) -> bool:
         """Say whether a file has every column of the signature."""
-        return all(self._find(name, sample.header) for name in self.signature)
+        return not self.missing(sample)
+
+    def missing(self, sample: Sample) -> list[str]:
+        """Return the columns of the signature that a file has not."""
+        return [name for name in self.signature if self._find(name, sample.header) is None]
 
     def columns_of(self, sample: Sample) -> dict[str, str]:
         """Return our columns and the file's own names of them; one that the file has not is left out."""
@@ -86,7 +91,28 @@ def find_preset(sample: Sample, wanted: str | None) -> tuple[str, Preset] | None
         If there is no preset of that name.
     """
     known = presets()
+    _refuse_unknown(wanted, known)
+    if wanted is not None and known[wanted].fits(sample):
+        return wanted, known[wanted]
+    fitting = [(name, preset) for name, preset in known.items() if preset.fits(sample)]
+    return max(fitting, key=lambda pair: len(pair[1].signature), default=None)
+
+
+def why_not_preset(samples: Sequence[Sample], wanted: str) -> str:
+    """Return which columns each file lacks when none is of the preset that is wanted; else ""."""
+    known = presets()
+    _refuse_unknown(wanted, known)
+    lacks = [(known[wanted].missing(sample), sample) for sample in samples]
+    if not all(names for names, _ in lacks):
+        return ""
+    names, sample = min(lacks, key=lambda pair: len(pair[0]))
+    return (
+        f"no file has the columns of preset {wanted} ({known[wanted].title}): {sample.label} lacks "
+        f"{', '.join(map(repr, names))}. Export it with these, or leave --preset out. It is documented at "
+        f"{known[wanted].source}."
+    )
+
+
+def _refuse_unknown(wanted: str | None, known: Mapping[str, Preset]) -> None:
     if wanted is not None and wanted not in known:
         raise ConfigError(f"preset {wanted!r} is not known.{near_miss(wanted, known)} Known: {', '.join(known)}.")
-    fitting = [(name, preset) for name, preset in known.items() if wanted in (None, name) and preset.fits(sample)]
-    return max(fitting, key=lambda pair: len(pair[1].signature), default=None)

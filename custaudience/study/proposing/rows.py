@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -13,7 +12,7 @@ from custaudience.study.proposing.questions import Answers, Question
 from custaudience.study.proposing.roles import Facts
 from custaudience.study.proposing.sampling import Sample
 from custaudience.study.proposing.scanning import Scan
-from custaudience.study.proposing.vocabulary import is_guest, is_status_column, status_of
+from custaudience.study.proposing.vocabulary import is_guest, is_state_column, is_status_column, status_of
 
 _FEW = 20  # values a column of statuses has at most
 _LINES = 5  # orders of several lines needed to tell a line's amount from an order's
@@ -65,9 +64,24 @@ def totals_rows(sample: Sample, mapped: Mapping[str, str], rules: Rules) -> None
             rules.leave_out("exclude", sample.header[label[0]], label[1], f"a line of totals at the end: {shown}")
 
 
+def nameless_total(sample: Sample, mapped: Mapping[str, str], scan: Scan, rules: Rules) -> None:
+    """Leave out a last row that has an amount, and neither buyer nor date, when it is the only one without a date."""
+    amount = mapped.get("revenue") or mapped.get("unit_price")
+    needed = [mapped[name] for name in ("customer_id", "ordered_at") if name in mapped]
+    if amount is None or (not sample.tail and not sample.rows):
+        return
+    row = (sample.tail or sample.rows)[-1]
+    place = {name: sample.header.index(name) for name in (*needed, amount)}
+    if len(row) <= max(place.values()) or any(row[place[name]].strip() for name in needed) or not row[place[amount]]:
+        return
+    if scan.kept - scan.columns["ordered_at"].filled == 1:
+        rules.leave_out("exclude", mapped["ordered_at"], "", "the last row, a total: no buyer, no date, but an amount")
+
+
 def status_rows(scan: Scan, table: str, rules: Rules, answers: Answers) -> None:
     """Decide what becomes of the rows of each status; what depends on the company's books is asked."""
     for column, values in scan.statuses.items():
+        certain = is_state_column(column) or any(status_of(value) for value in values)
         for value, (rows, above) in sorted(values.items(), key=lambda item: -item[1][0]):
             kind = status_of(value)
             text = f"{column} = {value!r}, {rows:,} rows"
@@ -78,6 +92,8 @@ def status_rows(scan: Scan, table: str, rules: Rules, answers: Answers) -> None:
                 rules.why["counted"].append(f"{text}: their amounts are negative already")
             elif kind in ("refunds", "unsure"):
                 _ask_status(column, value, (kind, text, key, above), rules, answers)
+            elif kind == "" and value and certain and answers.given(key) is None:
+                _ask_status(column, value, ("unknown", text, key, above), rules, answers)
             elif answers.given(key) is not None:
                 _ask_status(column, value, ("", text, key, above), rules, answers)
             else:
@@ -89,15 +105,17 @@ def _ask_status(column: str, value: str, about: tuple[str, str, str, int], rules
     kind, text, key, above = about
     options = (
         ("count", "they are sales like the others"),
-        ("leave out", "no money came, or it is told elsewhere"),
-        ("refund", "their amounts are money paid back, though written without a minus"),
+        ("leave out", "they brought no money (cancelled, not paid, a test), or are sales that were undone"),
+        ("refund", "they are documents of their own for money paid back, written without a minus: taken off"),
     )
+    evidence = {
+        "refunds": f"{above:,} of them have an amount above zero.",
+        "unsure": "Their money may never come.",
+        "unknown": f"The word is not known here; {above:,} of them have an amount above zero.",
+    }
+    likely = {"refunds": "refund", "unknown": "count"}
     question = Question(
-        key,
-        f"What are the rows with {text}?",
-        options,
-        f"{above:,} of them have an amount above zero." if kind == "refunds" else "Their money may never come.",
-        "refund" if kind == "refunds" else "leave out",
+        key, f"What are the rows with {text}?", options, evidence.get(kind, ""), likely.get(kind, "leave out")
     )
     answer = answers.settle(question)
     if answer == "count":
@@ -118,14 +136,16 @@ def guest_rows(
 ) -> None:
     """Find rows whose buyer nobody knows, and ask what becomes of them."""
     theirs = mapped["customer_id"]
-    blank = scan.rows - scan.columns["customer_id"].filled - _totals_without_id(sample, mapped, rules)
+    blank = scan.kept - scan.columns["customer_id"].filled
+    if "" in rules.settings.get("exclude", {}).get(mapped["ordered_at"], ()):
+        blank -= 1  # the total without a name
     ids = _placeholders(sample, facts, theirs, scan, answers)
     if not ids and blank <= 0:
         return
-    if not ids and blank <= max_quarantined / 2 * scan.rows and answers.given("transactions.guests") is None:
+    if not ids and blank <= max_quarantined / 2 * scan.kept and answers.given("transactions.guests") is None:
         rules.why["counted"].append(f"{blank:,} rows without {theirs} are faults and will be set aside")
         return
-    shown = f"{blank:,} of {scan.rows:,} rows have no {theirs}" if blank > 0 else ""
+    shown = f"{blank:,} of {scan.kept:,} rows have no {theirs}" if blank > 0 else ""
     named = "; ".join(f"{value!r}: {why}" for value, why in ids.items())
     options = [("set aside", "they stay in the control totals, and in no figure about customers")]
     if "order_id" in mapped:
@@ -145,23 +165,16 @@ def guest_rows(
         rules.settings["guest_ids"] = list(ids)
 
 
-def _totals_without_id(sample: Sample, mapped: Mapping[str, str], rules: Rules) -> int:
-    excluded = rules.settings.get("exclude", {})
-    place = sample.header.index(mapped["customer_id"])
-    return sum(
-        1
-        for row in sample.tail
-        if (len(row) <= place or not row[place].strip())
-        and any(row[sample.header.index(c)].strip() in values for c, values in excluded.items() if c in sample.header)
-    )
-
-
 def _placeholders(
     sample: Sample, facts: Mapping[str, Facts], theirs: str, scan: Scan, answers: Answers
 ) -> dict[str, str]:
     """Return ids that stand for nobody in particular, and why each is thought so."""
-    found = {value: "means nobody in particular" for value in scan.ids if is_guest(value)}
-    found |= {value: "means nobody in particular" for value in dict.fromkeys(facts[theirs].values) if is_guest(value)}
+    looked_at = facts[theirs].values
+    found = {
+        value: f"stands for nobody in particular, in {looked_at.count(value):,} of {len(sample.rows):,} rows looked at"
+        for value in dict.fromkeys([*scan.ids, *looked_at])
+        if is_guest(value)
+    }
     given = answers.given("transactions.guest_ids")
     if given is not None:
         return {value.strip(): "as answered" for value in given.split(",") if value.strip()}
@@ -229,21 +242,3 @@ def amount_per_order(sample: Sample, mapped: Mapping[str, str], rules: Rules, an
         if answer == "order":
             rules.settings["revenue_per"] = "order"
             rules.why["revenue_per"].append("the order's total, as answered")
-
-
-def zone_in_header(header: str) -> str:
-    """Return the time zone that the header of a date names, "" when it names none.
-
-    Examples
-    --------
-    >>> zone_in_header("Created (UTC)")
-    'UTC'
-    """
-    from zoneinfo import available_timezones
-
-    for word in re.findall(r"[\[(]([^\])]+)[\])]", header) + header.replace("_", " ").split()[-1:]:
-        if word.strip().upper() in ("UTC", "GMT", "UTC+0", "UTC+00:00"):
-            return "UTC"
-        if word.strip() in available_timezones() and "/" in word:
-            return str(word.strip())
-    return ""

@@ -1,27 +1,26 @@
-"""What a file is: its kind, encoding, separator, where its header stands, and rows from all parts of it."""
+"""What a file is: its kind, where its header stands, how it is written, and rows from all parts of it."""
 
 from __future__ import annotations
 
-import codecs
-import csv
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import duckdb
 
-from custaudience.errors import DataError
+from custaudience.errors import DataError, near_miss
 from custaudience.study.hints import is_total
 from custaudience.study.proposing.styles import is_plain_value
+from custaudience.study.proposing.texts import find_encoding, find_separator, read_pieces, records_of
 from custaudience.study.sources import literal, refuse_disguised
 from custaudience.study.spreadsheets import SPREADSHEETS, open_workbook, sheets_with_content, text_rows
 
-_START, _BLOCK, _BLOCKS = 1 << 20, 1 << 17, 12
 _ROWS = 20_000
+_TEXTS, _PARQUET = {".csv", ".tsv", ".tab", ".txt"}, {".parquet", ".pq"}
+_KINDS = _TEXTS | _PARQUET | SPREADSHEETS
 _LOOKED_AT = 60  # lines at the top among which the header is looked for
-_SEPARATORS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
-_ENCODINGS = ["cp1251", "cp1252", "cp1250", "koi8_u", "cp866", "cp1258", "utf_16"]
 
 
 @dataclass(frozen=True)
@@ -40,6 +39,8 @@ class Sample:
         Why the encoding, separator and header row are taken as they are, one sentence each.
     types : dict
         DuckDB types of a Parquet file's columns; empty for text.
+    name : str
+        What the file is called: its name, with the folder's before it where two files have one name.
     """
 
     file: Path
@@ -52,11 +53,14 @@ class Sample:
     header_row: int = 1
     evidence: dict[str, str] = field(default_factory=dict)
     types: dict[str, str] = field(default_factory=dict)
+    name: str = ""
+    known: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)  # worked out once, by column
 
     @property
     def label(self) -> str:
         """The file's name, and the sheet's."""
-        return f"{self.file.name}, sheet {self.sheet!r}" if self.sheet else self.file.name
+        name = self.name or self.file.name
+        return f"{name}, sheet {self.sheet!r}" if self.sheet else name
 
     def column(self, name: str) -> list[str]:
         """Return the values of a column in the sample that are not empty, trimmed."""
@@ -78,26 +82,40 @@ def take_samples(con: duckdb.DuckDBPyConnection, file: Path) -> tuple[list[Sampl
     DataError
         If it is not there, not what its name says, empty, or has no line of column names.
     """
-    if not file.is_file():
-        raise DataError(f"{file.name} is not there, or is no file. Give the path of an export.")
-    refuse_disguised(file)
+    _refuse_missing(file)
+    try:
+        refuse_disguised(file)
+    except OSError as error:
+        raise DataError(f"{file.name} cannot be opened: {error.strerror}. Close it elsewhere, or copy it.") from None
     kind = file.suffix.lower()
-    if kind in {".parquet", ".pq"}:
+    if kind in _PARQUET:
         return [_sample_parquet(con, file)], []
     if kind in SPREADSHEETS:
         return _sample_workbook(file)
-    if kind in {".csv", ".tsv", ".tab", ".txt"}:
+    if kind in _TEXTS:
         return [_sample_text(file)], []
     raise DataError(f"{file.name}: give a CSV (.csv, .tsv, .txt), an Excel workbook (.xlsx) or a Parquet file.")
+
+
+def _refuse_missing(file: Path) -> None:
+    if file.is_dir():
+        held = sorted(p.name for p in file.iterdir() if p.suffix.lower() in _KINDS)
+        such = f" It holds {', '.join(held[:5])}{', …' if len(held) > 5 else ''}." if held else ""
+        raise DataError(f"{file.name} is a folder.{such} Give the files in it, each with --from.")
+    if not file.is_file():
+        beside = [p.name for p in file.parent.iterdir()] if file.parent.is_dir() else []
+        raise DataError(f"{file} is not there.{near_miss(file.name, beside)} Give the path of an export.")
 
 
 def _sample_parquet(con: duckdb.DuckDBPyConnection, file: Path) -> Sample:
     source = f"read_parquet({literal(str(file))})"
     try:
         types = {row[0]: row[1] for row in con.execute(f"DESCRIBE SELECT * FROM {source}").fetchall()}
-        rows = con.execute(
-            f"SELECT CAST(COLUMNS(*) AS VARCHAR) FROM {source} USING SAMPLE reservoir({_ROWS} ROWS) REPEATABLE (1)"
-        ).fetchall()
+        picked = f"SELECT CAST(COLUMNS(*) AS VARCHAR) FROM {source}"
+        rows = con.execute(f"{picked} LIMIT {_ROWS}").fetchall()
+        if len(rows) == _ROWS:  # the start whole, so that the lines of one order stand together
+            rest = con.execute(f"{picked} USING SAMPLE reservoir({_ROWS} ROWS) REPEATABLE (1)").fetchall()
+            rows = rows[: _ROWS // 4] + rest[: _ROWS - _ROWS // 4]
     except duckdb.Error as error:
         raise DataError(f"{file.name} cannot be read as Parquet; is the copy complete? ({error})") from None
     if not rows:
@@ -124,8 +142,11 @@ def _sample_workbook(file: Path) -> tuple[list[Sample], list[str]]:
             continue
         top = rows[header_row - 1]
         named = [column for column, cell in enumerate(top) if cell.strip()]
-        header = _named(top[named[0] : named[-1] + 1])
+        header = _named(f"{file.name}, sheet {name!r}", top[named[0] : named[-1] + 1])
         filled = [row[named[0] : named[-1] + 1] for row in rows[header_row:] if any(row)]
+        if not filled:
+            faults.append(DataError(f"{file.name}, sheet {name!r} has a header but no rows. Export it again."))
+            continue
         step = max(1, len(filled) // _ROWS)
         samples.append(
             Sample(
@@ -140,24 +161,29 @@ def _sample_workbook(file: Path) -> tuple[list[Sample], list[str]]:
         )
     if not samples:
         raise faults[0]
-    return samples, [str(fault) for fault in faults]
+    return samples, [str(fault).partition(". ")[0] + "." for fault in faults]
 
 
 def _sample_text(file: Path) -> Sample:
     encoding, why_encoding = find_encoding(file)
-    pieces = _pieces(file, encoding)
-    separator, why_separator = _find_separator(file, pieces[0])
-    start = _records(pieces[0], separator)
+    pieces = read_pieces(file, encoding)
+    separator, why_separator = find_separator(file, pieces[0])
+    start = records_of(pieces[0], separator)
     records = [record for _, record in start]
     found, why = _find_header(file.name, records[:_LOOKED_AT], _usual_width(records))
     header_row = start[found - 1][0]
+    if header_row != found:  # the reader would count such a title as one line
+        raise DataError(
+            f"{file.name}: a cell above the header, which stands in line {header_row}, holds a line break. Take the "
+            "lines above the header out."
+        )
     # the first line of a later piece is cut, and cannot be told from a whole one
-    later = [record for piece in pieces[1:] for _, record in _records(piece, separator)[1:-1]]
-    header = _named(records[found - 1])
+    later = [record for piece in pieces[1:] for _, record in records_of(piece, separator)[1:-1]]
+    header = _named(file.name, records[found - 1])
     body = [row for row in records[found:] + later if any(row)]
     if not body:
         raise DataError(f"{file.name} has a header but no rows. Export it again.")
-    last = [record for _, record in _records(pieces[-1], separator)] if len(pieces) > 1 else body
+    last = [record for _, record in records_of(pieces[-1], separator)] if len(pieces) > 1 else body
     step = max(1, len(body) // _ROWS)
     evidence = {"encoding": why_encoding, "separator": why_separator, "header_row": why}
     return Sample(
@@ -171,87 +197,6 @@ def _sample_text(file: Path) -> Sample:
         header_row=header_row,
         evidence={key: text for key, text in evidence.items() if text},
     )
-
-
-def find_encoding(file: Path) -> tuple[str, str]:
-    """Return a text file's encoding and the evidence for it; the whole file is looked at."""
-    with file.open("rb") as stream:
-        start = stream.read(_START)
-        if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-            return "utf-16", "it begins with the mark of UTF-16"
-        stream.seek(0)
-        decoder = codecs.getincrementaldecoder("utf-8")()
-        place = 0
-        try:
-            while block := stream.read(_START):
-                decoder.decode(block)
-                place += len(block)
-            decoder.decode(b"", final=True)
-            return "utf-8", "every byte of it is UTF-8"
-        except UnicodeDecodeError:
-            stream.seek(max(0, place - _START // 2))
-            sample = stream.read(2 * _START) if place else start
-    from charset_normalizer import from_bytes
-
-    best = from_bytes(sample, cp_isolation=_ENCODINGS).best()
-    if best is None:
-        raise DataError(f"{file.name} is not UTF-8, and no usual encoding reads it. Export it again as CSV in UTF-8.")
-    text = sample.decode(best.encoding, errors="replace")
-    seen = next((word for word in text.split() if not word.isascii() and len(word) > 3), "")
-    return best.encoding, f"it is no UTF-8; as {best.encoding} it reads {seen.strip(',;')[:30]!r}"
-
-
-def _pieces(file: Path, encoding: str) -> list[str]:
-    """Return the text of the file's start, and of blocks from all over the rest when it is long."""
-    size = file.stat().st_size
-    with file.open("rb") as stream:
-        start = stream.read(_START)
-        places = []
-        if size > _START:
-            span = size - _START - _BLOCK
-            places = sorted({_START + max(0, span) * k // (_BLOCKS - 1) for k in range(_BLOCKS)})
-        raw = []
-        for place in places:
-            # UTF-16 has two bytes to a letter
-            stream.seek(place - place % 2)
-            raw.append(stream.read(size if place == places[-1] else _BLOCK))
-    text = codecs.getincrementaldecoder(encoding)(errors="ignore").decode(start)
-    name = "utf-16-le" if encoding == "utf-16" else encoding
-    return [text.removeprefix("\ufeff"), *(block.decode(name, errors="ignore") for block in raw)]
-
-
-def _records(text: str, separator: str) -> list[tuple[int, list[str]]]:
-    """Return the records of a piece of text, each with the line it begins in."""
-    reader = csv.reader(text.splitlines(keepends=True), delimiter=separator)
-    records, line = [], 1
-    try:
-        for record in reader:
-            records.append((line, record))
-            line = reader.line_num + 1
-    except csv.Error:  # a quote that a cut left open runs to the end of the piece
-        pass
-    return records
-
-
-def _find_separator(file: Path, start: str) -> tuple[str, str]:
-    best: tuple[float, int, str, str] = (0.0, 0, ",", "")
-    for sign, name in _SEPARATORS.items():
-        widths = Counter(
-            len(record) for _, record in _records(start, sign)[:-1] or _records(start, sign) if any(record)
-        )
-        wide = {width: rows for width, rows in widths.items() if width > 1}
-        if not wide:
-            continue
-        width, rows = max(wide.items(), key=lambda item: (item[1], item[0]))
-        share = rows / sum(widths.values())
-        why = f"with a {name}, {rows:,} of {sum(widths.values()):,} lines looked at have {width} fields"
-        best = max(best, (round(share, 2), width, sign, why))
-    if not best[1]:
-        raise DataError(
-            f"{file.name}: its lines are not split by a comma, semicolon, tab or bar, so it has one column. An export "
-            "needs at least who bought, when, and for how much: export it again as CSV."
-        )
-    return best[2], best[3]
 
 
 def _usual_width(rows: Iterable[list[str]]) -> int:
@@ -268,8 +213,8 @@ def _find_header(label: str, rows: list[list[str]], usual: int) -> tuple[int, st
             continue
         if any(is_plain_value(cell) for cell in filled):
             raise DataError(
-                f"{label}: row {number} ({'; '.join(filled)[:80]}) looks like data, and no row above it names the columns. "
-                "Export it with a header, or write one line of names above."
+                f"{label}: row {number} ({'; '.join(filled)[:80]}) looks like data, and no row above it names the "
+                "columns. Export it with a header, or write one line of names above."
             )
         if number == 1:
             return 1, ""
@@ -277,10 +222,17 @@ def _find_header(label: str, rows: list[list[str]], usual: int) -> tuple[int, st
         title = f", below a title ({above[:40]!r})" if above and not is_total(above) else ""
         return number, f"row {number} is the first with a name in each column{title}"
     raise DataError(
-        f"{label}: no row within the first {_LOOKED_AT} names the columns. Export it with a header line, one name above "
-        "each column."
+        f"{label}: no row within the first {_LOOKED_AT} names the columns. Export it with a header line, one name "
+        "above each column."
     )
 
 
-def _named(cells: list[str]) -> tuple[str, ...]:
-    return tuple(cell.strip() or f"column {number}" for number, cell in enumerate(cells, start=1))
+def _named(label: str, cells: list[str]) -> tuple[str, ...]:
+    header = tuple(cell.strip() or f"column {number}" for number, cell in enumerate(cells, start=1))
+    twice = sorted({name for name in header if header.count(name) > 1})
+    if twice and all(cell.strip() for cell in cells):  # a gap speaks of two tables, which is said when all is read
+        raise DataError(
+            f"{label}: the header names {', '.join(map(repr, twice))} more than once. Rename one in the export; which "
+            "is meant cannot be guessed."
+        )
+    return header

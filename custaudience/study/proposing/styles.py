@@ -8,6 +8,8 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from custaudience.study.proposing.vocabulary import currency_codes, currency_of
+
 _DATE = re.compile(
     r"(?P<a>\d{1,4})(?P<sign>[./-])(?P<b>\d{1,2})(?P=sign)(?P<c>\d{1,4})"
     r"(?:(?P<joint>T| +|, ?)(?P<time>\d{1,2}:\d{2}(?::\d{2}(?P<fraction>\.\d{1,9})?)?)(?P<half> ?[AaPp][Mm])?)?"
@@ -18,11 +20,13 @@ _WORDS = [
     for day in ("%b %d, %Y", "%B %d, %Y", "%d %b %Y", "%d %B %Y", "%d-%b-%Y", "%d-%b-%y", "%b %d %Y")
     for time in ("", " %H:%M", " %H:%M:%S", " %I:%M %p", ", %I:%M %p", " %I:%M:%S %p", " at %I:%M %p")
 ]
+_MONTH = re.compile(r"\b(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)", re.IGNORECASE)
 _SPACES = str.maketrans({"\u00a0": " ", "\u202f": " ", "\u2009": " ", "\u2212": "-"})
 _AMOUNT = re.compile(
     r"(?P<before>[^\d\s+.,'()-]{1,5}|[A-Z]{3})? ?(?P<minus>[+-] ?)?(?P<early>[^\d\s+.,'()-]{1,5})?"
     r" ?(?P<number>\d[\d .,']*\d|\d) ?(?P<after>[^\d\s+,'()-][^\d\s+,'()-]{0,5})?"
 )
+_TURNED = 5  # dates of each kind that a spreadsheet must have left before it is suspected
 _ENOUGH = 0.8  # of the values must be so before a column is taken for dates or amounts
 
 
@@ -31,8 +35,9 @@ class DateStyle:
     """How a column writes dates.
 
     ``formats`` are tried in turn, () where the reader needs none; ``order`` is what comes first: "year", "day",
-    "month", "name" (a month's name), "count" (a number counts), "unclear" or "mixed". ``swapped`` are the
-    formats for the other order when it is unclear. ``zone`` is "offset" when each value has one, "UTC" when it says so.
+    "month", "name" (a month's name), "count" (a number counts), "unclear", "mixed", or "turned" (a spreadsheet took
+    some for dates in its own order). ``swapped`` are the formats for the other order when it is unclear. ``zone`` is
+    "offset" when each value has one, "UTC" when it says so. ``examples`` show the order.
     """
 
     formats: tuple[str, ...]
@@ -47,7 +52,11 @@ class DateStyle:
 
 @dataclass(frozen=True)
 class AmountStyle:
-    """How a column writes numbers: "" = it does not show. ``unclear`` is a value that can be read in two ways."""
+    """How a column writes numbers: "" = it does not show.
+
+    ``unclear`` is a value that can be read in two ways, ``mixed`` are two that contradict each other, ``signs`` what
+    stands at the numbers, the commonest first.
+    """
 
     decimal: str
     thousands: str
@@ -56,6 +65,7 @@ class AmountStyle:
     n_agree: int
     unclear: str = ""
     mixed: tuple[str, ...] = ()
+    signs: tuple[str, ...] = ()
 
 
 def is_plain_value(cell: str) -> bool:
@@ -69,27 +79,17 @@ def date_style(values: Sequence[str]) -> DateStyle | None:
     matches = [match for value in values if (match := _DATE.fullmatch(value.strip()))]
     if len(matches) < _ENOUGH * len(values) or not values:
         return _named_months(values)
-    shapes = Counter(_shape(match) for match in matches)
-    first = [m for m in matches if len(m["a"]) <= 2 and int(m["a"]) > 12]
-    second = [m for m in matches if len(m["a"]) <= 2 and int(m["b"]) > 12]
-    if all(len(m["a"]) == 4 for m in matches):
-        order = "year"
-    elif first and second:
-        order = "mixed"
-    elif first or second:
-        order = "day" if first else "month"
-    else:  # dates with points are written day first wherever they are written
-        order = "day" if all(m["sign"] == "." for m in matches) else "unclear"
+    order, examples = _order(matches)
+    shapes = Counter(_shape(match, order) for match in matches)
     formats = tuple(_format(shape, "%d", "%m") for shape, _ in shapes.most_common())
     swapped = tuple(_format(shape, "%m", "%d") for shape, _ in shapes.most_common())
     if order == "month":
         formats = swapped
     timed = any(m["time"] for m in matches)
     zone = "offset" if all(m["offset"] for m in matches) else "UTC" if any(m["utc"] for m in matches) else ""
-    plain = order == "year" and all(m["sign"] == "-" and not (m["half"] or m["utc"]) for m in matches)
-    examples = (first or second)[:1] + (second if order == "mixed" else [])[:1]
+    whole = all(len(m["a"]) == 4 and m["sign"] == "-" and not (m["half"] or m["utc"]) for m in matches)
     return DateStyle(
-        () if plain else tuple(dict.fromkeys(formats)),
+        () if whole else tuple(dict.fromkeys(formats)),
         order,
         len(values),
         len(matches),
@@ -98,6 +98,36 @@ def date_style(values: Sequence[str]) -> DateStyle | None:
         tuple(dict.fromkeys(swapped)) if order == "unclear" else (),
         tuple(match[0] for match in examples),
     )
+
+
+def _order(matches: list[re.Match[str]]) -> tuple[str, list[re.Match[str]]]:
+    """Return what comes first in dates, and those that show it."""
+    written = [m for m in matches if len(m["a"]) <= 2]
+    first = [m for m in written if int(m["a"]) > 12]
+    second = [m for m in written if int(m["b"]) > 12]
+    if not written:
+        return "year", []
+    if _is_short_year(matches):
+        return "year", matches[:1]
+    if first and second:
+        return "mixed", [first[0], second[0]]
+    whole = [m for m in matches if len(m["a"]) == 4]
+    # a spreadsheet takes 03/04/2025 for a date, in the order of its own country, and leaves 25/04/2025 as text
+    if min(len(whole), len(written)) >= _TURNED and len(first or second) == len(written):
+        if all(int(m["c"]) <= 12 for m in whole):
+            return "turned", [written[0], whole[0]]
+    if first or second:
+        return ("day" if first else "month"), (first or second)[:1]
+    # dates with points are written day first wherever they are written
+    return ("day" if all(m["sign"] == "." for m in written) else "unclear"), []
+
+
+def _is_short_year(matches: list[re.Match[str]]) -> bool:
+    """Say whether all are written as 25-01-31: there are few years, and many days of a month."""
+    if not all(len(m["a"]) == len(m["c"]) == 2 and int(m["b"]) <= 12 and 1 <= int(m["c"]) <= 31 for m in matches):
+        return False
+    years, days = ({int(m[part]) for m in matches} for part in ("a", "c"))
+    return max(years) - min(years) <= 15 and min(years) > 12 and len(days) >= max(5, 2 * len(years))
 
 
 def counted_date(values: Sequence[str]) -> DateStyle | None:
@@ -122,11 +152,14 @@ def counted_date(values: Sequence[str]) -> DateStyle | None:
 
 def amount_style(values: Sequence[str]) -> AmountStyle | None:
     """Return how numbers are written in a column, or None when it holds none."""
-    matches = [match for value in values if (match := _AMOUNT.fullmatch(value.strip().translate(_SPACES)))]
+    found = (_AMOUNT.fullmatch(value.strip().translate(_SPACES)) for value in values)
+    matches = [match for match in found if match and _is_sign(match["before"] or match["early"] or "")]
     if len(matches) < _ENOUGH * len(values) or not values:
         return None
     signs = Counter((m["before"] or m["early"] or m["after"] or "").strip() for m in matches)
-    sign = next((text for text, rows in signs.most_common() if text and rows >= _ENOUGH * len(matches)), "")
+    named = tuple(text for text, _ in signs.most_common() if text)
+    # one sign, on some amounts or all; of several, the one that nearly all have
+    sign = next((text for text in named if len(named) == 1 or signs[text] >= _ENOUGH * len(matches)), "")
     decimals: dict[str, str] = {}
     groups: dict[str, str] = {}
     unclear = ""
@@ -150,14 +183,18 @@ def amount_style(values: Sequence[str]) -> AmountStyle | None:
     both = tuple({**decimals, **groups}.values())
     clash = len(decimals) > 1 or len(groups) > 1 or (decimal and decimal == thousands)
     settled = (decimal and decimal in unclear) or (thousands and thousands in unclear) or not unclear
-    return AmountStyle(
-        decimal, thousands, sign, len(values), len(matches), "" if settled else unclear, both[:2] if clash else ()
-    )
+    mixed = both[:2] if clash else ()
+    return AmountStyle(decimal, thousands, sign, len(values), len(matches), "" if settled else unclear, mixed, named)
 
 
-def _shape(match: re.Match[str]) -> tuple[str, ...]:
-    year_first = len(match["a"]) == 4
-    year = "%Y" if year_first or len(match["c"]) == 4 else "%y"
+def _is_sign(before: str) -> bool:
+    """Say whether what stands before a number can be a currency: "K12" is a number of something else."""
+    return not before.isalpha() or bool(currency_of(before)) or before in currency_codes()
+
+
+def _shape(match: re.Match[str], order: str) -> tuple[str, ...]:
+    year_first = len(match["a"]) == 4 or order == "year"
+    year = "%Y" if len(match["a"]) == 4 or len(match["c"]) == 4 else "%y"
     clock = ""
     if match["time"]:
         seconds = match["time"].count(":") == 2
@@ -178,9 +215,13 @@ def _format(shape: tuple[str, ...], first: str, second: str) -> str:
 
 def _named_months(values: Sequence[str]) -> DateStyle | None:
     found: Counter[str] = Counter()
-    for value in values[:500]:
+    step = max(1, len(values) // 500)
+    looked_at = values[::step]
+    if sum(1 for value in looked_at if _MONTH.search(value)) < _ENOUGH * len(looked_at):
+        return None
+    for value in looked_at:
         found.update([one for one in _WORDS if _parses(value, one)][:1])
-    n = min(len(values), 500)
+    n = len(looked_at)
     if not n or sum(found.values()) < _ENOUGH * n:
         return None
     formats = tuple(one for one, _ in found.most_common())

@@ -2,28 +2,33 @@
 
 from __future__ import annotations
 
+import re
 import tempfile
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import duckdb
 
-from custaudience.errors import ConfigError, DataError, near_miss
+from custaudience.errors import DataError, near_miss
 from custaudience.study.config import StudySection, TableSection
 from custaudience.study.contracts import TABLES
 from custaudience.study.proposing import rows as row_rules
+from custaudience.study.proposing import scanning
+from custaudience.study.proposing.amounts import settle_amounts, settle_currency
+from custaudience.study.proposing.dates import propose_dates, settle_date_order
 from custaudience.study.proposing.presets import Preset
-from custaudience.study.proposing.questions import Answers, Question
+from custaudience.study.proposing.questions import Answers
 from custaudience.study.proposing.roles import Facts, assign, facts_of
 from custaudience.study.proposing.sampling import Sample
-from custaudience.study.proposing.scanning import LARGEST, Scan, scan
+from custaudience.study.proposing.scanning import Scan, scan, write_sample
 from custaudience.study.proposing.styles import DateStyle
 from custaudience.study.sources import default_separator
 
 _READABLE = 0.995  # share of an optional column's values that must be readable for it to be used
-_ORDERS = (("day", "the day comes first: 3 April"), ("month", "the month comes first: March 4"))
+_LOST_DIGITS = re.compile(r"\d([.,]\d+)?E\+\d+")
+_SIDE = 20_000  # rows of several files together that are looked at closely
 
 
 @dataclass
@@ -32,6 +37,10 @@ class TableProposal:
 
     Attributes
     ----------
+    samples : list of Sample
+        Its files; they have the same columns.
+    sample : Sample
+        Rows of all of them.
     columns : dict
         Our column by the file's.
     settings : dict
@@ -39,33 +48,41 @@ class TableProposal:
     why : dict
         Evidence by our column, or by setting: sentences.
     scan : Scan or None
-        What all rows say; None for a file too large to be looked at twice.
+        What the rows say; None before they were counted.
+    sampled : bool
+        Whether only the sample's rows were counted, because the file is very large.
+    currency : str
+        The currency that its column of currencies says, as an ISO code; "" when it says none.
     """
 
     table: str
     samples: list[Sample]
+    sample: Sample
     columns: dict[str, str] = field(default_factory=dict)
     settings: dict[str, Any] = field(default_factory=dict)
     why: dict[str, list[str]] = field(default_factory=dict)
     preset: tuple[str, Preset] | None = None
     scan: Scan | None = None
+    sampled: bool = False
+    currency: str = ""
     date: DateStyle | None = None
     notes: list[str] = field(default_factory=list)
 
     @property
-    def sample(self) -> Sample:
-        """The first of its files; the others have the same columns."""
-        return self.samples[0]
-
-    @property
     def rows(self) -> int:
-        """Rows in all files, or in the sample of a very large one."""
+        """Rows that were counted."""
         return self.scan.rows if self.scan else len(self.sample.rows)
 
     def say(self, key: str, sentence: str) -> None:
         """Add a sentence of evidence."""
         if sentence and sentence not in self.why.setdefault(key, []):
             self.why[key].append(sentence)
+
+    def give_up(self, ours: str, why: str) -> None:
+        """Use a column no longer, and note why."""
+        theirs = self.columns.pop(ours)
+        self.why.pop(ours, None)
+        self.notes.append(f"{theirs!r} could be {ours}, but {why}: it is not used.")
 
 
 def propose_table(
@@ -83,31 +100,51 @@ def propose_table(
     DataError
         If a column is missing, dates are written in two orders or amounts in two ways, or a file cannot be read.
     """
-    proposal = TableProposal(table, samples, preset=preset)
-    sample = proposal.sample
+    sample = _together(samples)
+    proposal = TableProposal(table, samples, sample, preset=preset)
     facts = facts_of(sample)
     _layout(proposal)
     _columns(proposal, facts, answers)
-    _amounts(proposal, facts, answers)
-    _dates(proposal, facts)
+    settle_amounts(proposal, facts, answers)
+    propose_dates(proposal, facts)
     rules = row_rules.Rules()
     row_rules.totals_rows(sample, proposal.columns, rules)
+    _merge(proposal, rules)
     statuses = [] if preset or table != "transactions" else row_rules.status_columns(sample, facts, proposal.columns)
     _look_at_all(con, proposal, study, statuses)
-    if _settle_date_order(proposal, facts, answers):
+    if settle_date_order(proposal, facts, answers):
         _look_at_all(con, proposal, study, statuses)
-    _drop_unreadable(proposal)
+    _say_unreadable(proposal, study)
     if table == "transactions":
         _transaction_rows(proposal, facts, study, rules, answers)
     _merge(proposal, rules)
     return proposal
 
 
+def _together(samples: Sequence[Sample]) -> Sample:
+    """Return one sample of the rows of all files, in the columns of the first."""
+    first = samples[0]
+    if len(samples) == 1:
+        return first
+    rows: list[list[str]] = []
+    tail: list[list[str]] = []
+    for other in samples:
+        for what in ("encoding", "separator", "header_row"):
+            if getattr(other, what) != getattr(first, what):
+                raise DataError(
+                    f"{first.label} and {other.label} are written differently: {what} {getattr(first, what)!r} and "
+                    f"{getattr(other, what)!r}. Files of one table must be alike: export them again in one way."
+                )
+        places = [other.header.index(name) for name in first.header]
+        for into, those in ((rows, other.rows[: _SIDE // len(samples)]), (tail, other.tail)):
+            into += [[row[place] if place < len(row) else "" for place in places] for row in those]
+    return replace(first, rows=rows, tail=tail, known={})
+
+
 def _layout(proposal: TableProposal) -> None:
     sample = proposal.sample
     if sample.sheet is not None:
         proposal.settings["sheet"] = sample.sheet
-        proposal.say("sheet", "the sheet it stands on")
     if sample.header_row > 1:
         proposal.settings["header_row"] = sample.header_row
     if sample.separator not in (None, default_separator(sample.file)):
@@ -147,139 +184,31 @@ def _columns(proposal: TableProposal, facts: dict[str, Facts], answers: Answers)
             f"{missing[0]}. Export it with that column."
         )
     for ours in proposal.columns:
-        proposal.say(ours, f"as {preset.title} names it")
+        proposal.say(ours, "by the preset")
     for option in preset.settings:
         if option in proposal.settings:
             proposal.say(option, f"preset {name}")
     proposal.notes += preset.notes
 
 
-def _numeric(proposal: TableProposal, facts: dict[str, Facts]) -> Iterator[tuple[str, Facts]]:
-    for column in TABLES[proposal.table].columns:
-        theirs = proposal.columns.get(column.name)
-        if theirs is not None and column.type in ("money", "number") and facts[theirs].kind == "VARCHAR":
-            yield column.name, facts[theirs]
-
-
-def _amounts(proposal: TableProposal, facts: dict[str, Facts], answers: Answers) -> None:
-    """Settle the decimal sign, the sign of thousands, and the sign of currency."""
-    decimals: dict[str, str] = {}
-    groups: dict[str, str] = {}
-    unclear = ""
-    for name, column in _numeric(proposal, facts):
-        style = column.amount
-        if style is None:
-            continue
-        if style.mixed:
-            raise DataError(
-                f"{proposal.sample.label}: {column.name} is written in two ways, such as {style.mixed[0]!r} and "
-                f"{style.mixed[-1]!r}. Which sign is the decimal one cannot be told: export it again with one."
-            )
-        if style.decimal:
-            decimals.setdefault(style.decimal, next(v for v in column.values if style.decimal in v))
-        if style.thousands:
-            groups.setdefault(style.thousands, next(v for v in column.values if _has(v, style.thousands)))
-        unclear = unclear or style.unclear
-        if style.sign and name in ("revenue", "unit_price", "spend") and style.sign != "%":
-            proposal.settings["currency_sign"] = style.sign
-            proposal.say("currency_sign", f"stands at the amounts, as in {_shown(column.values[0])}")
-    if len(decimals) > 1 or (decimals and set(decimals) & set(groups)):
-        shown = list({**groups, **decimals}.values())[:2]
-        raise DataError(
-            f"{proposal.sample.label}: numbers are written in two ways, such as {shown[0]!r} and {shown[-1]!r}. Which "
-            "sign is the decimal one cannot be told: export it again with one."
-        )
-    if unclear and not decimals and not groups:
-        mark = next(sign for sign in unclear if sign in ".,")
-        whole, _, rest = "".join(sign for sign in unclear if sign.isdigit() or sign == mark).partition(mark)
-        answer = answers.settle(
-            Question(
-                f"{proposal.table}.amounts",
-                f"{proposal.sample.label}: is {unclear!r} {whole}{rest}, or {int(whole)} and a fraction?",
-                (
-                    ("thousands", f"{whole}{rest}: {mark!r} groups thousands"),
-                    ("decimal", f"{whole}.{rest}: {mark!r} is the decimal sign"),
-                ),
-                "No number in it says which.",
-            )
-        )
-        (groups if answer == "thousands" else decimals).setdefault(mark, unclear)
-    decimal, group = next(iter(decimals), ""), next(iter(groups), "")
-    if decimal == "," or group == ".":
-        proposal.settings["decimal"] = ","
-        proposal.say("decimal", f"as in {_shown(decimals[decimal])}" if decimal else "the point groups thousands")
-    if group:
-        proposal.settings["thousands"] = group
-        proposal.say("thousands", f"as in {_shown(groups[group])}")
-
-
-def _shown(value: str) -> str:
-    return repr(" ".join(value.split()))
-
-
-def _has(value: str, mark: str) -> bool:
-    return any(sign in value for sign in ((" ", "\u00a0", "\u202f", "\u2009") if mark == " " else (mark,)))
-
-
-def _dates(proposal: TableProposal, facts: dict[str, Facts]) -> None:
-    dated = [c for c in TABLES[proposal.table].columns if c.type == "datetime" and c.name in proposal.columns]
-    if not dated:
-        return
-    theirs = proposal.columns[dated[0].name]
-    style = facts[theirs].date
-    if style is None:
-        shown = ", ".join(map(repr, facts[theirs].values[:3])) or "nothing"
-        raise DataError(f"{proposal.sample.label}: {theirs} is to be {dated[0].name}, and holds no dates but {shown}.")
-    if style.order == "mixed":
-        raise DataError(_mixed(proposal, theirs, style))
-    proposal.date = style
-    if style.formats and "date_format" not in proposal.settings:
-        proposal.settings["date_format"] = style.formats[0] if len(style.formats) == 1 else list(style.formats)
-        proposal.say("date_format", _order_in_words(style))
-    zone = row_rules.zone_in_header(theirs) or ("UTC" if style.zone == "UTC" else "")
-    if zone and "timezone" not in proposal.settings and style.has_time:
-        proposal.settings["timezone"] = zone
-        counted = style.order == "count"
-        proposal.say("timezone", f"{theirs} counts from 1970 in UTC" if counted else f"{theirs!r} says so")
-
-
-def _order_in_words(style: DateStyle) -> str:
-    example = f", as in {style.examples[0]!r}" if style.examples else ""
-    if style.order == "day":
-        dotted = all("." in one for one in style.formats) and not example
-        return "dates with points are written day first" if dotted else f"the day comes first{example}"
-    if style.order == "month":
-        return f"the month comes first{example}"
-    return {"count": "numbers that count", "name": "months by name", "year": "the year comes first"}.get(
-        style.order, ""
-    )
-
-
-def _mixed(proposal: TableProposal, theirs: str, style: DateStyle) -> str:
-    first, second = (*style.examples, "", "")[:2]
-    shown = f": {first!r} has the day first, {second!r} the month" if second else ""
-    return (
-        f"{proposal.sample.label}: {theirs} mixes two date orders in one column{shown}. A date such as 03/04/2025 then "
-        "cannot be told: export it again with one order, best with the year first (2025-04-03)."
-    )
-
-
 def _look_at_all(
     con: duckdb.DuckDBPyConnection, proposal: TableProposal, study: StudySection, statuses: list[str]
 ) -> None:
-    size = sum(sample.file.stat().st_size for sample in proposal.samples)
-    if size > LARGEST:
-        proposal.notes.append(
-            f"{proposal.sample.label} holds {size / 1e9:.1f} GB: this rests on {len(proposal.sample.rows):,} rows out of all "
-            "parts of it. `custaudience check` reads every row, once; as Parquet it would take a fraction of the time "
-            "and of the disk."
-        )
-        return
-    files = [sample.file for sample in proposal.samples]
+    section, files = section_of(proposal), [sample.file for sample in proposal.samples]
+    size = sum(sample.file.stat().st_size for sample in proposal.samples if sample.separator is not None)
+    proposal.sampled = size > scanning.LARGEST
     with tempfile.TemporaryDirectory(prefix="custaudience-") as scratch:
-        proposal.scan = scan(
-            con, files, proposal.table, proposal.columns, section_of(proposal), study, statuses, Path(scratch)
-        )
+        if proposal.sampled:
+            file, section = write_sample(proposal.sample, section, Path(scratch))
+            files = [file]
+        proposal.scan = scan(con, files, proposal.table, proposal.columns, section, study, statuses, Path(scratch))
+    note = (
+        f"{proposal.sample.label} holds {size / 1e9:.1f} GB: this rests on {proposal.rows:,} rows out of all parts of "
+        "it, and so do the numbers of rows below. `custaudience check` reads every row, once; as Parquet that would "
+        "take a fraction of the time and of the disk."
+    )
+    if proposal.sampled and note not in proposal.notes:
+        proposal.notes.append(note)
 
 
 def section_of(proposal: TableProposal) -> TableSection:
@@ -289,55 +218,50 @@ def section_of(proposal: TableProposal) -> TableSection:
     )
 
 
-def _settle_date_order(proposal: TableProposal, facts: dict[str, Facts], answers: Answers) -> bool:
-    """Settle whether day or month comes first where the sample left it open; True when the formats changed."""
-    style, found = proposal.date, proposal.scan
-    if style is None or style.order not in ("unclear", "day", "month"):
-        return False
-    dated = next(c.name for c in TABLES[proposal.table].columns if c.type == "datetime" and c.name in proposal.columns)
-    if found is not None and found.day_first and found.month_first:
-        raise DataError(_mixed(proposal, proposal.columns[dated], style))
-    if style.order != "unclear":
-        return False
-    proposal.why.pop("date_format", None)
-    if found is not None and (found.day_first or found.month_first):
-        order = "day" if found.day_first else "month"
-        rows = found.day_first or found.month_first
-        proposal.say("date_format", f"in {rows:,} rows the {order} is over 12" if order == "day" else "")
-        proposal.say("date_format", f"the {order} comes first")
-    else:
-        example = facts[proposal.columns[dated]].values[0]
-        order = answers.settle(
-            Question(
-                f"{proposal.table}.date_order",
-                f"{proposal.sample.label}, {proposal.columns[dated]}: in {example!r}, does the day or the month come first?",
-                _ORDERS,
-                "No date in it has a number above 12 in front or behind, so the file cannot say.",
-            )
-        )
-        proposal.say("date_format", f"the {order} comes first, as answered")
-    if order == "month":
-        formats = style.swapped
-        proposal.settings["date_format"] = formats[0] if len(formats) == 1 else list(formats)
-    return order == "month"
-
-
-def _drop_unreadable(proposal: TableProposal) -> None:
-    """Give up optional columns whose values cannot be read: they would only set rows aside."""
-    if proposal.scan is None:
+def _say_unreadable(proposal: TableProposal, study: StudySection) -> None:
+    """Give up optional columns that cannot be read, for they would only set rows aside; say what else cannot be."""
+    found = proposal.scan
+    if found is None:
         return
-    needed = {"unit_price", "quantity"} if "revenue" not in proposal.columns else set()
-    for column in TABLES[proposal.table].columns:
-        counted = proposal.scan.columns.get(column.name)
-        if counted is None or column.required or column.name in needed:
-            continue
-        if counted.read < _READABLE * counted.filled or not counted.filled:
-            theirs = proposal.columns.pop(column.name)
-            proposal.why.pop(column.name, None)
-            what = (
-                f"only {counted.read:,} of {counted.filled:,} values can be read" if counted.filled else "it is empty"
+    if found.broken:
+        lines = "is 1 broken line" if found.broken == 1 else f"are {found.broken:,} broken lines"
+        sentence = f"There {lines} in {found.rows + found.broken:,}: {found.broken_line}. "
+        if found.broken > study.max_quarantined * (found.rows + found.broken):
+            raise DataError(
+                f"{sentence}Is the file cut off there, or does a cell hold the separator outside quotes? Mend it, or "
+                "export again."
             )
-            proposal.notes.append(f"{theirs} could be {column.name}, but {what}: not used.")
+        proposal.notes.append(f"{sentence}Is the file cut off there? What is broken will be set aside.")
+    needed = {column.name for column in TABLES[proposal.table].columns if column.required}
+    needed |= {"unit_price", "quantity"} if "revenue" not in proposal.columns else set()
+    for ours, counted in found.columns.items():
+        unread, theirs = counted.filled - counted.read, proposal.columns[ours]
+        if unread and _LOST_DIGITS.fullmatch(counted.unreadable) and ours in ("customer_id", "order_id"):
+            raise DataError(
+                f"{proposal.sample.label}: in {unread:,} of {found.rows:,} rows {theirs} is shown as "
+                f"{counted.unreadable!r}: a spreadsheet shortened a long number so, and the rest of its digits is "
+                "gone. Export again straight from the source, or format that column as text before saving."
+            )
+        if ours not in needed:
+            if not counted.filled:
+                proposal.give_up(ours, "it is empty")
+            elif counted.read < _READABLE * counted.filled:
+                proposal.give_up(
+                    ours, f"only {counted.read:,} of {counted.filled:,} values can be read, not {counted.unreadable!r}"
+                )
+        elif counted.filled and not counted.read:
+            raise DataError(
+                f"{proposal.sample.label}: no value of {theirs} can be read as {ours}, such as {counted.unreadable!r}."
+            )
+        elif unread:
+            stops = (
+                f"; `custaudience check` stops at more than {study.max_quarantined:.0%} of the rows (max_quarantined)"
+            )
+            proposal.notes.append(
+                f"{unread:,} of {found.kept:,} values of {theirs!r} cannot be read as {ours}, such as "
+                f"{counted.unreadable!r}. These rows will be set aside"
+                f"{stops if unread > study.max_quarantined * found.kept else ''}."
+            )
 
 
 def _transaction_rows(
@@ -345,37 +269,29 @@ def _transaction_rows(
 ) -> None:
     found = proposal.scan
     if found is not None:
+        row_rules.nameless_total(proposal.sample, proposal.columns, found, rules)
         row_rules.status_rows(found, proposal.table, rules, answers)
         if "guests" not in proposal.settings:
             row_rules.guest_rows(proposal.sample, facts, proposal.columns, found, study.max_quarantined, rules, answers)
     if proposal.preset is None:
         row_rules.amount_per_order(proposal.sample, proposal.columns, rules, answers)
+        _say_own_orders(proposal, facts)
     theirs = proposal.columns["customer_id"]
     mails = [value for value in facts[theirs].values if "@" in value]
     if len(mails) > 0.5 * len(facts[theirs].values) and any(value != value.lower() for value in mails):
         proposal.settings["case_insensitive_ids"] = True
         proposal.say("case_insensitive_ids", "e-mail addresses, some with capitals")
-    _one_currency(proposal, study, answers)
+    settle_currency(proposal, answers)
 
 
-def _one_currency(proposal: TableProposal, study: StudySection, answers: Answers) -> None:
-    found = proposal.scan.currencies if proposal.scan else {}
-    if len(found) < 2:
-        return
-    theirs = proposal.columns["currency"]
-    shown = ", ".join(f"{name} {n:,} rows" for name, n in sorted(found.items(), key=lambda item: -item[1])[:6])
-    answer = answers.settle(
-        Question(
-            "currency",
-            f"{proposal.sample.label} holds several currencies, which cannot be added. Which one is the study in?",
-            tuple((name, f"{n:,} rows; the others are left out") for name, n in found.items()),
-            f"{theirs}: {shown}.",
+def _say_own_orders(proposal: TableProposal, facts: dict[str, Facts]) -> None:
+    """Note when each row would be an order of its own though it names a product: its number may be the line's."""
+    theirs = proposal.columns.get("order_id")
+    if theirs and "product_id" in proposal.columns and len(facts[theirs].values) > 1 and facts[theirs].distinct == 1:
+        proposal.notes.append(
+            f"Each row has a {theirs!r} of its own, so each counts as an order. If it is the number of the line, take "
+            "its line out of study.toml: then what a customer buys on one day is one order."
         )
-    )
-    if answer not in found:
-        raise ConfigError(f"currency {answer}: {theirs} has none; it has {shown}.")
-    proposal.settings.setdefault("only", {})[theirs] = [answer]
-    proposal.say("only", f"rows in {answer}; of all: {shown}")
 
 
 def _merge(proposal: TableProposal, rules: row_rules.Rules) -> None:

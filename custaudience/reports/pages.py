@@ -118,6 +118,9 @@ def index_page(source: Source) -> dict[str, Any]:
     ledger, info = source.ledger, source.info
     finding = ledger.get("start_here.finding") or ledger.get("rfm_and_lifecycle.finding")
     page: dict[str, Any] = {"finding_ref": source.evidence.ref(finding.id) if finding else None}
+    because = ledger.get("what_changed.because")
+    page["because"] = source.claim(because)
+    page["because_page"] = page_name("what_changed", source.language, info) if because else ""
     page["facts"] = _facts(source)
     page["finding"] = (
         render_claim(finding, language=source.language)

@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-import base64
 import textwrap
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pandas as pd
 
 from custaudience.evidence import template as _
-from custaudience.present import figure_bytes, plot_lifecycle, plot_segments
-from custaudience.present.style import use_style
+from custaudience.present import plot_lifecycle, plot_segments
 from custaudience.present.tables import fewer_than
 from custaudience.present.words import term
 from custaudience.reports.pages import Source, page_name, segment_name, segment_rows, segment_texts
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
+from custaudience.reports.pictures import drawing, picture
 
 _LEVELS = {
     "r": {"high": _("ordered lately"), "mid": _("ordered a while ago"), "low": _("silent longest")},
@@ -187,37 +181,17 @@ def _pictures(source: Source) -> list[dict[str, Any]]:
             for row in table.to_dict("records")
             if pd.notna(row["n_customers"])
         ]
-        with _drawing(height) as ax:
+        with drawing(height) as ax:
             plot_segments(
                 table, names=names, min_group_size=source.info.min_group_size, language=source.language, ax=ax
             )
-            pictures.append(_picture(ax, source.say(_("Bars by segment.")) + " " + "; ".join(shown) + "."))
+            pictures.append(picture(ax, source.say(_("Bars by segment.")) + " " + "; ".join(shown) + "."))
     mix = source.table("lifecycle_by_segment")
     if mix is not None and len(mix):
         keys = list(dict.fromkeys(mix["segment"]))
         names = {key: segment_name(key, source.language) for key in keys}
-        with _drawing(1.5 + 0.5 * len(keys)) as ax:
+        with drawing(1.5 + 0.5 * len(keys)) as ax:
             plot_lifecycle(mix, names=names, language=source.language, ax=ax)
             alt = [f"{names[key]}: {', '.join(_mix(source, key))}" for key in keys]
-            pictures.append(_picture(ax, textwrap.shorten("; ".join(alt), 1500) + "."))
+            pictures.append(picture(ax, textwrap.shorten("; ".join(alt), 1500) + "."))
     return pictures
-
-
-@contextmanager
-def _drawing(height: float) -> Iterator[Axes]:
-    """Give an axes of its own, outside pyplot: pages are drawn by a process that shows no window."""
-    from matplotlib.figure import Figure
-
-    with use_style():
-        yield Figure(figsize=(5.2, height), layout="constrained").subplots()
-
-
-def _picture(ax: Axes, alt: str) -> dict[str, Any]:
-    drawn = base64.b64encode(figure_bytes(ax, alt=alt, form="svg")).decode("ascii")
-    width, height = ax.get_figure(root=True).get_size_inches()  # type: ignore[union-attr]
-    return {
-        "source": f"data:image/svg+xml;base64,{drawn}",
-        "alt": alt,
-        "width": round(96 * width),
-        "height": round(96 * height),
-    }

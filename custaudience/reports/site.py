@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
-from functools import lru_cache
+from collections.abc import Callable, Mapping
+from functools import lru_cache, partial
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,8 @@ from custaudience.reports.ledger import read_ledger
 from custaudience.reports.pages import Source, index_page, page_name
 from custaudience.reports.run_info import NotebookRun, RunInfo
 from custaudience.reports.segment_pages import segments_page
+from custaudience.reports.topic_pages import topic_page
+from custaudience.reports.topics import TOPICS
 
 _MONTH = re.compile(r"\d{4}-\d{2}")
 
@@ -37,9 +39,9 @@ def render_month(build: Path, info: RunInfo) -> None:
     Parameters
     ----------
     build : Path
-        The month's folder; ``tables/`` and the claims are read from it. Writes ``index.html`` and
-        ``segments.html`` in the first language, ``index.<language>.html`` and ``segments.<language>.html`` in
-        the others, and ``appendix/index.html`` in English.
+        The month's folder; ``tables/`` and the claims are read from it. Writes ``index.html``, ``segments.html``
+        and a page per topic with claims in the first language, ``index.<language>.html`` … in the others, and
+        ``appendix/index.html`` in English.
     info : RunInfo
 
     Raises
@@ -48,14 +50,24 @@ def render_month(build: Path, info: RunInfo) -> None:
         If a language is not shipped, or a claim does not fit its template.
     """
     ledger = read_ledger(build)
+    pages: list[tuple[str, str, Callable[[Source], dict[str, Any]], str]] = [
+        ("index", "index.html.j2", index_page, _("Overview of the month")),
+        ("segments", "segments.html.j2", segments_page, _("Segments")),
+        *(
+            (topic.stem, "topic.html.j2", partial(topic_page, topic=topic), topic.name)
+            for topic in TOPICS
+            if topic.in_ledger(ledger)
+        ),
+    ]
     for language in info.languages:
-        for stem, template, make in (
-            ("index", "index.html.j2", index_page),
-            ("segments", "segments.html.j2", segments_page),
-        ):
+        for stem, template, make, _name in pages:
             source = Source(info, ledger, build, language)
             page = make(source)
             page["links"] = _links(info, language, stem)
+            page["nav"] = [
+                {"href": page_name(other, language, info), "name": source.say(name), "here": other == stem}
+                for other, _template, _make, name in pages
+            ]
             _write(
                 build / page_name(stem, language, info),
                 _page(template, language, info, page=page, evidence=source.evidence, fmt=source.fmt),

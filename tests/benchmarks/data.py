@@ -146,15 +146,23 @@ def copy(query: str, target: Path) -> None:
 
 
 def warm(data: Data) -> None:
-    """Let our reader normalise the Parquet study once, in a process of its own."""
-    beside = data.folder / ".making-cache"
-    shutil.rmtree(beside, ignore_errors=True)
-    beside.mkdir()
-    code = "import sys; from custaudience.study import open_study; open_study(sys.argv[1]).table('transactions')"
-    env = {**os.environ, "CUSTAUDIENCE_CACHE": str(beside)}
-    # without a file name DuckDB takes Python for interactive and draws a progress bar
-    subprocess.run([sys.executable, "-c", code, str(data.parquet)], env=env, check=True, stdout=subprocess.DEVNULL)
-    beside.rename(data.warm_cache)
+    """Let our reader normalise the Parquet study once."""
+    normalised_file(data.parquet, data.warm_cache)
+
+
+def normalised_file(study: Path, cache: Path) -> Path:
+    """Return the file our reader makes of a study's transactions, read once in a process of its own."""
+    if not cache.is_dir():
+        beside = cache.with_name(f".making-{cache.name}")
+        shutil.rmtree(beside, ignore_errors=True)
+        beside.mkdir(parents=True)
+        code = "import sys; from custaudience.study import open_study; open_study(sys.argv[1]).table('transactions')"
+        env = {**os.environ, "CUSTAUDIENCE_CACHE": str(beside)}
+        # without a file name DuckDB takes Python for interactive and draws a progress bar
+        subprocess.run([sys.executable, "-c", code, str(study)], env=env, check=True, stdout=subprocess.DEVNULL)
+        beside.rename(cache)
+    (part,) = cache.glob("tables/*/part-0000.parquet")
+    return part
 
 
 MESSY = """

@@ -7,7 +7,10 @@ import sys
 from pathlib import Path
 
 # lifetimes 0.11.3 (2020) runs with pandas 2, not 3
-PACKAGES = {"lifetimes": ["lifetimes==0.11.3", "pandas==2.3.3", "pyarrow"]}
+PACKAGES = {
+    "lifetimes": ["lifetimes==0.11.3", "pandas==2.3.3", "pyarrow"],
+    "mlxtend": ["mlxtend==0.25.0", "pandas==2.3.3", "pyarrow"],
+}
 
 
 def python_of(peer: str, root: Path, *, install: bool) -> Path | None:

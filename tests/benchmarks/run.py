@@ -18,7 +18,7 @@ from custaudience.study.cache import cache_folder
 
 from .data import AS_OF, prepare
 from .measure import Implementation, Measured, equal_tables, interleave
-from .sections import TITLES, notebooks, section
+from .sections import OF_CUSTOMERS, TITLES, notebooks, of_customers, section
 
 MEMORY_GOAL_MB = 1500
 
@@ -30,7 +30,7 @@ def main() -> None:
     print(f"custaudience {version('custaudience')} · {machine()}", flush=True)
     medians: dict[str, list[tuple[int, float]]] = {}
     with tempfile.TemporaryDirectory(prefix="bench-") as scratch:
-        for rows in args.rows if set(args.only) != {"notebooks"} else []:
+        for rows in args.rows if set(args.only) & set(TITLES) else []:
             data = prepare(rows, csv="csv" in args.only)
             for name in TITLES:
                 if name in args.only:
@@ -38,6 +38,11 @@ def main() -> None:
                     done = measure(implementations, args.repeat, Path(scratch))
                     print(table(f"{TITLES[name]} · {rows:,} lines", implementations, done), flush=True)
                     medians.setdefault(name, []).append((rows, done[0].median))
+        for name in OF_CUSTOMERS:
+            if name in args.only:
+                implementations = of_customers(name, max(args.rows), root)
+                done = measure(implementations, args.repeat, Path(scratch), as_of="2018-12-31")
+                print(table(OF_CUSTOMERS[name], implementations, done), flush=True)
         if "notebooks" in args.only:
             implementations = notebooks()
             done = measure(implementations, args.repeat, Path(scratch), as_of="2017-12-31")
@@ -50,7 +55,7 @@ def main() -> None:
 
 def arguments() -> argparse.Namespace:
     """Return the command line's answers."""
-    names = [*TITLES, "notebooks"]
+    names = [*TITLES, *OF_CUSTOMERS, "notebooks"]
     parser = argparse.ArgumentParser(description="Compare custaudience with other ways to do the same.")
     parser.add_argument("--rows", type=int, nargs="+", default=[1_000_000, 10_000_000], help="numbers of order lines")
     parser.add_argument("--repeat", type=int, default=5, help="rounds; every implementation runs once in each")

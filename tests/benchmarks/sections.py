@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from .data import Data, messy
+from .data import Data, messy, normalised_file
+from .implementations.clv_data import prepare_summary
+from .implementations.segments_matrix import customer_matrix
 from .measure import Implementation
 from .peers import python_of
 
@@ -33,6 +35,50 @@ def repeat(data: Data, root: Path, *, install: bool = True) -> list[Implementati
     return [
         Implementation("custaudience", "repeat_ours.py", data.sales),
         Implementation("lifetimes 0.11.3", "repeat_lifetimes.py", data.sales, ("faster", 5.0), python, absent=absent),
+    ]
+
+
+def _peer(name: str, root: Path, *, install: bool) -> dict[str, object]:
+    """Return how a peer is started, or why it cannot be."""
+    python = python_of(name, root, install=install)
+    return {"python": python} if python else {"absent": "not installed"}
+
+
+def models(rows: int, root: Path, which: str, goal: float, *, install: bool = True) -> list[Implementation]:
+    """A purchase or a spend model fitted to a summary of simulated customers."""
+    summary = prepare_summary(rows, root)
+    peer = _peer("lifetimes", root, install=install)
+    return [
+        Implementation("custaudience", f"clv_{which}_ours.py", summary),
+        Implementation("lifetimes 0.11.3", f"clv_{which}_lifetimes.py", summary, ("faster", goal), **peer),
+    ]
+
+
+def pairs(root: Path, *, install: bool = True) -> list[Implementation]:
+    """Products bought together on the grocery panel, from its normalised file."""
+    normalised = normalised_file(ROOT / "data" / "grocery", root / "grocery-cache")
+    peer = _peer("mlxtend", root, install=install)
+    return [
+        Implementation("custaudience", "pairs_ours.py", normalised),
+        Implementation("mlxtend fpgrowth", "pairs_mlxtend.py", normalised, ("faster", 100.0), **peer),
+    ]
+
+
+def segments(rows: int, root: Path) -> list[Implementation]:
+    """Five segments of all customers."""
+    matrix = customer_matrix(rows, root)
+    return [
+        Implementation("custaudience", "segments_ours.py", matrix),
+        Implementation("KMeans(n_init=10)", "segments_sklearn.py", matrix, ("faster", 10.0)),
+    ]
+
+
+def choose(rows: int, root: Path) -> list[Implementation]:
+    """How many segments, against one fit with a known number."""
+    matrix = customer_matrix(rows, root)
+    return [
+        Implementation("custaudience", "segments_choose.py", matrix),
+        Implementation("one KMeans(n_init=10)", "segments_sklearn.py", matrix, ("at most", 20.0), compared=False),
     ]
 
 
@@ -70,6 +116,29 @@ TITLES: dict[str, str] = {
     "messy": "reading: CSV with decimal commas, day first, statuses",
     "init": "proposing a study from a messy CSV (of 1 GB at 10 million lines; goal: 20 s, 1,000 MB)",
 }
+
+OF_CUSTOMERS: dict[str, str] = {
+    "bgnbd": "BG/NBD fitted, simulated customers",
+    "gammagamma": "Gamma-Gamma fitted, simulated customers",
+    "pairs": "pairs of products on the grocery panel, support 0.001 (goal: under 500 MB)",
+    "segments": "five segments of customers by six features",
+    "choose": "how many segments, 2 to 12, with stability",
+}
+"""Sections that do not grow with order lines: run once, with a million customers at most."""
+MOST_CUSTOMERS = 1_000_000
+
+
+def of_customers(name: str, rows: int, root: Path, *, install: bool = True) -> list[Implementation]:
+    """Return the implementations of a section of `OF_CUSTOMERS`, ours first."""
+    n = min(rows, MOST_CUSTOMERS)
+    made: dict[str, Callable[[], list[Implementation]]] = {
+        "bgnbd": lambda: models(n, root, "bgnbd", 10.0, install=install),
+        "gammagamma": lambda: models(n, root, "gamma", 3.0, install=install),
+        "pairs": lambda: pairs(root, install=install),
+        "segments": lambda: segments(n, root),
+        "choose": lambda: choose(n, root),
+    }
+    return made[name]()
 
 
 def section(name: str, data: Data, root: Path, *, install: bool = True) -> list[Implementation]:

@@ -14,7 +14,7 @@ from custaudience.study.cache import cache_folder
 
 from .data import AS_OF, Data, prepare, write_parquet
 from .measure import HERE, Implementation, equal_tables, run_once
-from .sections import TITLES, section
+from .sections import OF_CUSTOMERS, TITLES, of_customers, section
 
 
 @pytest.fixture(scope="module")
@@ -22,11 +22,15 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Data:
     return prepare(10_000, root=tmp_path_factory.mktemp("bench"))
 
 
-@pytest.mark.parametrize("name", TITLES)
+@pytest.mark.parametrize("name", [*TITLES, *OF_CUSTOMERS])
 def test_implementations_agree(name: str, data: Data, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """In this process, which starts faster; a peer runs in its own."""
     monkeypatch.syspath_prepend(str(HERE))
-    ours, *others = section(name, data, cache_folder() / "bench", install=False)
+    root = cache_folder() / "bench"
+    if name in OF_CUSTOMERS:
+        ours, *others = of_customers(name, 10_000, root, install=False)
+    else:
+        ours, *others = section(name, data, root, install=False)
     expected = output_of(ours, tmp_path / "ours", monkeypatch)
     absent = [f"{other.name}: {other.absent}" for other in others if other.absent]
     for number, other in enumerate(other for other in others if other.compared and not other.absent):
@@ -45,7 +49,8 @@ def output_of(implementation: Implementation, folder: Path, monkeypatch: pytest.
     monkeypatch.setenv("CUSTAUDIENCE_CACHE", cache)
     script = runpy.run_path(str(HERE / implementation.script))
     result = script["compute"](implementation.input, dt.date.fromisoformat(AS_OF))
-    return script["fingerprint"](result) if "fingerprint" in script else result
+    output = script.get("output") or script.get("fingerprint")
+    return output(result) if output else result
 
 
 def test_a_process_is_timed_and_its_memory_seen(data: Data, tmp_path: Path) -> None:

@@ -3,6 +3,8 @@
 matplotlib is imported by the first figure, not by this package: the command line need not wait for it.
 """
 
+from custaudience.present.card_files import card_data, card_markdown, card_png, card_schema
+from custaudience.present.cards import persona_card, persona_sheet
 from custaudience.present.glossary import glossary
 from custaudience.present.plots import plot_lifecycle, plot_months, plot_rfm_grid, plot_segments
 from custaudience.present.plots_time import plot_gaps, plot_new_customers, plot_retention, plot_survival
@@ -26,10 +28,16 @@ __all__ = [
     "Table",
     "Takeaways",
     "WordsError",
+    "card_data",
+    "card_markdown",
+    "card_png",
+    "card_schema",
     "figure_bytes",
     "format_value",
     "glossary",
     "label",
+    "persona_card",
+    "persona_sheet",
     "plot_gaps",
     "plot_lifecycle",
     "plot_months",

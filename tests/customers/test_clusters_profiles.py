@@ -188,3 +188,13 @@ def test_intervals_of_medians_cover():
         true = np.exp(1) - 1 if got.statistic == "median" else np.exp(1.125) * (np.exp(1) - 1)
         covered += got.low <= true <= got.high
     assert 920 <= covered <= 985
+
+
+def test_a_side_without_spread_gives_no_warning() -> None:
+    """All of a segment have the same; Welch's interval is that of the other side alone (warnings are errors here)."""
+    others = np.linspace(2.0, 4.0, 40)
+    matrix = pd.DataFrame({"x": [*np.full(40, 3.05), *others]}, index=[f"c{i}" for i in range(80)])
+    profile = describe_segments(matrix, pd.Series(["a"] * 40 + ["b"] * 40, index=matrix.index)).table
+    row = profile[profile["segment"] == "a"].iloc[0]
+    reach = 2.0226909 * others.std(ddof=1) / np.sqrt(40)  # t of 39 degrees
+    assert (row["low"], row["high"]) == pytest.approx((0.05 - reach, 0.05 + reach), rel=1e-6)

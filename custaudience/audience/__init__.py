@@ -1,0 +1,49 @@
+"""Whom to target: personas with their evidence, profiles typed by a person, and what a message covers."""
+
+from custaudience.audience.agreement import krippendorff_alpha, team_agreement
+from custaudience.audience.definition import DefinitionCheck, check_definition
+from custaudience.audience.definition_findings import Finding
+from custaudience.audience.definition_rules import Definition, Rule, parse_definition
+from custaudience.audience.hierarchy import Hierarchy, check_hierarchy
+from custaudience.audience.messages import MessageCheck, check_message
+from custaudience.audience.personas import (
+    AVATAR_BLOCKS,
+    BUYING_ROLES,
+    PROFILE_KINDS,
+    Persona,
+    build_persona,
+    build_personas,
+)
+from custaudience.audience.personas_slots import holds_since
+from custaudience.audience.personas_text import personas_from_json, personas_to_json
+from custaudience.audience.profiles import Profile, Trace, load_profile, parse_profile, profile_persona, trace_claims
+
+__all__ = [
+    "AVATAR_BLOCKS",
+    "BUYING_ROLES",
+    "PROFILE_KINDS",
+    "Definition",
+    "DefinitionCheck",
+    "Finding",
+    "Hierarchy",
+    "MessageCheck",
+    "Persona",
+    "Profile",
+    "Rule",
+    "Trace",
+    "build_persona",
+    "build_personas",
+    "check_definition",
+    "check_hierarchy",
+    "check_message",
+    "holds_since",
+    "krippendorff_alpha",
+    "load_profile",
+    "parse_definition",
+    "parse_profile",
+    "personas_from_json",
+    "personas_to_json",
+    "profile_persona",
+    "team_agreement",
+    "trace_claims",
+]

@@ -1,0 +1,385 @@
+"""Profiles that a person typed: each line traced to its sources, and held against what the data say."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+import tomllib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from custaudience.audience.personas import AVATAR_BLOCKS, SLOTS, Persona
+from custaudience.audience.personas_figures import Frame
+from custaudience.audience.personas_slots import blank_claim, caveat_claims, completeness_claim
+from custaudience.audience.personas_words import Text, code_of, name_of, plain_text, stable_number
+from custaudience.audience.profiles_words import LONGEST, number_range, roots, shared
+from custaudience.errors import ConfigError, near_miss
+from custaudience.evidence import Claim, template
+
+LONGEST_LINE = 240
+ENOUGH_SHARED = 0.5
+"""A line is found in a source when so much of what it says stands there."""
+TraceStatus = Literal["measured", "no_clear_difference", "contradicted", "typed"]
+
+
+@dataclass(frozen=True)
+class Line:
+    """A line of a profile: the document's name of its field, the slot of a card it belongs to, its words."""
+
+    field: Text
+    slot: str
+    text: Text
+
+
+@dataclass(frozen=True)
+class Profile:
+    """A profile as a person typed it.
+
+    Attributes
+    ----------
+    key : str
+    title, about : text, or one per language
+        Whom it describes; where it comes from.
+    who : text
+        Imagined words after the name; may be empty.
+    written_on : date
+    sources : mapping of key to text
+        What the lines claim to rest on, one statement or several between semicolons; may be empty.
+    lines : tuple of Line
+    things : tuple of str
+        For the drawing.
+    name : text
+        Imagined; "" = one of ours.
+    """
+
+    key: str
+    title: Text
+    about: Text
+    who: Text
+    written_on: dt.date
+    sources: Mapping[str, Text]
+    lines: tuple[Line, ...]
+    things: tuple[str, ...] = ()
+    name: Text = ""
+
+
+@dataclass(frozen=True)
+class TracedLine:
+    """A line of a profile and what it rests on.
+
+    Attributes
+    ----------
+    line : Line
+    status : {"measured", "no_clear_difference", "contradicted", "typed"}
+        "typed": no claim of the study speaks of it.
+    sources : tuple of str
+        Keys of the sources it is found in, the best first; empty: in none of them.
+    missing : tuple of str
+        Words of the line that its best source does not have.
+    rests_on : Claim or None
+        The claim that speaks of it.
+    """
+
+    line: Line
+    status: TraceStatus
+    sources: tuple[str, ...]
+    missing: tuple[str, ...]
+    rests_on: Claim | None = None
+
+
+@dataclass(frozen=True)
+class Trace:
+    """Every line traced, and what the sources say that no line took up: pairs of source and statement."""
+
+    lines: tuple[TracedLine, ...]
+    unused: tuple[tuple[str, Text], ...]
+    has_sources: bool
+
+    @property
+    def unsupported(self) -> tuple[TracedLine, ...]:
+        """The lines that neither a source nor the data support."""
+        return tuple(t for t in self.lines if not t.sources and t.status in ("typed", "contradicted"))
+
+
+def parse_profile(text: str) -> Profile:
+    """Read a profile from TOML text; see data/examples for two.
+
+    Raises
+    ------
+    ConfigError
+        If the text is no TOML, a key is missing or unknown, or a slot does not exist.
+    """
+    try:
+        raw = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"profile: not valid TOML: {error}") from error
+    known = {"key", "title", "about", "name", "who", "written_on", "things", "source", "field"}
+    for key in raw:
+        if key not in known:
+            raise ConfigError(
+                f"profile: {key!r} is unknown; known are {', '.join(sorted(known))}.{near_miss(key, known)}"
+            )
+    for key in ("key", "title", "written_on", "field"):
+        if key not in raw:
+            raise ConfigError(f"profile: {key!r} is missing")
+    if not isinstance(raw["written_on"], dt.date):
+        raise ConfigError("profile: written_on must be a date like 2025-01-31, without quotes")
+    lines = []
+    for part in raw["field"]:
+        if part.get("slot") not in SLOTS:
+            raise ConfigError(
+                f"profile, field {part.get('name')!r}: no slot {part.get('slot')!r}."
+                f"{near_miss(str(part.get('slot')), SLOTS)} Slots: {', '.join(SLOTS)}."
+            )
+        lines += [Line(part.get("name", ""), part["slot"], line) for line in part.get("lines", ())]
+    return Profile(
+        key=code_of(raw["key"]), title=raw["title"], about=raw.get("about", ""), who=raw.get("who", ""),
+        written_on=raw["written_on"], sources={s["key"]: s["text"] for s in raw.get("source", ())},
+        lines=tuple(lines), things=tuple(str(t) for t in raw.get("things", ())), name=raw.get("name", ""),
+    )  # fmt: skip
+
+
+def load_profile(path: str | Path) -> Profile:
+    """Read a profile from a TOML file."""
+    return parse_profile(Path(path).read_text(encoding="utf-8"))
+
+
+def trace_claims(
+    profile: Profile | str, against: Iterable[Claim] | Persona = (), *, sources: Mapping[str, Text] | None = None
+) -> Trace:
+    """Find out what each line of a profile rests on: which source says it, and what the data say of it.
+
+    Parameters
+    ----------
+    profile : Profile or str
+        A profile, or any text: its sentences and parts between semicolons are its lines.
+    against : Persona or iterable of Claim
+        What was measured: a persona, or the ledger of a study.
+    sources : mapping of key to text, optional
+        Of a text; a profile brings its own.
+
+    Returns
+    -------
+    Trace
+
+    Notes
+    -----
+    By words, not by understanding: a line is found in a source when at least half of its words that say something
+    stand there, the same or by the lists of profiles.toml. A claim speaks of a line when all words of its level or
+    category stand in the line, or when both speak of an age and the ranges overlap by half. What a claim shows
+    clearly in the other direction contradicts the line.
+    """
+    if isinstance(profile, str):
+        parts = [part for part in re.split(r"[;\n]|(?<=[.!?])\s+", profile[:LONGEST]) if roots(part)]
+        lines: Sequence[Line] = [Line("", "goals", plain_text(part, most=LONGEST_LINE)) for part in parts]
+        given = dict(sources or {})
+    else:
+        lines, given = profile.lines, dict(sources if sources is not None else profile.sources)
+    claims = list(against.claims() if isinstance(against, Persona) else against)
+    words_of = {key: roots(_english(text)) for key, text in given.items()}
+    traced = [_traced(line, words_of, claims) for line in lines]
+    said = {root for line in lines for root in roots(_english(line.text))}
+    unused = tuple(
+        (key, _part(text, i))
+        for key, text in given.items()
+        for i, part in enumerate(_english(text).split(";"))
+        if (words := roots(part)) and shared(words, said) < ENOUGH_SHARED
+    )
+    return Trace(tuple(traced), unused, bool(given))
+
+
+def _english(text: Text) -> str:
+    """Return the text in the language that lines and sources are compared in: English, else the first."""
+    if isinstance(text, str):
+        return text
+    return text.get("en") or next(iter(text.values()), "")
+
+
+def _traced(line: Line, sources: Mapping[str, Mapping[str, str]], claims: Sequence[Claim]) -> TracedLine:
+    words = roots(_english(line.text))
+    score = {key: shared(words, found) for key, found in sources.items()}
+    # of sources that say as much, the one that says least beside it
+    best = sorted((k for k in score if score[k] >= ENOUGH_SHARED), key=lambda k: (-score[k], len(sources[k])))
+    missing = [word for root, word in words.items() if not best or root not in sources[best[0]]]
+    status, claim = _held_against(_english(line.text), claims)
+    return TracedLine(line, status, tuple(best), tuple(missing), claim)
+
+
+def _held_against(text: str, claims: Sequence[Claim]) -> tuple[TraceStatus, Claim | None]:
+    """Return what the data say of a line: the clearest claim that speaks of it decides."""
+    speaking = [c for c in claims if c.kind == "difference" and c.value is not None and _speaks(text, c)]
+    clear = [c for c in speaking if c.status == "measured"]
+    if clear:
+        best = max(clear, key=lambda c: (_is_more(c), abs(float(c.values.get("effect", 0)))))
+        return ("measured" if _is_more(best) else "contradicted"), best
+    same = [c for c in speaking if c.status == "no_clear_difference"]
+    return ("no_clear_difference", same[0]) if same else ("typed", None)
+
+
+def _is_more(claim: Claim) -> bool:
+    return float(claim.value or 0) > (1 if claim.unit == "ratio" else 0)
+
+
+def _speaks(text: str, claim: Claim) -> bool:
+    category = claim.values.get("raw") or claim.values.get("category") or ""
+    feature = _english(claim.values.get("feature") or "")
+    said, level = roots(text), roots(str(category))
+    if "=age" in roots(feature) and category:
+        mine, theirs = number_range(text), number_range(str(category))
+        if mine is None or theirs is None or "=age" not in said:
+            return False
+        overlap = min(mine[1], theirs[1]) - max(mine[0], theirs[0])
+        return overlap >= 0.5 * min(theirs[1] - theirs[0], 10.0)
+    if level:
+        return set(level) <= set(said)
+    words = set(roots(feature))
+    return bool(words) and claim.unit == "fraction" and words <= set(said)
+
+
+def profile_persona(
+    profile: Profile,
+    trace: Trace | None = None,
+    *,
+    slug: str = "profiles",
+    notebook: str = "42_personas.ipynb",
+    caveats: Iterable[Text] = (),
+) -> Persona:
+    """Return a typed profile as a persona for a card: every line a claim with its status and its source.
+
+    Parameters
+    ----------
+    profile : Profile
+    trace : Trace, optional
+        From `trace_claims`; without it the lines are traced to the profile's own sources only.
+    slug, notebook : str
+        Of the claims.
+    caveats : iterable of text
+        Printed below, after the profile's own `about`.
+    """
+    trace = trace or trace_claims(profile)
+    frame = Frame(slug, notebook, "", profile.key, profile.title, "", profile.written_on, 10, 0.95)
+    slots: dict[str, list[Claim]] = {slot: [] for slot in SLOTS}
+    for i, traced in enumerate(trace.lines, 1):
+        slots[traced.line.slot].append(_line_claim(frame, f"{traced.line.slot}{i}", traced, profile, trace))
+    number = stable_number(profile.key) % 10_000
+    name = _by_language(profile.name) if profile.name else name_of(number)
+    slots["name"] = [_name_claim(frame, name, profile.who)]
+    if not slots["size"]:
+        slots["size"] = [_title_claim(frame, profile)]
+    filled = [block for block in AVATAR_BLOCKS if slots[block]]
+    for block in AVATAR_BLOCKS:
+        if not slots[block]:
+            slots[block].append(blank_claim(frame, block))
+    slots["notes"] = [*_trace_notes(frame, trace), completeness_claim(frame, filled, AVATAR_BLOCKS)]
+    slots["notes"] += caveat_claims(frame, [text for text in (profile.about, *caveats) if text])
+    return Persona(
+        key=profile.key, segment="", title=profile.title, system="typed", place=0, name=name,
+        name_number=number, n=0, study="", currency="", as_of=profile.written_on,
+        slots={slot: tuple(claims) for slot, claims in slots.items()}, things=profile.things,
+    )  # fmt: skip
+
+
+def _by_language(text: Text) -> dict[str, str]:
+    return {"en": text} if isinstance(text, str) else dict(text)
+
+
+def _title_claim(frame: Frame, profile: Profile) -> Claim:
+    return frame.claim(
+        "title", template=template("{line:text}"), values={"line": _clipped(profile.title)}, kind="typed",
+        status="typed", statistic="typed", value=None, unit="", n=None, source="profile",
+        method=template("Title of the profile"),
+    )  # fmt: skip
+
+
+def _trace_notes(frame: Frame, trace: Trace) -> list[Claim]:
+    """Say how many lines no source says, and what the sources say that no line took up."""
+    if not trace.has_sources:
+        return []
+    common: dict[str, Any] = {"kind": "count", "statistic": "traced", "unit": "lines", "source": "profile"}
+    lost = sum(not t.sources for t in trace.lines)
+    notes = [
+        frame.claim(
+            "traced", template=template("Lines found in none of their sources: {lost:count} of {n:count}"),
+            values={"n": len(trace.lines), "lost": lost}, value=lost, n=len(trace.lines),
+            method=template("By words: half of what a line says must stand in a source"), **common,
+        )
+    ]  # fmt: skip
+    if trace.unused:
+        statements = [_by_language(statement) for _source, statement in trace.unused]
+        said = {
+            language: plain_text("; ".join(s.get(language, _english(s)) for s in statements), most=LONGEST_LINE)
+            for language in sorted({language for statement in statements for language in statement})
+        }
+        notes.append(
+            frame.claim(
+                "unused", template=template("Said by the sources and taken up by no line: “{said:text}”"),
+                values={"said": said}, value=len(trace.unused), n=None,
+                method=template("Statements of which less than half stands in any line"), **common,
+            )
+        )  # fmt: skip
+    return notes
+
+
+def _name_claim(frame: Frame, name: Mapping[str, str], who: Text) -> Claim:
+    text = template("{name:text}, {who:text}") if who else template("{name:text}")
+    return frame.claim(
+        "name", template=text, values={"name": dict(name), "who": who}, kind="imagined", status="imagined",
+        statistic="imagined", value=None, unit="", n=None, source="",
+        method=template("Name, words and picture are imagined"),
+    )  # fmt: skip
+
+
+def _line_claim(frame: Frame, key: str, traced: TracedLine, profile: Profile, trace: Trace) -> Claim:
+    """Return a line as a claim: typed, or with the figures of the claim that speaks of it."""
+    found = [_statement(profile.sources[k], traced.line.text) for k in traced.sources if k in profile.sources]
+    values: dict[str, Any] = {
+        "line": _clipped(traced.line.text), "field": traced.line.field or template("Text"),
+        "found_in": list(traced.sources) if trace.has_sources else None,
+    }  # fmt: skip
+    if found:
+        values["quote"] = _clipped(found[0])
+        method = template("{field:text}; source: “{quote:text}”")
+    elif trace.has_sources:
+        method = template("{field:text}; none of its sources says so")
+    else:
+        method = template("{field:text}; no source is given")
+    claim, common = traced.rests_on, {"template": template("{line:text}"), "values": values, "source": "profile"}
+    if claim is None:
+        return frame.claim(
+            key, kind="typed", status="typed", statistic="typed", value=None, unit="", n=None, method=method, **common
+        )
+    return frame.claim(
+        key, kind="difference", status=traced.status, statistic=claim.statistic, value=claim.value, unit=claim.unit,
+        low=claim.low, high=claim.high, level=claim.level, n=claim.n, rests_on=(claim.id,), method=method, **common,
+    )  # fmt: skip
+
+
+def _statement(source: Text, line: Text) -> Text:
+    """Return of a source the statement that says the line, in each language; all of it where several do together."""
+    if isinstance(source, str):
+        return _best_part(source, _english(line))
+    lines = line if isinstance(line, Mapping) else {}
+    return {language: _best_part(text, lines.get(language, _english(line))) for language, text in source.items()}
+
+
+def _part(source: Text, i: int) -> Text:
+    """Return a statement of a source in each language that has as many."""
+    if isinstance(source, str):
+        return source.split(";")[i].strip()
+    n = len(_english(source).split(";"))
+    texts = {language: text.split(";") for language, text in source.items()}
+    return {language: parts[i].strip() for language, parts in texts.items() if len(parts) == n}
+
+
+def _best_part(source: str, line: str) -> str:
+    words, parts = roots(line), [part.strip() for part in source.split(";")]
+    best = max(parts, key=lambda part: shared(words, roots(part)))
+    return best if shared(words, roots(best)) >= ENOUGH_SHARED else source
+
+
+def _clipped(text: Text) -> Text:
+    if isinstance(text, str):
+        return plain_text(text, most=LONGEST_LINE)
+    return {language: plain_text(part, most=LONGEST_LINE) for language, part in text.items()}

@@ -1,0 +1,199 @@
+"""A persona card as text, as data, and as a picture."""
+
+from __future__ import annotations
+
+import math
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from custaudience.errors import CustaudienceError
+from custaudience.evidence import template as _
+from custaudience.present.card_evidence import STATUS_SHOWN, clean, evidence_line, sentence
+from custaudience.present.cards import HEADINGS
+from custaudience.present.figures import in_language
+from custaudience.present.words import render, status_name, translator
+
+if TYPE_CHECKING:
+    from custaudience.audience.personas import Persona
+    from custaudience.evidence import Claim
+
+SCHEMA = "custaudience persona card 1"
+_BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "microsoft-edge")
+_MOST_PIXELS = 9_000
+_SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~!])")
+
+
+def card_data(persona: Persona, *, language: str = "en") -> dict[str, Any]:
+    """Return a card as plain data, fit for JSON; `card_schema` describes it.
+
+    Raises
+    ------
+    WordsError
+        If the language is not shipped.
+    """
+    translator(language)
+    return {
+        "schema": SCHEMA,
+        "language": language,
+        "key": persona.key,
+        "segment": clean(persona.segment, most=80),
+        "title": clean(in_language(persona.title, language), most=80),
+        "name": clean(in_language(persona.name, language), most=60),
+        "system": persona.system,
+        "study": clean(persona.study, most=80),
+        "currency": persona.currency,
+        "as_of": persona.as_of.isoformat(),
+        "n": persona.n,
+        "blocks_filled": list(persona.filled),
+        "slots": {slot: [_claim_data(c, language) for c in claims] for slot, claims in persona.slots.items() if claims},
+    }
+
+
+def card_schema() -> str:
+    """Return the JSON schema of `card_data`."""
+    return files("custaudience.present").joinpath("templates", "card.schema.json").read_text(encoding="utf-8")
+
+
+def _claim_data(claim: Claim, language: str) -> dict[str, Any]:
+    return {
+        "id": claim.id,
+        "text": sentence(claim, language).unescape(),
+        "kind": claim.kind,
+        "status": claim.status,
+        "statistic": claim.statistic,
+        "value": _plain(claim.value),
+        "unit": claim.unit,
+        "low": _plain(claim.low),
+        "high": _plain(claim.high),
+        "level": _plain(claim.level),
+        "n": claim.n,
+        "evidence": evidence_line(claim, language, whole=True).unescape(),
+        "rests_on": list(claim.rests_on),
+    }
+
+
+def _plain(value: Any) -> Any:
+    """Return a value as JSON knows it; what is no number is none."""
+    if value is None or isinstance(value, str):
+        return value
+    number = float(value)
+    if not math.isfinite(number):
+        return None
+    return int(number) if number.is_integer() and not isinstance(value, float) else number
+
+
+def card_markdown(persona: Persona, *, language: str = "en") -> str:
+    """Return a card as Markdown: every line with its status where that is not plain measurement, and its evidence.
+
+    Raises
+    ------
+    WordsError
+        If the language is not shipped.
+    """
+    say = translator(language)
+    slots, numbered = persona.slots, list[Any]()
+
+    def line(claim: Claim, *, note: bool = True) -> str:
+        text = escape_markdown(sentence(claim, language).unescape())
+        status = claim.status if claim.status in (*STATUS_SHOWN, "typed", "advice") else ""
+        if note and claim.kind != "imagined" and claim.statistic != "not_measured":
+            numbered.append(claim)
+            text += f" [{len(numbered)}]"
+        return f"{text} ({status_name(status, language)})" if status and claim.statistic != "not_measured" else text
+
+    heading = " ".join(line(claim) for claim in slots.get("name", ()))
+    parts = [f"# {heading}", *(f"> {line(claim)}" for claim in slots.get("story", ()))]
+    parts += [f"**{line(claim)}**" for claim in slots.get("size", ())]
+    parts.append("\n".join(f"- {line(claim)}" for claim in slots.get("facts", ())))
+    for slot, title in HEADINGS.items():
+        claims = [*slots.get(slot, ()), *(slots.get("price", ()) if slot == "behaviour" else ())]
+        if claims:
+            parts += [f"## {say(title)}", "\n".join(f"- {line(claim)}" for claim in claims)]
+    day = render(_("Figures as of {day:date}"), {"day": persona.as_of}, language=language)
+    parts.append("\n".join(f"- {text}" for text in (day, *(line(claim) for claim in slots.get("notes", ())))))
+    if numbered:
+        evidence = (
+            f"{i}. {escape_markdown(evidence_line(claim, language, whole=True).unescape())}"
+            for i, claim in enumerate(numbered, 1)
+        )
+        parts += [f"## {say('Evidence')}", "\n".join(evidence)]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def escape_markdown(text: str) -> str:
+    r"""Return a text that Markdown shows as it is.
+
+    Examples
+    --------
+    >>> escape_markdown("<script> *x*")
+    '\\<script\\> \\*x\\*'
+    """
+    return re.sub(r"^(\s*)([-+=>]|\d+[.)])", r"\1\\\2", _SPECIAL.sub(r"\\\1", text))
+
+
+def card_png(html: str, path: str | os.PathLike[str], *, width: int = 900, browser: str | None = None) -> Path:
+    """Write a card or a sheet as a picture, by an installed Chromium without network.
+
+    Parameters
+    ----------
+    html : str
+        From `persona_card` or `persona_sheet`.
+    path : path
+        Where the PNG goes.
+    width : int
+        In pixels; 360 for a phone.
+    browser : str, optional
+        Program to use; by default the first Chromium found.
+
+    Returns
+    -------
+    Path
+
+    Raises
+    ------
+    CustaudienceError
+        If there is no Chromium, or it fails; the message says what to do.
+    """
+    program = browser or next((found for name in _BROWSERS if (found := shutil.which(name))), None)
+    if program is None:
+        raise CustaudienceError(
+            "no Chromium found to draw the picture. Install it (Debian: apt-get install chromium), or open the HTML "
+            "file in a browser and print it."
+        )
+    target = Path(path).absolute()
+    with tempfile.TemporaryDirectory() as folder:
+        page, shot = Path(folder) / "card.html", Path(folder) / "card.png"
+        page.write_text(html, encoding="utf-8")
+        command = [
+            program, "--headless=new", "--disable-gpu", "--hide-scrollbars", "--no-first-run",
+            "--disable-background-networking", "--disable-extensions", f"--user-data-dir={folder}/profile",
+            f"--window-size={width},{_MOST_PIXELS}", f"--screenshot={shot}", page.as_uri(),
+        ]  # fmt: skip
+        if hasattr(os, "geteuid") and os.geteuid() == 0:
+            command.insert(1, "--no-sandbox")  # Chromium refuses its sandbox to the superuser
+        try:
+            done = subprocess.run(command, capture_output=True, timeout=120, check=False)
+        except (OSError, subprocess.TimeoutExpired) as error:
+            raise CustaudienceError(f"{program} could not draw the picture: {error}") from error
+        if not shot.exists():
+            said = done.stderr.decode("utf-8", "replace").strip().splitlines()[-1:] or ["nothing was said"]
+            raise CustaudienceError(f"{program} could not draw the picture: {said[0][:200]}")
+        _trim(shot, target)
+    return target
+
+
+def _trim(shot: Path, target: Path) -> None:
+    """Cut the empty paper below the page off."""
+    import numpy as np
+    from matplotlib.image import imread, imsave
+
+    picture = np.asarray(imread(shot))
+    used = np.flatnonzero((picture != picture[-1:, :1]).any(axis=(1, 2)))
+    end = min(len(picture), (int(used[-1]) if len(used) else 0) + 25)
+    imsave(target, np.ascontiguousarray(picture[:end]))

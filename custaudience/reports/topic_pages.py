@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from custaudience.evidence import Claim
+from custaudience.present.drawing import off_screen
+from custaudience.present.style import use_style
 from custaudience.reports.ledger import Ledger
 from custaudience.reports.pages import Source, page_name
-from custaudience.reports.pictures import drawing, picture
+from custaudience.reports.pictures import picture
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -24,14 +26,12 @@ MOST_CLAIMS = 12
 class Figure:
     """A figure drawn from a published table.
 
-    ``draw(table, source, ax)`` draws on the axes it is given, in the language of ``source``; ``height``
-    (inches) is a number or what a function of the table says.
+    ``draw(table, source)`` draws it in the language of ``source`` on a figure of the size it needs, and returns
+    None where the table holds nothing to draw.
     """
 
     table: str
-    draw: Callable[[pd.DataFrame, Source, Axes], Axes]
-    height: float | Callable[[pd.DataFrame], float] = 3.4
-    width: float = 7.0
+    draw: Callable[[pd.DataFrame, Source], Axes | None]
 
 
 @dataclass(frozen=True)
@@ -120,8 +120,9 @@ def _picture(source: Source, section: Section, claims: list[dict[str, Any]]) -> 
     table = source.table(section.figure.table)
     if table is None or table.empty:
         return None
-    height = section.figure.height
-    with drawing(height(table) if callable(height) else height, section.figure.width) as ax:
-        section.figure.draw(table, source, ax)
-        alt = " ".join([source.say(section.heading), *(claim["text"] for claim in claims[:3])])
-        return picture(ax, alt)
+    with use_style(), off_screen():
+        ax = section.figure.draw(table, source)
+    if ax is None:
+        return None
+    alt = " ".join([source.say(section.heading), *(claim["text"] for claim in claims[:3])])
+    return picture(ax, alt)

@@ -2,6 +2,267 @@
 
 from __future__ import annotations
 
-from custaudience.reports.topic_pages import Topic
+from typing import TYPE_CHECKING
 
-TOPICS: tuple[Topic, ...] = ()
+from custaudience.evidence import template as _
+from custaudience.present import (
+    plot_before,
+    plot_bridge,
+    plot_bridge_history,
+    plot_concentration,
+    plot_contact_lists,
+    plot_drivers,
+    plot_group_count,
+    plot_pairs,
+    plot_profiles,
+    plot_repeat_frequency,
+    plot_response,
+    plot_second_order,
+    plot_tracking,
+)
+from custaudience.reports.topic_pages import Figure, Section, Topic
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+
+    from custaudience.reports.pages import Source
+
+
+def _drivers(table: pd.DataFrame, source: Source) -> Axes | None:
+    finding = source.ledger.get("what_drives_behaviour.finding")
+    outcome = str(finding.values.get("outcome_key", "")) if finding else ""
+    known = outcome if outcome in set(table["outcome"]) else ""
+    return plot_drivers(table, outcome=known, language=source.language)
+
+
+def _second_order(table: pd.DataFrame, source: Source) -> Axes | None:
+    return plot_second_order(table, min_group_size=source.info.min_group_size, language=source.language)
+
+
+def _tracking(table: pd.DataFrame, source: Source) -> Axes | None:
+    errors = source.table("value_errors")
+    model = "" if errors is None or errors.empty else str(errors["model"].iloc[0])
+    return plot_tracking(table, model=model, language=source.language)
+
+
+def _pairs(table: pd.DataFrame, source: Source) -> Axes | None:
+    strong = table[table["strong"].astype(bool)] if "strong" in table else table
+    return plot_pairs(strong if len(strong) else table, language=source.language)
+
+
+def _response(table: pd.DataFrame, source: Source) -> Axes | None:
+    own = table[table["attribute"].isin(["segment", "revenue before"])]
+    shown = own if len(own) else table.head(20)
+    return plot_response(shown, min_group_size=source.info.min_group_size, language=source.language)
+
+
+def _profiles(table: pd.DataFrame, source: Source) -> Axes | None:
+    return plot_profiles(table, currency=source.info.currency, language=source.language)
+
+
+CHANGE = Topic(
+    stem="what_changed",
+    slug="what_changed",
+    notebook="50_what_changed.ipynb",
+    name=_("What changed"),
+    lead=("because", "finding"),
+    sections=(
+        Section(
+            _("What led from the one month to the other"),
+            ("newcomers", "days", "part.*"),
+            _(
+                "From the top bar down each part begins where the one before it ended; together they make the change,"
+                " to the cent. Read those who came and those who stayed away together: where customers order every "
+                "few weeks, both are large in every month."
+            ),
+            Figure("revenue_bridge", lambda t, s: plot_bridge(t, currency=s.info.currency, language=s.language)),
+        ),
+        Section(
+            _("Which part is within the usual"),
+            ("finding", "usual.*"),
+            _(
+                "Each ring is an earlier pair of months, the diamond is this one. A diamond among its rings is the "
+                "usual coming and going, however large its money."
+            ),
+            Figure("revenue_bridge_history", lambda t, s: plot_bridge_history(t, language=s.language)),
+        ),
+        Section(_("In which segments"), ("segments", "segment.*")),
+        Section(_("Against the same month last year"), ("last_year", "last_year.*")),
+    ),
+)
+
+CONTACTS = Topic(
+    stem="whom_to_write_to",
+    slug="whom_to_write_to",
+    notebook="37_whom_to_write_to.ipynb",
+    name=_("Whom to write to"),
+    intro=_("Numbers only: the names are written to a private folder by custaudience lists."),
+    sections=(
+        Section(
+            _("Who gives a reason to be written to"),
+            ("overdue", "missing", "missing_value", "regular", "refused.*"),
+            _(
+                "The dark part can be written to, the striped part has not agreed, the dotted part is held out at "
+                "random so that next month shows what the letters added."
+            ),
+            Figure(
+                "contact_lists",
+                lambda t, s: plot_contact_lists(t, min_group_size=s.info.min_group_size, language=s.language),
+            ),
+        ),
+        Section(_("Who agreed, and who is on several lists"), ("consent", "overlap")),
+        Section(_("What they do without a letter"), ("before.*", "value.*")),
+        Section(_("How many must be held out"), ("power",)),
+    ),
+)
+
+VALUE = Topic(
+    stem="customer_value",
+    slug="customer_value",
+    notebook="32_customer_value.ipynb",
+    name=_("What a customer is worth"),
+    sections=(
+        Section(
+            _("Who brings how much"),
+            ("concentration", "concentration.*", "average"),
+            _("Each bar holds the ones above it; the thin line says how far the share depends on who was a customer."),
+            Figure(
+                "value_concentration",
+                lambda t, s: plot_concentration(t, min_group_size=s.info.min_group_size, language=s.language),
+            ),
+        ),
+        Section(_("What the short formulas say, and what they are not"), ("simple_formula", "margin_formula")),
+        Section(
+            _("How often they come back"),
+            ("repeat", "model", "parameters.*", "rounding"),
+            _(
+                "The marks are what each model makes of the whole; where they follow the bars, it has caught the "
+                "difference."
+            ),
+            Figure(
+                "value_frequency",
+                lambda t, s: plot_repeat_frequency(t, min_group_size=s.info.min_group_size, language=s.language),
+            ),
+        ),
+        Section(_("How much they spend"), ("spend", "zero_spend", "independence")),
+        Section(
+            _("Does the prediction hold?"),
+            ("holdout", "pace"),
+            _(
+                "The model has seen nothing after the dotted line; what it expected beyond it stands against what "
+                "happened."
+            ),
+            Figure("value_tracking", _tracking),
+        ),
+        Section(
+            _("What they will bring"),
+            ("alive", "alive_once", "expected", "worth", "worth_typical", "reach", "worth_group.*"),
+        ),
+        Section(_("What cannot be said"), ("refused.*",)),
+    ),
+)
+
+DRIVERS = Topic(
+    stem="what_drives_behaviour",
+    slug="what_drives_behaviour",
+    notebook="33_what_drives_behaviour.ipynb",
+    name=_("What drives behaviour"),
+    sections=(
+        Section(_("Of whom anything is known beside their orders"), ("coverage", "known.*")),
+        Section(
+            _("Which differences go with what people do later"),
+            ("worthwhile", "begin_with", "driver.*", "within", "reversed.*"),
+            _(
+                "A filled dot passed all tests. An empty dot goes with the outcome only because it goes with a "
+                "stronger one; an empty diamond shows no more than chance; a cross says that too few are known to "
+                "tell."
+            ),
+            Figure("drivers", _drivers),
+        ),
+        Section(_("What was tested and rejected"), ("purchases.*", "rejected.*", "rejected_behaviour")),
+        Section(_("What was left out"), ("left_out.*", "left_out")),
+        Section(
+            _("Which first order leads to a second"),
+            ("second.*",),
+            _("A triangle is a group that differs from all other customers by more than chance."),
+            Figure("second_order", _second_order),
+        ),
+    ),
+)
+
+GROUPS = Topic(
+    stem="groups",
+    slug="segments",
+    notebook="34_segments.ipynb",
+    name=_("Groups found in the data"),
+    lead=("finding", "instead"),
+    sections=(
+        Section(
+            _("How many groups there are"),
+            ("again", "placed", "variables", "rejected"),
+            _("A tick says that a criterion is met by so many groups; a number is chosen only where all are."),
+            Figure("group_count", lambda t, s: plot_group_count(t, language=s.language)),
+        ),
+        Section(
+            _("Who they are, against all others"),
+            ("group.*", "apart.*", "besides.*", "people.*", "whales"),
+            _("An arrow up is more than all other customers, down is less; beside it the group's own figure."),
+            Figure("group_profiles", _profiles),
+        ),
+        Section(_("How sure that is, and how to tell them"), ("stability", "rules", "rule.*")),
+    ),
+)
+
+CROSS_SELL = Topic(
+    stem="cross_sell",
+    slug="cross_sell",
+    notebook="35_cross_sell.ipynb",
+    name=_("What goes together"),
+    sections=(
+        Section(
+            _("What is bought together more often than by chance"),
+            ("pairs", "strongest", "product_strongest", "trap"),
+            _("A dot at 10: ten times as often in one basket as unrelated things of the same popularity would be."),
+            Figure("product_pairs", _pairs),
+        ),
+        Section(_("Who bought one thing and nothing of what goes with it"), ("goes_with", "not_judged", "remind")),
+        Section(_("Who buys at a steady pace"), ("regular", "regular_most")),
+    ),
+)
+
+RESPONSE = Topic(
+    stem="campaign_response",
+    slug="campaign_response",
+    notebook="36_campaign_response.ipynb",
+    name=_("Who answers campaigns"),
+    sections=(
+        Section(_("Which campaigns can be judged"), ("judged", "rate", "most", "left_out.*")),
+        Section(
+            _("Who answers"),
+            ("groups", "spend", "trait", "coverage", "segment.*"),
+            _("Each group is compared with all others who were sent the same campaigns; a filled dot differs clearly."),
+            Figure("response_groups", _response),
+        ),
+        Section(
+            _("Does answering mean that the campaign worked?"),
+            ("naive", "targeting", "no_hold_out", "hold_out"),
+            _(
+                "Hollow dots: before anything was sent. Where they stand apart already, the groups are different "
+                "people."
+            ),
+            Figure(
+                "response_before",
+                lambda t, s: plot_before(
+                    t,
+                    n_days=int(t["n_days"].iloc[0]) if "n_days" in t else 0,
+                    currency=s.info.currency,
+                    min_group_size=s.info.min_group_size,
+                    language=s.language,
+                ),
+            ),
+        ),
+    ),
+)
+
+TOPICS: tuple[Topic, ...] = (CHANGE, CONTACTS, VALUE, DRIVERS, GROUPS, CROSS_SELL, RESPONSE)

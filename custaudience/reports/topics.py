@@ -47,14 +47,39 @@ def _tracking(table: pd.DataFrame, source: Source) -> Axes | None:
 
 
 def _pairs(table: pd.DataFrame, source: Source) -> Axes | None:
-    strong = table[table["strong"].astype(bool)] if "strong" in table else table
-    return plot_pairs(strong if len(strong) else table, language=source.language)
+    kinds = table[table["level"] == "kind"] if (table["level"] == "kind").any() else table
+    strong = kinds[kinds["strong"].fillna(False).astype(bool)]
+    return plot_pairs(strong if len(strong) else kinds, language=source.language)
+
+
+def _campaigns(table: pd.DataFrame, source: Source) -> Axes | None:
+    judged = table[table["response_rate"].notna()].sort_values("response_rate", ascending=False, kind="stable")
+    if judged.empty:
+        return None
+    judged = judged.rename(columns={"n_contacted": "n"}).assign(attribute="campaign", value=judged["campaign_id"])
+    rate = source.ledger.get("campaign_response.rate")
+    overall = float(rate.value) if rate and rate.value is not None else None
+    least = source.info.min_group_size
+    return plot_response(judged, overall=overall, min_group_size=least, language=source.language)
 
 
 def _response(table: pd.DataFrame, source: Source) -> Axes | None:
-    own = table[table["attribute"].isin(["segment", "revenue before"])]
+    own = table[table["attribute"].isin(["segment", "spend_before_the_campaigns"])]
     shown = own if len(own) else table.head(20)
     return plot_response(shown, min_group_size=source.info.min_group_size, language=source.language)
+
+
+def _before(table: pd.DataFrame, source: Source) -> Axes | None:
+    finding = source.ledger.get("campaign_response.finding")
+    if finding is None or "days" not in finding.values:
+        return None
+    return plot_before(
+        table,
+        n_days=int(finding.values["days"]),
+        currency=source.info.currency,
+        min_group_size=source.info.min_group_size,
+        language=source.language,
+    )
 
 
 def _profiles(table: pd.DataFrame, source: Source) -> Axes | None:
@@ -220,13 +245,14 @@ CROSS_SELL = Topic(
     notebook="35_cross_sell.ipynb",
     name=_("What goes together"),
     sections=(
+        Section(_("Who bought one thing and nothing of what goes with it"), ("goes_with", "not_judged", "remind")),
         Section(
             _("What is bought together more often than by chance"),
-            ("pairs", "strongest", "product_strongest", "trap"),
+            ("pairs", "strongest", "product_strongest"),
             _("A dot at 10: ten times as often in one basket as unrelated things of the same popularity would be."),
             Figure("product_pairs", _pairs),
         ),
-        Section(_("Who bought one thing and nothing of what goes with it"), ("goes_with", "not_judged", "remind")),
+        Section(_("Often together, and yet no pair"), ("trap",)),
         Section(_("Who buys at a steady pace"), ("regular", "regular_most")),
     ),
 )
@@ -237,31 +263,28 @@ RESPONSE = Topic(
     notebook="36_campaign_response.ipynb",
     name=_("Who answers campaigns"),
     sections=(
-        Section(_("Which campaigns can be judged"), ("judged", "rate", "most", "left_out.*")),
-        Section(
-            _("Who answers"),
-            ("groups", "spend", "trait", "coverage", "segment.*"),
-            _("Each group is compared with all others who were sent the same campaigns; a filled dot differs clearly."),
-            Figure("response_groups", _response),
-        ),
         Section(
             _("Does answering mean that the campaign worked?"),
-            ("naive", "targeting", "no_hold_out", "hold_out"),
+            ("naive", "targeting", "no_hold_out"),
             _(
                 "Hollow dots: before anything was sent. Where they stand apart already, the groups are different "
                 "people."
             ),
-            Figure(
-                "response_before",
-                lambda t, s: plot_before(
-                    t,
-                    n_days=int(t["n_days"].iloc[0]) if "n_days" in t else 0,
-                    currency=s.info.currency,
-                    min_group_size=s.info.min_group_size,
-                    language=s.language,
-                ),
-            ),
+            Figure("response_before", _before),
         ),
+        Section(
+            _("Which campaigns can be judged"),
+            ("judged", "left_out.*", "rate", "most"),
+            _("Each campaign was sent to other people, so a filled dot does not make it the better one."),
+            Figure("campaigns", _campaigns),
+        ),
+        Section(
+            _("Who answers"),
+            ("groups", "segment.*", "spend", "trait", "coverage"),
+            _("Each group is compared with all others who were sent the same campaigns; a filled dot differs clearly."),
+            Figure("response_groups", _response),
+        ),
+        Section(_("How many must be held out"), ("hold_out",)),
     ),
 )
 

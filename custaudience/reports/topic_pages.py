@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 # Sentences a reader takes in before the next heading; the others stand in the evidence's notebook.
 MOST_CLAIMS = 12
+# A longer sentence stands below the page's name instead of being its headline.
+LONGEST_HEADLINE = 180
 
 
 @dataclass(frozen=True)
@@ -50,7 +52,10 @@ class Section:
 
 @dataclass(frozen=True)
 class Topic:
-    """A page: its file's stem, the slug and file of its notebook, its name in the navigation, its sections."""
+    """A page: its file's stem, the slug and file of its notebook, its name in the navigation, its sections.
+
+    What it advises stands on the first page, too, where it `acts`: says what to do this month.
+    """
 
     stem: str
     slug: str
@@ -58,6 +63,7 @@ class Topic:
     name: str
     lead: tuple[str, ...] = ("finding",)
     intro: str = ""
+    acts: bool = False
     sections: tuple[Section, ...] = field(default=())
 
     def __post_init__(self) -> None:
@@ -73,11 +79,12 @@ def topic_page(source: Source, topic: Topic) -> dict[str, Any]:
     """Return what the page of a topic says, citations numbered in the order of reading."""
     said: set[str] = set()
     lead = _printed(source, topic, topic.lead, said)
+    headline = bool(lead) and len(lead[0]["text"]) <= LONGEST_HEADLINE
     return {
         "index_page": page_name("index", source.language, source.info),
         "name": source.say(topic.name),
-        "heading": lead[0] if lead else None,
-        "lead": lead[1:],
+        "heading": lead[0] if headline else None,
+        "lead": lead[1:] if headline else lead,
         "intro": source.say(topic.intro) if topic.intro else "",
         "notebook": topic.notebook.removesuffix(".ipynb"),
         "sections": [made for section in topic.sections if (made := _section(source, topic, section, said))],

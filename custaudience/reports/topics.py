@@ -121,12 +121,13 @@ CONTACTS = Topic(
     stem="whom_to_write_to",
     slug="whom_to_write_to",
     notebook="37_whom_to_write_to.ipynb",
+    acts=True,
     name=_("Whom to write to"),
     intro=_("Numbers only: the names are written to a private folder by custaudience lists."),
     sections=(
         Section(
             _("Who gives a reason to be written to"),
-            ("overdue", "missing", "missing_value", "regular", "refused.*"),
+            ("overdue", "missing", "missing_value", "regular"),
             _(
                 "The dark part can be written to, the striped part has not agreed, the dotted part is held out at "
                 "random so that next month shows what the letters added."
@@ -243,6 +244,7 @@ CROSS_SELL = Topic(
     stem="cross_sell",
     slug="cross_sell",
     notebook="35_cross_sell.ipynb",
+    acts=True,
     name=_("What goes together"),
     sections=(
         Section(_("Who bought one thing and nothing of what goes with it"), ("goes_with", "not_judged", "remind")),

@@ -9,7 +9,7 @@ import pandas as pd
 from babel.dates import format_interval
 
 from custaudience.evidence import template as _
-from custaudience.present.drawing import add_caption, axes_for, counted, set_title
+from custaudience.present.drawing import add_caption, axes_for, counted
 from custaudience.present.style import BLUE, INK, LINE, PAPER, QUIET, REST, styled
 from custaudience.present.words import format_value, label, render, translator
 
@@ -67,7 +67,7 @@ def plot_bridge(
     ax.set_xticks([])
     for side in ("bottom", "left"):
         ax.spines[side].set_visible(False)
-    set_title(ax, title or t(_("What led from the one revenue to the other?")))
+    _title(ax, title or t(_("What led from the one revenue to the other?")))
     caption = [t(_("solid: more revenue")), t(_("striped: less revenue")), t(_("dark: all revenue, from zero"))]
     return add_caption(ax, [*caption, *_staying(table, language)])
 
@@ -103,7 +103,7 @@ def plot_bridge_history(table: pd.DataFrame, *, title: str = "", language: str =
     ax.xaxis.set_major_formatter(lambda v, _at: format_value(v, "percent", language=language))
     ax.margins(x=0.06)
     ax.set_xlabel(t(_("share of the revenue of the earlier month")))
-    set_title(ax, title or t(_("Which part moved otherwise than it usually does?")))
+    _title(ax, title or t(_("Which part moved otherwise than it usually does?")))
     pairs = table.loc[~table["is_this"], "month"].nunique()
     caption = [t(_("diamond: this change")), t(_("rings: the same part between earlier months"))]
     caption.append(counted(_("{n:count} earlier {n:plural pair|pairs} of months"), pairs, language))
@@ -111,6 +111,11 @@ def plot_bridge_history(table: pd.DataFrame, *, title: str = "", language: str =
     if table["share"].isna().any():
         caption.append(t(_("groups that are too small to show are left out")))
     return add_caption(ax, caption)
+
+
+def _title(ax: Axes, text: str) -> None:
+    """Set the title, broken to the width of the axes: names of parts take a third of the figure."""
+    ax.set_title(textwrap.fill(text, int(5.6 * ax.figure.get_figwidth())))  # type: ignore[union-attr]
 
 
 def _staying(table: pd.DataFrame, language: str) -> list[str]:

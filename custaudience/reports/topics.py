@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pandas as pd
+
 from custaudience.evidence import template as _
 from custaudience.present import (
     plot_before,
@@ -23,21 +25,9 @@ from custaudience.present import (
 from custaudience.reports.topic_pages import Figure, Section, Topic
 
 if TYPE_CHECKING:
-    import pandas as pd
     from matplotlib.axes import Axes
 
     from custaudience.reports.pages import Source
-
-
-def _drivers(table: pd.DataFrame, source: Source) -> Axes | None:
-    finding = source.ledger.get("what_drives_behaviour.finding")
-    outcome = str(finding.values.get("outcome_key", "")) if finding else ""
-    known = outcome if outcome in set(table["outcome"]) else ""
-    return plot_drivers(table, outcome=known, language=source.language)
-
-
-def _second_order(table: pd.DataFrame, source: Source) -> Axes | None:
-    return plot_second_order(table, min_group_size=source.info.min_group_size, language=source.language)
 
 
 def _tracking(table: pd.DataFrame, source: Source) -> Axes | None:
@@ -83,7 +73,10 @@ def _before(table: pd.DataFrame, source: Source) -> Axes | None:
 
 
 def _profiles(table: pd.DataFrame, source: Source) -> Axes | None:
-    return plot_profiles(table, currency=source.info.currency, language=source.language)
+    groups = source.table("groups")
+    named = pd.DataFrame() if groups is None else groups.dropna(subset=["about"])
+    names = {str(row["group"]): f"{row['group']} · {row['about']}" for row in named.to_dict("records")}
+    return plot_profiles(table, names=names, currency=source.info.currency, language=source.language)
 
 
 CHANGE = Topic(
@@ -195,25 +188,41 @@ DRIVERS = Topic(
     notebook="33_what_drives_behaviour.ipynb",
     name=_("What drives behaviour"),
     sections=(
-        Section(_("Of whom anything is known beside their orders"), ("coverage", "known.*")),
         Section(
             _("Which differences go with what people do later"),
-            ("worthwhile", "begin_with", "driver.*", "within", "reversed.*"),
+            ("worthwhile", "begin_with", "within", "reversed.*"),
             _(
                 "A filled dot passed all tests. An empty dot goes with the outcome only because it goes with a "
-                "stronger one; an empty diamond shows no more than chance; a cross says that too few are known to "
-                "tell."
+                "stronger one; an empty diamond shows no more than chance; a cross says that too few are known to tell."
             ),
-            Figure("drivers", _drivers),
+            Figure("drivers", lambda t, s: plot_drivers(t, language=s.language)),
         ),
-        Section(_("What was tested and rejected"), ("purchases.*", "rejected.*", "rejected_behaviour")),
-        Section(_("What was left out"), ("left_out.*", "left_out")),
+        Section(_("What that means in plain units"), ("driver.*",)),
+        Section(
+            _("Attributes that audiences are often defined by"), ("purchases.*", "rejected.*", "rejected_behaviour")
+        ),
+        Section(_("Of whom anything is known beside their orders"), ("coverage", "known.*")),
         Section(
             _("Which first order leads to a second"),
-            ("second.*",),
-            _("A triangle is a group that differs from all other customers by more than chance."),
-            Figure("second_order", _second_order),
+            (
+                "second.overall",
+                "second.refused",
+                "second_most.*",
+                "second_least.*",
+                "second.tested",
+                "second_stand_in.*",
+                "second.nothing_known",
+            ),
+            _(
+                "A triangle is a group that differs from all other customers by more than chance: a difference of the "
+                "people, not an effect of the first order."
+            ),
+            Figure(
+                "second_order",
+                lambda t, s: plot_second_order(t, min_group_size=s.info.min_group_size, language=s.language),
+            ),
         ),
+        Section(_("What was left out on purpose"), ("left_out.*", "left_out_others")),
     ),
 )
 
@@ -226,17 +235,19 @@ GROUPS = Topic(
     sections=(
         Section(
             _("How many groups there are"),
-            ("again", "placed", "variables", "rejected"),
-            _("A tick says that a criterion is met by so many groups; a number is chosen only where all are."),
+            ("again", "placed"),
+            _("The answer is the largest number with three ticks; without one there are no groups."),
             Figure("group_count", lambda t, s: plot_group_count(t, language=s.language)),
         ),
         Section(
             _("Who they are, against all others"),
-            ("group.*", "apart.*", "besides.*", "people.*", "whales"),
+            ("group.*", "apart.*", "besides.*", "people.*"),
             _("An arrow up is more than all other customers, down is less; beside it the group's own figure."),
             Figure("group_profiles", _profiles),
         ),
+        Section(_("The largest customers"), ("whales",)),
         Section(_("How sure that is, and how to tell them"), ("stability", "rules", "rule.*")),
+        Section(_("What was looked at, and what not"), ("variables", "rejected")),
     ),
 )
 

@@ -99,7 +99,7 @@ def test_amounts_stay_inside_the_figure_and_off_each_other(width, currency):
     labels = [t.get_window_extent() for t in ax.get_yticklabels()]
     for boxes in (amounts, labels):
         assert not any(a.overlaps(b) for i, a in enumerate(boxes) for b in boxes[i + 1 :])
-    assert min(box.x0 for box in labels) >= -1
+    assert min(box.x0 for box in labels) >= -1 and ax.title.get_window_extent().x1 <= figure.bbox.x1
 
 
 def test_history_shows_this_change_among_the_earlier_ones(ax):

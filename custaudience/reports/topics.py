@@ -88,7 +88,7 @@ CHANGE = Topic(
     sections=(
         Section(
             _("What led from the one month to the other"),
-            ("newcomers", "days", "part.*"),
+            ("days", "newcomers"),
             _(
                 "From the top bar down each part begins where the one before it ended; together they make the change,"
                 " to the cent. Read those who came and those who stayed away together: where customers order every "
@@ -98,7 +98,7 @@ CHANGE = Topic(
         ),
         Section(
             _("Which part is within the usual"),
-            ("finding", "usual.*"),
+            ("part.*",),
             _(
                 "Each ring is an earlier pair of months, the diamond is this one. A diamond among its rings is the "
                 "usual coming and going, however large its money."
@@ -106,7 +106,7 @@ CHANGE = Topic(
             Figure("revenue_bridge_history", lambda t, s: plot_bridge_history(t, language=s.language)),
         ),
         Section(_("In which segments"), ("segments", "segment.*")),
-        Section(_("Against the same month last year"), ("last_year", "last_year.*")),
+        Section(_("Against the same month last year"), ("last_year",)),
     ),
 )
 

@@ -41,6 +41,7 @@ def test_studies_without_campaigns_are_refused_in_words(study: str, tmp_path: Pa
     assert any("Nothing below can be computed" in text for text in texts) and not list((out / "tables").iterdir())
 
 
+@pytest.mark.slow
 def test_in_september_later_campaigns_do_not_exist(tmp_path: Path) -> None:
     """Cutting campaigns, contacts and redemptions at the date changes nothing, and no small count is published."""
     source, cut = ROOT / "data" / "grocery", tmp_path / "grocery"

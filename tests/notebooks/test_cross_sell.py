@@ -82,6 +82,7 @@ def test_a_misspelt_name_stops_it(tmp_path: Path) -> None:
         run(tmp_path, study=str(ROOT / "data" / "shop"), bought="Цеглаа")
 
 
+@pytest.mark.slow
 def test_no_figure_knows_anything_later(tmp_path: Path) -> None:
     """Cutting the file at the date changes nothing."""
     study = tmp_path / "shop"

@@ -82,6 +82,7 @@ def test_b2b_says_orders_and_no_money_and_little_early_on(tmp_path: Path, as_of:
     assert_nobody_can_be_recognised(out)
 
 
+@pytest.mark.slow
 def test_no_number_knows_anything_later_than_as_of(tmp_path: Path) -> None:
     """Cutting the file at the date, and renaming customers to something hostile, changes no figure."""
     cut = tmp_path / "cut"

@@ -71,6 +71,7 @@ def assert_publishable(texts: list[str], out: Path, *ids: str) -> None:
             assert not table[column].between(1, 9).fillna(False).any(), (name, column)
 
 
+@pytest.mark.slow
 def test_hostile_names_and_nothing_later_than_as_of(tmp_path: Path) -> None:
     """Cutting the export at the date changes nothing that is claimed or published."""
     whole, cut = tmp_path / "whole", tmp_path / "cut"

@@ -105,6 +105,7 @@ def test_too_short_to_tell_is_said_and_nothing_is_more_than_chance(grocery: tupl
     assert "chance" not in text
 
 
+@pytest.mark.slow
 def test_no_number_knows_anything_later_than_as_of(until_june: Path, tmp_path: Path) -> None:
     for name in ("whole", "cut"):
         (tmp_path / name).mkdir()

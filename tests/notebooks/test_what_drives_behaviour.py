@@ -67,6 +67,7 @@ def test_too_short_a_history_is_refused_in_words(tmp_path: Path) -> None:
     assert any("two months are the least" in text for text in texts)
 
 
+@pytest.mark.slow
 def test_it_knows_nothing_later_than_as_of(until_june: Path, tmp_path: Path) -> None:
     """An as-of date is true when cutting the file at it changes nothing."""
     whole = run(tmp_path / "whole", study=str(ROOT / "data" / "grocery"), as_of="2017-06-30", n_categories="2")

@@ -50,7 +50,8 @@ def _campaigns(table: pd.DataFrame, source: Source) -> Axes | None:
     rate = source.ledger.get("campaign_response.rate")
     overall = float(rate.value) if rate and rate.value is not None else None
     least = source.info.min_group_size
-    return plot_response(judged, overall=overall, min_group_size=least, language=source.language)
+    title = source.say(_("Which campaigns were answered?"))
+    return plot_response(judged, overall=overall, min_group_size=least, title=title, language=source.language)
 
 
 def _response(table: pd.DataFrame, source: Source) -> Axes | None:

@@ -55,7 +55,7 @@ test: $(STAMPS)/dev
 	$(BIN)/pytest --nbval --nbval-current-env -n 2 --dist loadfile notebooks
 
 test-slow: $(STAMPS)/dev
-	$(BIN)/pytest -m slow
+	$(BIN)/pytest -n 2 --dist loadgroup -m slow
 
 test-all: test test-slow
 

@@ -124,6 +124,42 @@ def report(
         raise typer.Exit(result.exit_code)
 
 
+@app.command()
+def lists(
+    study: StudyPath,
+    month: Annotated[str | None, typer.Option(help="YYYY-MM; default the last complete month.")] = None,
+    hold_out: Annotated[float, typer.Option(help="Share to hold out at random, such as 0.1.")] = 0.0,
+    seed: Annotated[int, typer.Option(help="Of the random draw.")] = 1,
+    bought: Annotated[list[str] | None, typer.Option(help="A thing somebody bought; repeatable.")] = None,
+    missing: Annotated[list[str] | None, typer.Option(help="What goes with it; repeatable.")] = None,
+    level: Annotated[str, typer.Option(help="Column of the products that names things; default the finest.")] = "",
+    window: Annotated[int, typer.Option(min=0, help="Days around a purchase in which the other counts.")] = 30,
+    language: Annotated[str | None, typer.Option(help="Of the reasons; default the study's.")] = None,
+    private: Annotated[Path | None, typer.Option(help="Folder not to publish; default ./private.")] = None,
+    again: Annotated[bool, typer.Option("--again", help="Write anew, on other terms than before.")] = False,
+) -> None:
+    """Write whom to write to (overdue, missing a product, regular) to private files; prints counts only."""
+    with _for_users():
+        from custaudience.reports.contact_files import write_contact_files
+
+        written = write_contact_files(
+            study,
+            month=month,
+            hold_out=hold_out,
+            seed=seed,
+            level=level,
+            bought=bought or (),
+            missing=missing or (),
+            window_days=window,
+            language=language,
+            private=private,
+            again=again,
+        )
+        for warning in written.warnings:
+            typer.echo(f"custaudience: {warning}", err=True)
+        typer.echo("\n".join([*written.lines, str(written.folder)]))
+
+
 @notebooks_app.command("refresh")
 def refresh(names: Names = None, jobs: Jobs = None) -> None:
     """Run notebooks on their defaults and write them back in the form that is committed."""

@@ -17,7 +17,8 @@ MAY_IMPORT = {
     "customers": {"study", "errors", "evidence"},
     "audience": {"study", "market", "customers", "errors", "evidence"},
     "monitoring": {"study", "market", "customers", "audience", "errors", "evidence"},
-    "recipes": {"study", *ANALYSIS, "errors", "evidence"},
+    "recipe_cache": {"study"},
+    "recipes": {"recipe_cache", "study", *ANALYSIS, "errors", "evidence"},
     "present": {"errors", "evidence"},
 }
 READS_THE_CLOCK = {"now", "today", "utcnow"}

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
-from scipy.special import gammaln, hyp2f1, psi
+from scipy.special import betaln, gammaln, hyp2f1, psi
 
 from custaudience.customers.fitting import Objective, Rows
-from custaudience.customers.purchase_model import PurchaseModel
+from custaudience.customers.purchase_model import PurchaseModel, nbd_probabilities
 
 
 class BgNbd(PurchaseModel):
@@ -92,6 +92,16 @@ class BgNbd(PurchaseModel):
         power = np.exp((a - 1) * np.log1p(-z))
         series = hyp2f1(a + b - 1 - r, a - 1, a + b + xs - 1, z)
         return (a + b + xs - 1) / (a - 1) * (1 - power * series)
+
+    @staticmethod
+    def count_probabilities(params: np.ndarray, times: np.ndarray, n: int) -> np.ndarray:
+        """Return the chance that a new customer makes 0 to ``n - 1`` purchases; equation 8 of the paper."""
+        r, alpha, a, b = params
+        x, nbd = np.arange(n), nbd_probabilities(r, alpha, times, n)
+        staying = np.exp(betaln(a, b + x) - betaln(a, b))
+        leaving = np.where(x > 0, np.exp(betaln(a + 1, b + np.maximum(x, 1) - 1) - betaln(a, b)), 0.0)
+        more = 1 - np.cumsum(nbd, axis=1) + nbd  # x purchases or more, were nobody to leave
+        return staying * nbd + leaving * more
 
     @staticmethod
     def draw_future(

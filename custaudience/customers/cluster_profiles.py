@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from custaudience.customers.attributes import sensitive_topic
+from custaudience.customers.attributes import CATEGORY_SHARE, sensitive_topic
 from custaudience.customers.choosing_k import by_customer
 from custaudience.customers.cluster_preparation import SKEWED, as_numbers, kind_of
 from custaudience.customers.clusters import CustomerSegments
@@ -31,7 +31,8 @@ class SegmentProfiles:
     ----------
     table : DataFrame, one row per segment, feature (and level of a category), sorted by segment and size of effect
         ``segment``, ``feature``, ``category`` ("" for numbers), ``statistic`` ("mean"; "median" where skewed and with
-        few ties; "share" of a yes or of a category; "share above" where half or more have the smallest value),
+        few ties, never of a product category's share; "share" of a yes or of a category; "share above" where half or
+        more have the smallest value),
         ``above`` (that smallest value, else NaN); ``n``, ``n_others`` (with a value); ``value``, ``value_others``,
         ``difference`` and its interval ``low``, ``high``; ``effect``: standardised, -1 to 1 (Cliff's delta);
         ``p_value``, ``p_adjusted`` (false discovery rate over the table), NaN where the segments were made from the
@@ -171,23 +172,32 @@ def _feature_rows(
         return
     numbers = as_numbers(values)
     smallest = float(numbers.min())
+    # who orders often has bought of everything once, so that "any at all" would tell how often, not what
+    is_product_share = str(values.name).startswith(CATEGORY_SHARE)
     if smallest == numbers.max():
         raise DataError("the same for all customers.")
     if set(np.unique(numbers[:1000])) <= {0.0, 1.0} and np.isin(numbers, (0.0, 1.0)).all():
         yield from _share_rows(numbers == 1, labels, k, least, level, {"category": "", "statistic": "share"})
-    elif (numbers == smallest).mean() >= 0.5:
+    elif (numbers == smallest).mean() >= 0.5 and not is_product_share:
         facts = {"category": "", "statistic": "share above", "above": smallest}
         yield from _share_rows(numbers > smallest, labels, k, least, level, facts)
     else:
-        yield from _number_rows(numbers, labels, k, least, level, rng)
+        yield from _number_rows(numbers, labels, k, least, level, rng, by_mean=is_product_share)
 
 
 def _number_rows(
-    numbers: np.ndarray, labels: np.ndarray, k: int, least: int, level: float, rng: np.random.Generator
+    numbers: np.ndarray,
+    labels: np.ndarray,
+    k: int,
+    least: int,
+    level: float,
+    rng: np.random.Generator,
+    *,
+    by_mean: bool,
 ) -> Iterator[dict[str, Any]]:
     middle = np.median(numbers)
     # where many have the middle value, as in counts of orders, medians agree though the groups differ
-    skewed = abs(float(stats.skew(numbers))) > SKEWED and (numbers == middle).mean() < TIED
+    skewed = not by_mean and abs(float(stats.skew(numbers))) > SKEWED and (numbers == middle).mean() < TIED
     ranks = stats.rankdata(numbers)
     for number in range(k):
         inside = labels == number

@@ -299,12 +299,17 @@ def _all_hold(tests: tuple[Condition, ...], table: pd.DataFrame, middle: dict[st
     return held
 
 
+def rule_text(tests: Sequence[Condition]) -> str:
+    """Return the conditions of a rule as `SegmentTree.rules` writes them."""
+    return " and ".join(map(str, tests)) or "everybody"
+
+
 def _rule_table(conditions: Sequence, table: pd.DataFrame, middle: dict[str, float], true: np.ndarray) -> pd.DataFrame:
     rows = []
     for tests, segment in conditions:
         held = _all_hold(tests, table, middle)
         right = float((true[held] == segment).mean()) if held.any() else np.nan
-        rows.append((" and ".join(map(str, tests)) or "everybody", segment, int(held.sum()), right))
+        rows.append((rule_text(tests), segment, int(held.sum()), right))
     frame = pd.DataFrame(rows, columns=["rule", "segment", "n", "right"])
     return frame.sort_values(["segment", "n"], ascending=[True, False], kind="stable", ignore_index=True)
 

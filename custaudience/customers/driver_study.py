@@ -16,12 +16,17 @@ from custaudience.customers.features import CustomerFeatures, category_sales, co
 from custaudience.customers.rfm import summarise_rfm
 from custaudience.errors import EmptyTableError, HistoryError
 from custaudience.study.orders import orders_of
+from custaudience.study.proposing.vocabulary import plain_name
 
 _MEANINGS = {
     "bought_again": "at least one order in the outcome period",
     "n_orders": "orders in the outcome period, 0 for those without",
     "revenue_of_buyers": "net revenue of the orders of the outcome period, for those with one",
 }
+
+
+_LONGEST_MONTHS = 12
+_DISCOUNT_WORDS = {"discount", "disc", "rebate", "знижка", "скидка", "giảm", "khấu"}
 
 
 @dataclass(frozen=True)
@@ -165,3 +170,39 @@ def _outcomes(
             part = sales[sales["category"] == name].groupby("customer_id")["sales_minor"].sum().reindex(ids)
             table[f"{CATEGORY_SHARE}{name}"] = (part.fillna(0) / total).where(bought).astype("float64")
     return table.replace([np.inf, -np.inf], np.nan).rename_axis("customer_id").reset_index()
+
+
+def cut_day(first_day: dt.date, as_of: dt.date) -> dt.date:
+    """Return the first day of the outcomes: the last quarter of the history, in whole months, a year at most.
+
+    Raises
+    ------
+    HistoryError
+        If the history is shorter than two months.
+
+    Examples
+    --------
+    >>> cut_day(dt.date(2017, 1, 1), dt.date(2017, 12, 31))
+    datetime.date(2017, 10, 1)
+    """
+    after = pd.Timestamp(as_of) + pd.Timedelta(days=1)
+    months = 12 * (after.year - first_day.year) + after.month - first_day.month - (after.day < first_day.day)
+    if months < 2:
+        raise HistoryError(
+            f"the data run from {first_day} to {as_of}: less than two months. A day to cut at needs a month before it "
+            "to describe customers, and a month after it to see what they did."
+        )
+    return (after - pd.DateOffset(months=min(_LONGEST_MONTHS, max(1, months // 4)))).date()
+
+
+def discount_column(transactions: IntoFrame) -> str:
+    """Return the column of the order lines that says what was taken off: the declared one, else one by its name.
+
+    Without one, the declared name is returned; what is absent is not used.
+    """
+    schema = nw.from_native(transactions).lazy().collect_schema()
+    declared = "discount_minor"
+    if declared in schema:
+        return declared
+    named = [c for c, type_ in schema.items() if type_.is_numeric() and _DISCOUNT_WORDS & set(plain_name(c).split())]
+    return named[0] if named else declared

@@ -24,6 +24,7 @@ from custaudience.customers.effect_sizes import (
     epsilon_squared,
     permutation_p,
     rank_correlation,
+    share_limits,
 )
 from custaudience.errors import ColumnError, EmptyTableError, near_miss
 
@@ -39,6 +40,8 @@ _MEANINGS = {
     "high": "upper limit of the effect",
     "share_explained": "share of the outcome's variance (of its ranks, for amounts) that goes with the variable; "
     "corrected for chance, so that it may be below 0; comparable between variables",
+    "share_low": "lower limit of the share explained",
+    "share_high": "its upper limit",
     "p_value": "share of permutations with at least such an effect",
     "n_permutations": "how many permutations that is of",
     "q_value": "p-value corrected for all pairs tested (Benjamini and Hochberg 1995)",
@@ -48,6 +51,7 @@ _MEANINGS = {
     "share_within": "share explained within those groups, mean over groups",
     "p_within": "its p-value (F)",
     "reversed": "within the groups it goes the other way",
+    "proxy": "goes with the outcome only as far as it goes with the other driver",
     "verdict": "influences (goes with the outcome), no_evidence, too_little_data",
     "reason": "why, in a sentence",
 }
@@ -67,8 +71,10 @@ class Drivers:
         One row per variable: ``variable``, ``type``, ``share_known``, ``verdict`` (the best over its outcomes,
         or "left_out"), ``outcomes`` (those it goes with, comma separated), ``reason``.
     levels : DataFrame
-        For pairs that passed: ``variable``, ``outcome``, ``level`` (fifths of numbers), ``n``, ``mean`` of the
-        outcome (a share for yes-no), ``low``, ``high``; levels of fewer than ``min_group`` are not shown.
+        For pairs that passed: ``variable``, ``outcome``, ``level`` (fifths of numbers, with their bounds in
+        ``lower`` (exclusive) and ``upper``), ``n``, ``mean`` of the outcome (a share for yes-no), ``low``, ``high``;
+        ``others`` (its mean over all others), ``difference`` to it, ``difference_low``, ``difference_high``,
+        which hold for all levels of a variable at once; levels of fewer than ``min_group`` are not shown.
     coverage : DataFrame
         For variables not known for all: ``variable``, ``outcome``, ``n_known``, ``n_unknown``, ``mean_known``,
         ``mean_unknown`` (of the outcome), ``difference``, ``low``, ``high``: how those who are known differ.
@@ -292,6 +298,7 @@ def _tested(
             measure, (effect, low, high) = _effect(variable, outcome, level)
             df = max(variable.n_levels - 1, 1)
             share = 1 - (1 - r2[i, j]) * (len(used) - 1) / (len(used) - df - 1)
+            limits = share_limits(float(r2[i, j]), df, len(used), level=level)
             rows.append(
                 {
                     "variable": name,
@@ -303,6 +310,8 @@ def _tested(
                     "low": low,
                     "high": high,
                     "share_explained": share,
+                    "share_low": limits[0],
+                    "share_high": limits[1],
                     "p_value": p[i, j],
                     "n_permutations": done[i, j],
                     "gain": alone[i, j],

@@ -51,7 +51,7 @@ class Variable:
         """Return the variable on some customers, rare levels put together, with what speaks against a test."""
         values, known = self.values[rows], np.ones(len(rows), dtype=bool)
         if len(rows) < MIN_CUSTOMERS:
-            return replace(self, values=values, known=known, problem=f"only {len(rows)} customers have both.")
+            return replace(self, values=values, known=known, problem=f"fewer than {MIN_CUSTOMERS} customers have both.")
         if self.type != "category":
             return replace(self, values=values, known=known, problem=self._too_equal(values, min_group))
         counts = np.bincount(values.astype("int64"), minlength=len(self.levels))
@@ -74,7 +74,7 @@ class Variable:
         if len(counts) == 1:
             return "the same value for all."
         apart = int(counts.sum() - counts.max())
-        return f"only {apart} customers differ from the others." if apart < min_group else ""
+        return f"fewer than {min_group} customers differ from the others." if apart < min_group else ""
 
     def columns(self) -> np.ndarray:
         """Return the variable as columns, (n, k): its ranks, or one column per level."""
@@ -107,27 +107,42 @@ class Variable:
             columns = ranks[:, None]
         return np.concatenate([columns, unknown], axis=1) if unknown.any() else columns
 
-    def strata(self, rows: np.ndarray, min_group: int) -> tuple[np.ndarray, list[str]]:
-        """Return groups of equals, as ints from 0, and their names: levels, or fifths of numbers.
+    def strata(self, rows: np.ndarray, min_group: int) -> tuple[np.ndarray, list[str], list[tuple[float, float]]]:
+        """Return groups of equals, as ints from 0, their names and bounds: levels, or fifths of numbers.
 
-        Bounds of fifths belong to the lower one; the smallest and the largest value are not told.
+        More than five ordered levels become about fifths, too, named by the first and the last level of each.
+        Bounds of fifths belong to the lower one; the smallest and the largest value are not told (NaN).
         """
         if self.type == "category":
             fit = self.on(rows, min_group)
             codes, names = fit.values.astype("int64"), list(fit.levels)
+            bounds = [(np.nan, np.nan)] * len(names)
         else:
             values = self.values[rows]
             cuts = np.unique(values)
-            if len(cuts) <= 5 or self.levels:
-                names = [self.levels[int(c)] if self.levels else f"{c:.4g}" for c in cuts]
+            if len(cuts) <= 5:
+                names = [self.levels[int(c)] if self.levels else _told(c) for c in cuts]
+                bounds = [(np.nan, np.nan) if self.levels else (float(c), float(c)) for c in cuts]
+            elif self.levels:
+                last, present = cuts[-1], cuts
+                cuts = np.unique(np.append(np.quantile(values, [0.2, 0.4, 0.6, 0.8], method="inverted_cdf"), last))
+                firsts = [present[present > c][0] for c in cuts[:-1]]
+                ends = zip([present[0], *firsts], cuts, strict=True)
+                names = [" … ".join(dict.fromkeys((self.levels[int(a)], self.levels[int(b)]))) for a, b in ends]
+                bounds = [(np.nan, np.nan)] * len(names)
             else:
                 cuts = np.unique(np.quantile(values, [0.2, 0.4, 0.6, 0.8]))
-                told = [f"{c:.4g}" for c in cuts]
+                told = [_told(c) for c in cuts]
                 between = [f"{a} – {b}" for a, b in pairwise(told)]
                 names = [f"≤ {told[0]}", *between, f"> {told[-1]}"]
+                bounds = list(pairwise([np.nan, *(float(c) for c in cuts), np.nan]))
             codes = np.searchsorted(cuts, values, side="left")
         present, codes = np.unique(codes, return_inverse=True)
-        return codes, [names[k] for k in present]
+        return codes, [names[k] for k in present], [bounds[k] for k in present]
+
+
+def _told(bound: float) -> str:
+    return f"{bound:.0f}" if abs(bound) >= 1000 else f"{bound:.4g}"
 
 
 def read_variable(values: pd.Series) -> Variable:

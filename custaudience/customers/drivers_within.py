@@ -80,18 +80,27 @@ def level_table(
     min_group: int,
     level: float,
 ) -> pd.DataFrame:
-    """Give the outcome by level of each variable that passed; numbers in fifths."""
+    """Give the outcome by level of each variable that passed; numbers in fifths.
+
+    Differences to all others have the intervals of `coverage_table`, wider by the number of levels (Bonferroni),
+    so that the one that stands out may be picked.
+    """
     rows: list[tuple[object, ...]] = []
     for pair in passed.itertuples():
         variable, outcome = variables[pair.variable], outcomes[pair.outcome]
         used = np.flatnonzero(variable.known & outcome.known)
-        codes, levels = variable.strata(used, min_group)
+        codes, levels, bounds = variable.strata(used, min_group)
         y = outcome.values[used]
-        for code, label in enumerate(levels):
-            mine = y[codes == code]
-            if len(mine) >= min_group:
-                rows.append((pair.variable, pair.outcome, label, len(mine), *_mean(mine, outcome, level)))
-    return pd.DataFrame(rows, columns=["variable", "outcome", "level", "n", "mean", "low", "high"])
+        for code, (label, bound) in enumerate(zip(levels, bounds, strict=True)):
+            mine, others = y[codes == code], y[codes != code]
+            if len(mine) < min_group:
+                continue
+            gap = (np.nan,) * 4
+            if len(others) >= min_group:
+                gap = (float(others.mean()), *_gap(mine, others, outcome, 1 - (1 - level) / len(levels)))
+            rows.append((pair.variable, pair.outcome, label, *bound, len(mine), *_mean(mine, outcome, level), *gap))
+    columns = ["variable", "outcome", "level", "lower", "upper", "n", "mean", "low", "high"]
+    return pd.DataFrame(rows, columns=[*columns, "others", "difference", "difference_low", "difference_high"])
 
 
 def _mean(values: np.ndarray, outcome: Variable, level: float) -> tuple[float, float, float]:
@@ -107,6 +116,23 @@ def _mean(values: np.ndarray, outcome: Variable, level: float) -> tuple[float, f
     return mean, mean - half, mean + half
 
 
+def _gap(a: np.ndarray, b: np.ndarray, outcome: Variable, level: float) -> tuple[float, float, float]:
+    from statsmodels.stats.proportion import confint_proportions_2indep
+
+    gap = float(a.mean() - b.mean())
+    if outcome.n_levels:
+        low, high = confint_proportions_2indep(
+            a.sum(), len(a), b.sum(), len(b), method="newcomb", compare="diff", alpha=1 - level
+        )
+        return gap, float(low), float(high)
+    va, vb = a.var(ddof=1) / len(a), b.var(ddof=1) / len(b)
+    if va + vb == 0:
+        return gap, np.nan, np.nan  # nothing to learn a spread from
+    df = (va + vb) ** 2 / max(va**2 / (len(a) - 1) + vb**2 / (len(b) - 1), 1e-300)
+    half = float(-stdtrit(max(df, 1.0), (1 - level) / 2) * np.sqrt(va + vb))
+    return gap, gap - half, gap + half
+
+
 def coverage_table(
     variables: Mapping[str, Variable], outcomes: Mapping[str, Variable], min_group: int, level: float
 ) -> pd.DataFrame:
@@ -115,8 +141,6 @@ def coverage_table(
     Intervals: Newcombe (1998) for yes-no, Welch (1947) for amounts. Variables known for the same customers
     repeat the same figures. Pairs with fewer than `min_group` on one side are not shown.
     """
-    from statsmodels.stats.proportion import confint_proportions_2indep
-
     rows: list[tuple[object, ...]] = []
     for name, variable in variables.items():
         for what, outcome in outcomes.items():
@@ -124,16 +148,6 @@ def coverage_table(
             b = outcome.values[outcome.known & ~variable.known]
             if min(len(a), len(b)) < min_group:
                 continue
-            gap = float(a.mean() - b.mean())
-            if outcome.n_levels:
-                low, high = confint_proportions_2indep(
-                    a.sum(), len(a), b.sum(), len(b), method="newcomb", compare="diff", alpha=1 - level
-                )
-            else:
-                va, vb = a.var(ddof=1) / len(a), b.var(ddof=1) / len(b)
-                df = (va + vb) ** 2 / max(va**2 / (len(a) - 1) + vb**2 / (len(b) - 1), 1e-300)
-                half = -stdtrit(max(df, 1.0), (1 - level) / 2) * np.sqrt(va + vb)
-                low, high = gap - half, gap + half
-            rows.append((name, what, len(a), len(b), a.mean(), b.mean(), gap, float(low), float(high)))
+            rows.append((name, what, len(a), len(b), a.mean(), b.mean(), *_gap(a, b, outcome, level)))
     columns = ["variable", "outcome", "n_known", "n_unknown", "mean_known", "mean_unknown", "difference", "low", "high"]
     return pd.DataFrame(rows, columns=columns)

@@ -100,6 +100,29 @@ def share_between(r2: float, df: int, n: int, *, level: float = 0.95) -> Estimat
     return estimate, min(low, estimate), max(high, estimate)
 
 
+def share_limits(r2: float, df: int, n: int, *, level: float = 0.95) -> tuple[float, float]:
+    """Return the limits of a share of variance, those of its correction for chance within them.
+
+    One column: Fisher's z of the correlation, as in `rank_correlation`; a share has no direction, so that limits
+    on both sides of 0 begin at 0. Several columns: as `share_between`.
+
+    Examples
+    --------
+    >>> [round(v, 3) for v in share_limits(0.25, 1, 100)]
+    [0.106, 0.411]
+    """
+    if n <= df + 2 or np.isnan(r2):
+        return np.nan, np.nan
+    if df > 1 or r2 >= 1 - 1e-12:
+        _, low, high = share_between(min(r2, 1.0), df, n, level=level)
+        return low, high
+    r = np.sqrt(max(r2, 0.0))
+    half = -ndtri((1 - level) / 2) * np.sqrt((1 + r2 / 2) / (n - 3))
+    down, up = np.tanh(np.arctanh(r) - half), np.tanh(np.arctanh(r) + half)
+    estimate = max(0.0, 1 - (1 - r2) * (n - 1) / (n - 2))
+    return float(min(max(down, 0.0) ** 2, estimate)), float(max(up**2, estimate))
+
+
 def _noncentral_limits(cdf: Callable[[float], float], level: float) -> tuple[float, float]:
     """Return the noncentralities at which what was seen is just not too large, and just not too small."""
     limits = []
@@ -271,7 +294,7 @@ def permutation_p(
         while did < until:
             size = min(until - did, max(1, _CHUNK // (n * len(columns))))
             order = rng.permuted(np.broadcast_to(np.arange(n), (size, n)).copy(), axis=1)
-            permuted = y[:, columns][order].transpose(1, 0, 2).reshape(n, -1)
+            permuted = y[:, columns].take(np.ascontiguousarray(order.T), axis=0).reshape(n, -1)
             hits += (_explained(x, begin, permuted).reshape(len(rows), size, -1) >= limit[:, None, :]).sum(axis=1)
             did += size
         of = np.ix_(rows, columns)

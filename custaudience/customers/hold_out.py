@@ -22,8 +22,9 @@ class HoldOut:
     Attributes
     ----------
     tracking : DataFrame, one row per week
-        ``until`` (last day), ``actual`` and ``expected`` repeat purchases in the week, ``actual_cumulative``,
-        ``expected_cumulative`` since the first day of the data, ``held_out``: after the calibration.
+        ``until`` (last day), ``n_customers`` (who had bought by then, of those in the calibration), ``actual`` and
+        ``expected`` repeat purchases in the week, ``actual_cumulative``, ``expected_cumulative`` since the first
+        day of the data, ``held_out``: after the calibration.
         Expected: of customers of whom only the day of the first purchase is known.
     by_calibration_purchases : DataFrame
         ``n_repeat`` in the calibration ("0" to "6", "7+"), ``n_customers``, then per customer in the time held
@@ -141,7 +142,8 @@ def _track(purchases: PurchaseModel, days: pd.DataFrame, calibrated_until: dt.da
     cut, end = (int(np.datetime64(d, "D").astype("int64")) for d in (calibrated_until, as_of))
     until = np.arange(cut - (cut - day.min()) // 7 * 7, end + 7, 7)
     until = np.unique(np.minimum(until, end))
-    actual = np.cumsum(days["n_repeat"].to_numpy())[np.searchsorted(day, until, side="right") - 1]
+    reached = np.searchsorted(day, until, side="right") - 1
+    actual = np.cumsum(days["n_repeat"].to_numpy())[reached]
     ages = np.maximum(until[:, None] - day[None, :], 0)
     known = np.unique(ages)
     rising = purchases.expected_purchases(known / days_per_unit(unit_of(purchases)))
@@ -149,6 +151,7 @@ def _track(purchases: PurchaseModel, days: pd.DataFrame, calibrated_until: dt.da
     return pd.DataFrame(
         {
             "until": until.astype("datetime64[D]").astype("datetime64[us]"),
+            "n_customers": np.cumsum(days["n_first"].to_numpy())[reached],
             "actual": np.diff(actual, prepend=0),
             "expected": np.diff(expected, prepend=0.0),
             "actual_cumulative": actual,

@@ -7,7 +7,7 @@ import pandas as pd
 from scipy.special import gammaln, hyperu, psi
 
 from custaudience.customers.fitting import Objective, Rows
-from custaudience.customers.purchase_model import PurchaseModel
+from custaudience.customers.purchase_model import PurchaseModel, nbd_probabilities
 
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(64)
 _CHUNK = 8192
@@ -77,6 +77,16 @@ class ParetoNbd(PurchaseModel):
         # (1 - e^(-(s-1) log)) / (s - 1), whose limit at s = 1 is log
         life = log if abs(s - 1) < 1e-12 else -np.expm1(-(s - 1) * log) / (s - 1)
         return ((r + x) / (alpha + tenure))[:, None] * base * life
+
+    @staticmethod
+    def count_probabilities(params: np.ndarray, times: np.ndarray, n: int) -> np.ndarray:
+        """Return the chance that a new customer makes 0 to ``n - 1`` purchases, by quadrature over their life."""
+        r, alpha, s, beta = params
+        gone = -np.expm1(-s * np.log1p(times / beta))
+        share = gone[:, None] * (1 + _NODES) / 2  # of customers, left by the time of a node
+        lives = beta * np.expm1(-np.log1p(-share) / s)
+        left = np.einsum("ijk,j->ik", nbd_probabilities(r, alpha, lives, n), _WEIGHTS) / 2
+        return gone[:, None] * left + (1 - gone[:, None]) * nbd_probabilities(r, alpha, times, n)
 
     @staticmethod
     def draw_future(

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
-from scipy.special import gammaln, psi
+from scipy.special import gammaln, psi, xlogy
 from scipy.stats import chi2
 
 from custaudience.customers.fitting import (
@@ -51,6 +51,13 @@ def purchase_rows(summary: pd.DataFrame) -> Rows:
                 "which counts days."
             )
     return x, last, tenure
+
+
+def nbd_probabilities(r: float, alpha: float, times: np.ndarray, n: int) -> np.ndarray:
+    """Return the chance of 0 to ``n - 1`` purchases in each of `times` while nobody leaves; shape (*times.shape, n)."""
+    x, t = np.arange(n), times[..., None]
+    logs = gammaln(r + x) - gammaln(r) - gammaln(x + 1) - r * np.log1p(t / alpha) + xlogy(x, t / (alpha + t))
+    return np.exp(logs)
 
 
 def nbd_objective(rows: Rows, weights: np.ndarray) -> Objective:
@@ -122,6 +129,8 @@ class PurchaseModel(ABC):
         gain = 2 * (self.estimate_.log_likelihood - self.no_dropout_.log_likelihood)
         self.dropout_identified_ = bool(gain > chi2.ppf(0.95, 2)) and not self.estimate_.unidentified()
         self.n_customers_, self.n_repeat_customers_ = len(x), repeaters
+        self.mean_gap_, self.median_tenure_ = float(last.sum() / x.sum()), float(np.median(tenure))
+        self.is_short_ = self.median_tenure_ < 2 * self.mean_gap_
         self.notes_ = self._notes(x, last, tenure)
         return self
 
@@ -162,6 +171,33 @@ class PurchaseModel(ABC):
         rows, _, index = distinct_rows(*self.check_summary(summary))
         return self.alive(self.estimate_.values, *rows)[index]
 
+    def repeat_frequency(self, summary: pd.DataFrame, *, last: int = 7) -> pd.DataFrame:
+        """Return how many customers have made 0, 1, 2, … repeat purchases, and how many the model expects.
+
+        Parameters
+        ----------
+        summary : DataFrame
+            The one the model was fitted to.
+        last : int, 1 or more
+            The last class holds this many purchases and more.
+
+        Returns
+        -------
+        DataFrame, one row per class
+            ``n_repeat`` ("0", "1", …, "7+"), ``actual``, ``expected`` (customers; both sum to all).
+        """
+        x, _, tenure = self.check_summary(summary)
+        times, index = np.unique(tenure, return_inverse=True)
+        chances = self.count_probabilities(self.estimate_.values, times, last)
+        expected = np.bincount(index, minlength=len(times)) @ chances
+        return pd.DataFrame(
+            {
+                "n_repeat": [*map(str, range(last)), f"{last}+"],
+                "actual": np.bincount(np.minimum(x, last).astype(int), minlength=last + 1),
+                "expected": np.append(expected, max(0.0, len(x) - expected.sum())),
+            }
+        )
+
     @property
     def for_intervals_(self) -> MaximumLikelihood:
         """The estimate with the covariance that intervals of predictions rest on.
@@ -187,11 +223,11 @@ class PurchaseModel(ABC):
 
     def _notes(self, x: np.ndarray, last: np.ndarray, tenure: np.ndarray) -> tuple[str, ...]:
         notes = []
-        gap, median = float(last.sum() / x.sum()), float(np.median(tenure))
-        if median < 2 * gap:
+        if self.is_short_:
             notes.append(
-                f"Short history: half of the customers are known for {median:.3g} or less, and those who repeat do so "
-                f"every {gap:.3g} on average. Under two such gaps, who left and who waits look the same."
+                f"Short history: half of the customers are known for {self.median_tenure_:.3g} or less, and those who "
+                f"repeat do so every {self.mean_gap_:.3g} on average. Under two such gaps, who left and who waits look "
+                "the same."
             )
         if not self.dropout_identified_:
             notes.append(
@@ -223,6 +259,11 @@ class PurchaseModel(ABC):
     @abstractmethod
     def if_alive(params: np.ndarray, x: np.ndarray, tenure: np.ndarray, times: np.ndarray) -> np.ndarray:
         """Return purchases to expect within each of `times` of customers alive now, shape (n, n_times)."""
+
+    @staticmethod
+    @abstractmethod
+    def count_probabilities(params: np.ndarray, times: np.ndarray, n: int) -> np.ndarray:
+        """Return the chance of 0 to ``n - 1`` purchases of a new customer in each of `times`, shape (n_times, n)."""
 
     @staticmethod
     @abstractmethod

@@ -13,10 +13,18 @@ from narwhals.typing import IntoFrame
 
 from custaudience.customers.affinity import false_discovery_rates
 from custaudience.customers.cross_sell import difference_of_shares, share_with_interval
+from custaudience.customers.response_groups import (
+    VERSUS,
+    clustered_share,
+    coverage_table,
+    customer_attributes,
+    group_table,
+    targeting_table,
+    verdicts,
+)
 from custaudience.errors import ColumnError, EmptyTableError, HistoryError, near_miss
 
 STATUSES = ("complete", "still running", "too recent", "began before the data", "no dates", "nobody contacted")
-_VERSUS = ["difference", "difference_low", "difference_high"]
 NO_HOLD_OUT = (
     "No campaign here has a hold-out: nobody was left out at random. Response says who answered, not what the "
     "campaigns added; those who answered would have bought something anyway."
@@ -36,6 +44,10 @@ class CampaignResponse:
         complete campaigns), ``difference_low``, ``difference_high`` (Newcombe), ``p_value`` (Fisher),
         ``q_value``, ``verdict``. Rates are NaN unless the campaign is complete. With coupons also
         ``n_coupons``, ``n_coupons_used``.
+    n_contacts, n_responded, n_customers : int
+        Of complete campaigns: contacts, those that responded, and the customers they were sent to.
+    response_rate, low, high : float
+        Share of contacts that responded, with an interval as in `groups`.
     groups : DataFrame
         A row per attribute and value, complete campaigns only: ``attribute``, ``value``, ``n_customers``,
         ``n_contacts``, ``n_responded`` (contacts), ``response_rate`` (of contacts), ``low``, ``high`` (Wilson,
@@ -52,7 +64,7 @@ class CampaignResponse:
         range ("1 lowest" to "4 highest").
     n_uninvited, n_without_campaign, n_outside : int
         Responses left out: of customers who had not been sent the campaign; with no campaign or an unknown one;
-        dated before the start of their campaign or after `as_of`.
+        dated before the start of their campaign.
     wait_days : int
         How long after its end a campaign still counts as open.
     notes : tuple of str
@@ -61,6 +73,12 @@ class CampaignResponse:
     """
 
     campaigns: pd.DataFrame
+    n_contacts: int
+    n_responded: int
+    n_customers: int
+    response_rate: float
+    low: float
+    high: float
     groups: pd.DataFrame
     coverage: pd.DataFrame
     targeting: pd.DataFrame
@@ -92,13 +110,14 @@ def campaign_response(
     Parameters
     ----------
     contacts : any frame Narwhals reads
-        ``campaign_id``, ``customer_id``; a customer sent the same campaign twice is one contact.
+        ``campaign_id``, ``customer_id``, optional ``sent_at``; a customer sent the same campaign twice is one
+        contact.
     responses : any frame Narwhals reads
         ``customer_id``, ``campaign_id``, optional ``responded_on``, ``coupon_id``. Responding twice is once.
     campaigns : any frame Narwhals reads
         ``campaign_id``, ``starts_on``, ``ends_on``, optional ``kind``.
     as_of : date
-        Last day that counts, inclusive.
+        Last day that counts, inclusive: campaigns that begin, contacts sent and responses given later do not exist.
     customers, segments : DataFrame, optional
         ``customer_id`` (once each) and attributes, such as age or an RFM segment as of before the campaigns. A
         segment from afterwards contains the response.
@@ -132,9 +151,10 @@ def campaign_response(
     **Targeting is not effect.** Campaigns are sent to chosen customers, so a comparison of those contacted
     with those not measures the choice; no effect is given here. Groups are compared with all others who were
     sent the same campaigns: the risk difference of Mantel and Haenszel (1959) over campaigns, its variance by
-    customers, who each hold several contacts, its interval after Student with the customers of the smaller side.
-    That tells who answers more, not why. Between campaigns contacts count as independent, although a customer
-    may hold several: take a close call there for none.
+    customers, who each hold several contacts, but on each side at least that of independent contacts at the
+    rate of both, its interval after Student with the customers of the smaller side. That tells who answers
+    more, not why. Between campaigns contacts count as independent, although a customer may hold several: take
+    a close call there for none.
 
     Examples
     --------
@@ -148,13 +168,18 @@ def campaign_response(
     """
     if not isinstance(as_of, dt.date):
         raise ValueError(f"as_of: expected a datetime.date, got {as_of!r}")
-    sent = _read(contacts, "contacts", "campaign_id", "customer_id").drop_duplicates(ignore_index=True)
+    today = pd.Timestamp(as_of)
+    sent = _read(contacts, "contacts", "campaign_id", "customer_id", dates=("sent_at",))
+    sent = sent[~(sent.pop("sent_at") > today)].drop_duplicates(ignore_index=True)
     if sent.empty:
         raise EmptyTableError("contacts: nobody was contacted. Without contacts there is no rate; count responses.")
     plan = _read(campaigns, "campaigns", "campaign_id", dates=("starts_on", "ends_on"), optional=("kind",))
     back = _read(responses, "responses", "customer_id", "campaign_id", dates=("responded_on",), optional=("coupon_id",))
+    later = plan["starts_on"] > today
+    back = back[~((back["responded_on"] > today) | back["campaign_id"].isin(plan.loc[later, "campaign_id"]))]
+    plan = plan[~later].reset_index(drop=True)
     sent = sent[sent["campaign_id"].isin(plan["campaign_id"])]
-    back, left_out = _usable(back, plan, sent, as_of)
+    back, left_out = _usable(back, plan, sent)
     wait = _usual_wait(back, plan) if wait_days is None else wait_days
     table = _statuses(plan, sent, as_of, wait, observed_from)
     complete = table.loc[table["status"] == "complete", "campaign_id"]
@@ -172,13 +197,17 @@ def campaign_response(
         for name, rows in (("n_coupons", offered), ("n_coupons_used", back)):
             counts = rows.groupby("campaign_id")["coupon_id"].nunique()
             table[name] = table["campaign_id"].map(counts).fillna(0).astype("int64")
-    attributes = _attributes(customers, segments)
+    attributes = customer_attributes(customers, segments)
     closed = sent[sent["campaign_id"].isin(complete)]
     return CampaignResponse(
         table,
-        _group_table(closed, attributes, min_group_size, level, max_fdr),
-        _coverage(closed, attributes),
-        _targeting(attributes, set(sent["customer_id"]), min_group_size, level),
+        len(closed),
+        int(closed["responded"].sum()),
+        closed["customer_id"].nunique(),
+        *clustered_share(closed["responded"].to_numpy(), pd.factorize(closed["customer_id"])[0], level),
+        group_table(closed, attributes, min_group_size, level, max_fdr),
+        coverage_table(closed, attributes),
+        targeting_table(attributes, set(sent["customer_id"]), min_group_size, level),
         *left_out, wait, _notes(table, observed_from), as_of,
     )  # fmt: skip
 
@@ -204,13 +233,11 @@ def _read(
     return table
 
 
-def _usable(
-    back: pd.DataFrame, plan: pd.DataFrame, sent: pd.DataFrame, as_of: dt.date
-) -> tuple[pd.DataFrame, tuple[int, int, int]]:
+def _usable(back: pd.DataFrame, plan: pd.DataFrame, sent: pd.DataFrame) -> tuple[pd.DataFrame, tuple[int, int, int]]:
     """Keep responses to a campaign that the customer was sent; return also how many were left out, and why."""
     known = back["campaign_id"].isin(plan["campaign_id"])
     start = plan.set_index("campaign_id")["starts_on"].reindex(back["campaign_id"]).to_numpy()
-    outside = known & ((back["responded_on"] < start) | (back["responded_on"] > pd.Timestamp(as_of)))
+    outside = known & (back["responded_on"] < start)
     keys = ["campaign_id", "customer_id"]
     invited = pd.MultiIndex.from_frame(back[keys]).isin(pd.MultiIndex.from_frame(sent[keys]))
     uninvited = known & ~outside & ~invited
@@ -243,11 +270,6 @@ def _statuses(
     return plan.assign(status=pd.Series(status, plan.index, dtype="str")).iloc[rank.argsort(kind="stable")]
 
 
-def _verdicts(difference: pd.Series, q_value: np.ndarray, max_fdr: float) -> pd.Series:
-    found = np.where(difference > 0, "more", "less")
-    return pd.Series(np.where(q_value <= max_fdr, found, "no clear difference"), difference.index, dtype="str")
-
-
 def _campaign_table(
     table: pd.DataFrame, sent: pd.DataFrame, back: pd.DataFrame, level: float, max_fdr: float
 ) -> pd.DataFrame:
@@ -266,126 +288,16 @@ def _campaign_table(
     result = pd.DataFrame(shares, done.index, columns=["response_rate", "low", "high"])
     rest, n_rest = count.sum() - count, n.sum() - n
     rows = [difference_of_shares(*four, level) for four in zip(count, n, rest, n_rest, strict=True)]
-    result[_VERSUS] = np.array(rows, dtype="float64").reshape(-1, 3)
+    result[VERSUS] = np.array(rows, dtype="float64").reshape(-1, 3)
     result["p_value"] = [
         fisher_exact([[a, b - a], [c, d - c]])[1] if d else np.nan
         for a, b, c, d in zip(count, n, rest, n_rest, strict=True)
     ]
     result["q_value"] = false_discovery_rates(result["p_value"].to_numpy(dtype="float64"))
-    result["verdict"] = _verdicts(result["difference"], result["q_value"].to_numpy(), max_fdr)
+    result["verdict"] = verdicts(result["difference"], result["q_value"].to_numpy(), max_fdr)
     table = table.join(result)
     order = ["campaign_id", "kind", "starts_on", "ends_on", "status", "n_contacted", "n_responded", "n_responses"]
-    return table[[*order, "response_rate", "low", "high", *_VERSUS, "p_value", "q_value", "verdict"]]
-
-
-def _attributes(customers: pd.DataFrame | None, segments: pd.DataFrame | None) -> dict[str, pd.Series]:
-    """Return each attribute as a series of text by customer; numbers become quarters."""
-    found: dict[str, pd.Series] = {}
-    for name, frame in (("segments", segments), ("customers", customers)):
-        if frame is None:
-            continue
-        if "customer_id" not in frame:
-            raise ColumnError(f"{name}: column 'customer_id' not found; it has {list(frame.columns)}.")
-        frame = frame.drop_duplicates()
-        if frame["customer_id"].duplicated().any():
-            raise ValueError(f"{name}: expected one row per customer_id; some have several")
-        indexed = frame.set_index(frame["customer_id"].astype("str"))
-        for column in indexed.columns.drop("customer_id"):
-            if not str(column).startswith("_"):
-                found[str(column)] = _as_text(indexed[column])
-    return found
-
-
-def _as_text(values: pd.Series) -> pd.Series:
-    if not pd.api.types.is_numeric_dtype(values) or pd.api.types.is_bool_dtype(values):
-        return values.dropna().astype("str")
-    values = values.dropna().astype("float64")
-    cuts = np.unique(np.quantile(values, [0.25, 0.5, 0.75], method="inverted_cdf")) if len(values) else np.empty(0)
-    names = np.array(["1 lowest", "2", "3", "4 highest"])
-    return pd.Series(names[np.searchsorted(cuts, values)], values.index, dtype="str")
-
-
-def _group_table(
-    sent: pd.DataFrame, attributes: dict[str, pd.Series], min_group_size: int, level: float, max_fdr: float
-) -> pd.DataFrame:
-    rows = []
-    for attribute, values in attributes.items():
-        known = sent.assign(value=sent["customer_id"].map(values)).dropna(subset="value")
-        for value in sorted(known["value"].unique()):
-            mine = (known["value"] == value).to_numpy()
-            n = [known.loc[which, "customer_id"].nunique() for which in (mine, ~mine)]
-            if min(n) >= max(min_group_size, 2):
-                rows.append((attribute, value, n[0], *_group(known, mine, level)))
-    columns = ["attribute", "value", "n_customers", "n_contacts", "n_responded", "response_rate", "low", "high"]
-    table = pd.DataFrame(rows, columns=[*columns, *_VERSUS, "p_value"])
-    table["q_value"] = false_discovery_rates(table["p_value"].to_numpy(dtype="float64"))
-    table["verdict"] = _verdicts(table["difference"], table["q_value"].to_numpy(), max_fdr)
-    return table.astype({"attribute": "str", "value": "str"})
-
-
-def _group(known: pd.DataFrame, mine: np.ndarray, level: float) -> tuple[float, ...]:
-    """Return a group's contacts, responses, rate with interval, and difference within campaigns with its test."""
-    from scipy.stats import t
-
-    y, customer = known["responded"].to_numpy(), pd.factorize(known["customer_id"])[0]
-    campaign = pd.factorize(known["campaign_id"])[0]
-    n, count = int(mine.sum()), int(y[mine].sum())
-    rate = count / n
-    # contacts of one customer are alike: as many independent ones as give the same variance
-    variance = _clustered((y - rate)[mine] / n, customer[mine])
-    effective = min(n, rate * (1 - rate) / variance) if variance > 0 else len(np.unique(customer[mine]))
-    _, low, high = share_with_interval(rate * effective, effective, level)
-    size = np.array([np.bincount(campaign, weights=which) for which in (mine, ~mine)])
-    hits = np.array([np.bincount(campaign, weights=which * y) for which in (mine, ~mine)])
-    both = (size > 0).all(axis=0)
-    weight = np.where(both, size[0] * size[1] / size.sum(axis=0), 0.0)
-    if not weight.any():
-        return n, count, rate, low, high, np.nan, np.nan, np.nan, np.nan
-    share = hits / np.maximum(size, 1)
-    difference = float((weight * (share[0] - share[1])).sum() / weight.sum())
-    row = np.where(mine, 0, 1)
-    parts = (1 - 2 * row) * (weight[campaign] / weight.sum()) * (y - share[row, campaign])
-    error = np.sqrt(_clustered(parts / np.maximum(size[row, campaign], 1), customer))
-    # the variance rests on few customers where one side is small
-    freedom = min(len(np.unique(customer[mine])), len(np.unique(customer[~mine]))) - 1
-    width = t.ppf((1 + level) / 2, freedom) * error
-    p = float(2 * t.sf(abs(difference) / error, freedom)) if error > 0 else np.nan
-    return n, count, rate, low, high, difference, difference - width, difference + width, p
-
-
-def _clustered(parts: np.ndarray, cluster: np.ndarray) -> float:
-    """Return the variance of a sum whose parts belong together within a cluster."""
-    sums = np.bincount(cluster, weights=parts)
-    m = len(np.unique(cluster))
-    return float((sums**2).sum() * m / max(m - 1, 1))
-
-
-def _coverage(sent: pd.DataFrame, attributes: dict[str, pd.Series]) -> pd.DataFrame:
-    rows = []
-    for attribute, values in attributes.items():
-        known = sent["customer_id"].isin(values.index)
-        rates = [sent.loc[which, "responded"].mean() for which in (known, ~known)]
-        rows.append((attribute, len(sent), int(known.sum()), known.mean(), *rates))
-    return pd.DataFrame(
-        rows, columns=["attribute", "n_contacts", "n_known", "share_known", "rate_known", "rate_unknown"]
-    )
-
-
-def _targeting(
-    attributes: dict[str, pd.Series], contacted: set[str], min_group_size: int, level: float
-) -> pd.DataFrame:
-    rows = []
-    for attribute, values in attributes.items():
-        reached = values.index.isin(contacted)
-        for value in sorted(values.unique()):
-            mine = (values == value).to_numpy()
-            n, count = int(mine.sum()), int(reached[mine].sum())
-            n_other, other = int((~mine).sum()), int(reached[~mine].sum())
-            if n >= min_group_size:
-                versus = difference_of_shares(count, n, other, n_other, level)
-                rows.append((attribute, value, n, count, *share_with_interval(count, n, level), *versus))
-    columns = ["attribute", "value", "n_customers", "n_contacted", "share_contacted", "low", "high", *_VERSUS]
-    return pd.DataFrame(rows, columns=columns).astype({"attribute": "str", "value": "str"})
+    return table[[*order, "response_rate", "low", "high", *VERSUS, "p_value", "q_value", "verdict"]]
 
 
 def _notes(table: pd.DataFrame, observed_from: dt.date | None) -> tuple[str, ...]:

@@ -7,7 +7,14 @@ from custaudience.present.card_files import card_data, card_markdown, card_png, 
 from custaudience.present.cards import persona_card, persona_sheet
 from custaudience.present.glossary import glossary
 from custaudience.present.plots import plot_lifecycle, plot_months, plot_rfm_grid, plot_segments
+from custaudience.present.plots_change import plot_bridge, plot_bridge_history
+from custaudience.present.plots_drivers import plot_drivers, plot_second_order, variable_names
+from custaudience.present.plots_lists import plot_contact_lists
+from custaudience.present.plots_products import plot_pairs
+from custaudience.present.plots_response import plot_before, plot_response
+from custaudience.present.plots_segments import plot_group_count, plot_profiles
 from custaudience.present.plots_time import plot_gaps, plot_new_customers, plot_retention, plot_survival
+from custaudience.present.plots_value import plot_concentration, plot_repeat_frequency, plot_tracking
 from custaudience.present.show import figure_bytes, show
 from custaudience.present.sparkline import sparkline
 from custaudience.present.style import segment_color, use_style
@@ -38,14 +45,27 @@ __all__ = [
     "label",
     "persona_card",
     "persona_sheet",
+    "plot_before",
+    "plot_bridge",
+    "plot_bridge_history",
+    "plot_concentration",
+    "plot_contact_lists",
+    "plot_drivers",
     "plot_gaps",
+    "plot_group_count",
     "plot_lifecycle",
     "plot_months",
     "plot_new_customers",
+    "plot_pairs",
+    "plot_profiles",
+    "plot_repeat_frequency",
+    "plot_response",
     "plot_retention",
     "plot_rfm_grid",
+    "plot_second_order",
     "plot_segments",
     "plot_survival",
+    "plot_tracking",
     "render",
     "render_claim",
     "segment_color",
@@ -57,4 +77,5 @@ __all__ = [
     "term",
     "translator",
     "use_style",
+    "variable_names",
 ]

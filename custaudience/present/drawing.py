@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import itertools
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -17,15 +19,31 @@ from custaudience.present.words import render
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+_off_screen: ContextVar[bool] = ContextVar("_off_screen", default=False)
+
 
 def axes_for(ax: Axes | None, width: float, height: float) -> Axes:
     """Return `ax`, or the axes of a new figure of that size in inches."""
     if ax is not None:
         return ax
+    if _off_screen.get():
+        from matplotlib.figure import Figure
+
+        return Figure(figsize=(width, height), layout="constrained").subplots()
     from matplotlib import pyplot
 
     _figure, ax = pyplot.subplots(figsize=(width, height), layout="constrained")
     return ax
+
+
+@contextmanager
+def off_screen() -> Iterator[None]:
+    """Let plots make figures outside pyplot: no window opens, and nobody has to close them."""
+    token = _off_screen.set(True)
+    try:
+        yield
+    finally:
+        _off_screen.reset(token)
 
 
 def set_title(ax: Axes, text: str) -> None:

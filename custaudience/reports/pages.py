@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from importlib.resources import files
@@ -110,10 +110,11 @@ def page_name(stem: str, language: str, info: RunInfo) -> str:
     return f"{stem}.html" if language == info.languages[0] else f"{stem}.{language}.html"
 
 
-def index_page(source: Source) -> dict[str, Any]:
+def index_page(source: Source, *, said_elsewhere: Collection[str] = (), acts: Collection[str] = ()) -> dict[str, Any]:
     """Return what the executive page says.
 
-    Citations are numbered in the order of reading, so the parts are put together from the top down.
+    Citations are numbered in the order of reading, so the parts are put together from the top down. Advice and
+    warnings of the slugs in `said_elsewhere` stand on pages of their own; advice of those in `acts` here, too.
     """
     ledger, info = source.ledger, source.info
     finding = ledger.get("start_here.finding") or ledger.get("rfm_and_lifecycle.finding")
@@ -134,13 +135,19 @@ def index_page(source: Source) -> dict[str, Any]:
     page["widest"] = max(
         (s for row in page["segments"] for s in (row["share_of_customers"], row["share_of_revenue"]) if s), default=1.0
     )
-    page["advice"] = source.claims(ledger.of_kind("advice"))
-    page["warnings"] = source.claims(ledger.warnings())
+    elsewhere = set(said_elsewhere)
+    advice = [c for c in ledger.of_kind("advice") if _slug(c) not in elsewhere - set(acts)]
+    page["advice"] = source.claims(sorted(advice, key=lambda claim: _slug(claim) in elsewhere))
+    page["warnings"] = source.claims([claim for claim in ledger.warnings() if _slug(claim) not in elsewhere])
     said = {claim["text"] for claim in page["warnings"]}  # a study's caveats may be claims as well
     page["caveats"] = [text for text in info.caveats if source.study_text(text) not in said]
     page["controls"] = source.claims(ledger.under("data.control."))
     page["reasons"] = source.claims(ledger.under("data.rows_set_aside."))
     return page
+
+
+def _slug(claim: Claim) -> str:
+    return claim.id.partition(".")[0]
 
 
 def segment_rows(source: Source) -> list[dict[str, Any]]:

@@ -154,6 +154,98 @@ TABLE: dict[str, tuple[Parameter, ...]] = {
         "data/cdnow",
         Parameter("period", "str", "W", "Length of a cohort and a step: W, M or Q", choices=("W", "M", "Q")),
     ),
+    "customer_value": _declare(
+        "data/cdnow",
+        Parameter(
+            "calibrated_until",
+            "date",
+            "",
+            "Last day the models see before they are checked, YYYY-MM-DD; empty means the middle of the data",
+        ),
+        Parameter("time_unit", "str", "W", "Unit of time of the models: D, W or M", choices=("D", "W", "M")),
+        Parameter("horizon", "int", 52, "Time ahead that value is stated for, in time units", low=1, high=3650),
+        Parameter("margin", "float", 1.0, "Share of revenue that is earned; 1 leaves revenue", low=0.001, high=1),
+        Parameter("yearly_discount_rate", "float", 0.1, "Discount of later money: 0.1 is 10 % a year", low=0, high=2),
+        Parameter("count_free_orders", "bool", True, "Orders of zero tell when people buy, though not for how much"),
+        Parameter(
+            "n_draws", "int", 400, "Simulated futures of each customer, for the wide interval", low=100, high=10000
+        ),
+    ),
+    "cross_sell": _declare(
+        "data/grocery",
+        Parameter(
+            "level", "str", "", "Column of the products at which things go together; empty means the finest kind"
+        ),
+        Parameter("bought", "str", "", "What was bought, several between semicolons; empty means chosen by rule"),
+        Parameter("missing", "str", "", "What goes with it, several between semicolons; empty means chosen by rule"),
+        Parameter(
+            "window_days", "int", 30, "What goes with it may be bought so many days before or after", low=0, high=366
+        ),
+        Parameter(
+            "min_lift", "float", 5.0, "A pair is strong when it is at least so many times as frequent", low=1, high=1000
+        ),
+        Parameter("min_support", "float", 0.001, "Share of baskets that a pair must stand in", low=0.00001, high=0.5),
+    ),
+    "whom_to_write_to": _declare(
+        "data/shop",
+        Parameter("level", "str", "", "Column of the products that names what is bought; empty means the finest kind"),
+        Parameter("bought", "str", "", "What was bought, several between semicolons; empty means chosen by rule"),
+        Parameter("missing", "str", "", "What goes with it, several between semicolons; empty means chosen by rule"),
+        Parameter(
+            "window_days", "int", 30, "What goes with it may be bought so many days before or after", low=0, high=366
+        ),
+        Parameter("hold_out", "float", 0.1, "Share held out at random, as custaudience lists would", low=0, high=0.9),
+        Parameter("seed", "int", 1, "Of that draw", low=0, high=1_000_000),
+        Parameter("effect", "float", 0.05, "Rise that a hold-out is to show, 0.05 is five points", low=0.001, high=0.9),
+    ),
+    "campaign_response": _declare(
+        "data/grocery",
+        Parameter(
+            "share_to_show",
+            "float",
+            0.1,
+            "Difference in spending that a test should show, as a share of it",
+            low=0.001,
+            high=1,
+        ),
+    ),
+    "what_drives_behaviour": _declare(
+        "data/grocery",
+        Parameter("cut", "date", "", "First day of what is to be explained, YYYY-MM-DD; empty means the last quarter"),
+        Parameter(
+            "n_categories", "int", 4, "Largest product categories that are looked at, from 0 to 20", low=0, high=20
+        ),
+        Parameter(
+            "n_permutations", "int", 1000, "Permutations per pair at least, from 200 to 20000", low=200, high=20_000
+        ),
+    ),
+    "segments": _declare(
+        "data/shop",
+        Parameter(
+            "view",
+            "str",
+            "auto",
+            "Groups by what people buy (baskets) or how they buy (behaviour); auto takes baskets where it can",
+            choices=("auto", "baskets", "behaviour"),
+        ),
+        Parameter("min_orders", "int", 2, "Orders of a customer from which the search looks at them", low=1, high=20),
+        Parameter("most_groups", "int", 8, "The largest number of groups tried", low=2, high=12),
+        Parameter("n_categories", "int", 8, "Product categories whose shares are measured", low=2, high=20),
+        Parameter("n_runs", "int", 50, "Times customers are drawn anew to see whether groups return", low=10, high=500),
+        Parameter("seed", "int", 0, "Start of all random draws", low=0, high=1_000_000),
+    ),
+    "what_changed": _declare(
+        "data/grocery",
+        Parameter(
+            "months_back",
+            "int",
+            1,
+            "Months between the two compared: 1 is the month before, 12 the same month last year",
+            low=1,
+            high=60,
+        ),
+        Parameter("n_earlier", "int", 24, "Earlier pairs of months to hold the parts against", low=3, high=120),
+    ),
 }
 """Parameters by notebook slug. Help holds no equals sign: papermill cannot show such a line."""
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from custaudience.evidence import Claim, ledger_frame, read_claims, write_claims
 from custaudience.reports import swap
 from custaudience.reports.execution import Task
+from custaudience.reports.lock import RunLock
 from custaudience.reports.manifest import read_manifest, set_status, write_manifest
 from custaudience.reports.plan import Plan
 from custaudience.reports.run_info import RunInfo
@@ -74,7 +75,11 @@ def publish_private(plan: Plan, month: str) -> Path:
     build.mkdir(mode=0o700)
     try:
         plan.study.write_quarantine(build / "quarantine")
-        swap.publish_folder(build, target, private=True)
+        # the month's lists, and the record of who was held out, are not of this run and outlive it
+        with RunLock(plan.private / ".lists.lock"):
+            if (target / "lists").is_dir():
+                shutil.copytree(target / "lists", build / "lists")
+            swap.publish_folder(build, target, private=True)
     finally:
         shutil.rmtree(build, ignore_errors=True)
     return target

@@ -50,8 +50,11 @@ def render_month(build: Path, info: RunInfo) -> None:
         If a language is not shipped, or a claim does not fit its template.
     """
     ledger = read_ledger(build)
+    index = partial(
+        index_page, said_elsewhere={topic.slug for topic in TOPICS}, acts={topic.slug for topic in TOPICS if topic.acts}
+    )
     pages: list[tuple[str, str, Callable[[Source], dict[str, Any]], str]] = [
-        ("index", "index.html.j2", index_page, _("Overview of the month")),
+        ("index", "index.html.j2", index, _("Overview of the month")),
         ("segments", "segments.html.j2", segments_page, _("Segments")),
         *(
             (topic.stem, "topic.html.j2", partial(topic_page, topic=topic), topic.name)

@@ -9,29 +9,31 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from custaudience.evidence import Claim
+from custaudience.present.drawing import off_screen
+from custaudience.present.style import use_style
 from custaudience.reports.ledger import Ledger
 from custaudience.reports.pages import Source, page_name
-from custaudience.reports.pictures import drawing, picture
+from custaudience.reports.pictures import picture
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 # Sentences a reader takes in before the next heading; the others stand in the evidence's notebook.
 MOST_CLAIMS = 12
+# A longer sentence stands below the page's name instead of being its headline.
+LONGEST_HEADLINE = 180
 
 
 @dataclass(frozen=True)
 class Figure:
     """A figure drawn from a published table.
 
-    ``draw(table, source, ax)`` draws on the axes it is given, in the language of ``source``; ``height``
-    (inches) is a number or what a function of the table says.
+    ``draw(table, source)`` draws it in the language of ``source`` on a figure of the size it needs, and returns
+    None where the table holds nothing to draw.
     """
 
     table: str
-    draw: Callable[[pd.DataFrame, Source, Axes], Axes]
-    height: float | Callable[[pd.DataFrame], float] = 3.4
-    width: float = 7.0
+    draw: Callable[[pd.DataFrame, Source], Axes | None]
 
 
 @dataclass(frozen=True)
@@ -50,7 +52,10 @@ class Section:
 
 @dataclass(frozen=True)
 class Topic:
-    """A page: its file's stem, the slug and file of its notebook, its name in the navigation, its sections."""
+    """A page: its file's stem, the slug and file of its notebook, its name in the navigation, its sections.
+
+    What it advises stands on the first page, too, where it `acts`: says what to do this month.
+    """
 
     stem: str
     slug: str
@@ -58,6 +63,7 @@ class Topic:
     name: str
     lead: tuple[str, ...] = ("finding",)
     intro: str = ""
+    acts: bool = False
     sections: tuple[Section, ...] = field(default=())
 
     def __post_init__(self) -> None:
@@ -73,11 +79,12 @@ def topic_page(source: Source, topic: Topic) -> dict[str, Any]:
     """Return what the page of a topic says, citations numbered in the order of reading."""
     said: set[str] = set()
     lead = _printed(source, topic, topic.lead, said)
+    headline = bool(lead) and len(lead[0]["text"]) <= LONGEST_HEADLINE
     return {
         "index_page": page_name("index", source.language, source.info),
         "name": source.say(topic.name),
-        "heading": lead[0] if lead else None,
-        "lead": lead[1:],
+        "heading": lead[0] if headline else None,
+        "lead": lead[1:] if headline else lead,
         "intro": source.say(topic.intro) if topic.intro else "",
         "notebook": topic.notebook.removesuffix(".ipynb"),
         "sections": [made for section in topic.sections if (made := _section(source, topic, section, said))],
@@ -120,8 +127,9 @@ def _picture(source: Source, section: Section, claims: list[dict[str, Any]]) -> 
     table = source.table(section.figure.table)
     if table is None or table.empty:
         return None
-    height = section.figure.height
-    with drawing(height(table) if callable(height) else height, section.figure.width) as ax:
-        section.figure.draw(table, source, ax)
-        alt = " ".join([source.say(section.heading), *(claim["text"] for claim in claims[:3])])
-        return picture(ax, alt)
+    with use_style(), off_screen():
+        ax = section.figure.draw(table, source)
+    if ax is None:
+        return None
+    alt = " ".join([source.say(section.heading), *(claim["text"] for claim in claims[:3])])
+    return picture(ax, alt)

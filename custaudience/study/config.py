@@ -79,6 +79,8 @@ class TableSection(_Strict):
     ``guests`` says what becomes of rows without a customer id (or with one of ``guest_ids``): "set aside", or
     "by order", where each order is a customer of its own. ``revenue_per`` = "order": the amount is the order's,
     however many lines carry it. ``case_insensitive_ids`` makes customer ids lower case, as e-mail addresses need.
+    ``consent_yes`` are the words in the column ``consent`` of customers that mean yes, written as for ``only``; with
+    it every other word means no. Without it common words are known in several languages, see `consent.read_consent`.
     """
 
     path: str | tuple[str, ...] | None = None
@@ -102,6 +104,7 @@ class TableSection(_Strict):
     guest_ids: tuple[str, ...] = ()
     revenue_per: Literal["line", "order"] = "line"
     case_insensitive_ids: bool = False
+    consent_yes: tuple[str, ...] = ()
 
     _zone = field_validator("timezone")(_known_zone)
 
@@ -186,6 +189,8 @@ class StudyConfig(_Strict):
             for column in section.constants:
                 if column not in texts:
                     raise ValueError(f"[tables.{name}] constants: only text columns take one: {', '.join(texts)}")
+            if name != "customers" and section.consent_yes:
+                raise ValueError(f"[tables.{name}] consent_yes: only customers have it")
             if name != "transactions":
                 for option in ("guests", "revenue_per", "refund_rows"):
                     if option in section.model_fields_set:

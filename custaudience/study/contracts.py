@@ -83,7 +83,10 @@ TABLES: dict[str, Table] = {
         Table(
             "customers",
             "a known person or organisation",
-            (_required("customer_id", "id", "the key of transactions"),),
+            (
+                _required("customer_id", "id", "the key of transactions"),
+                Column("consent", "text", False, "whether the customer agreed to be written to; empty is no"),
+            ),
             key="customer_id",
         ),
         Table(

@@ -135,6 +135,16 @@ def test_unknown_quantities_and_products_go_to_mix():
     assert bridge.factors["matched_share"].iloc[0] == pytest.approx(250 / 950)
 
 
+def test_lines_without_an_order_id_are_one_order():
+    """As everywhere: what has no order id is one order of its customer in each period."""
+    frame = lines(("a", 1, "02-02", "x", 1, 100), ("a", 2, "03-02", "x", 1, 150), ("a", 3, "03-03", "y", 1, 50))
+    frame["order_id"] = None
+    for native in (frame, pl.from_pandas(frame).lazy(), duckdb.from_arrow(pa.Table.from_pandas(frame))):
+        bridge = revenue_bridge(native, period=PERIOD, before=BEFORE, first_orders="observed")
+        assert bridge.factors.loc[0, ["items_per_order_before", "items_per_order_after"]].tolist() == [1, 2]
+        assert bridge.totals.loc[0, "n_orders_after"] == 1 and bridge.table["change_minor"].sum() == 100
+
+
 def test_the_reason_has_the_sign_of_the_change():
     """Down by 1.00: the absent outweigh the new, so the absent are the reason, though both are large."""
     frame = lines(("gone", 1, "02-02", "x", 1, 1100), ("new", 2, "03-02", "x", 1, 1000))

@@ -344,7 +344,8 @@ def test_planted_drivers_are_found_and_useless_ones_are_not(shop):
     )
     truth = make_shop().truth["attributes"]
     drivers = set(truth[truth["outcome"] == "second order within 365 days"].query("role == 'driver'")["attribute"])
-    drivers = {"first_order_discounted" if name == "Промокод" else name for name in drivers}
+    ours = {"Промокод": "first_order_discounted", "Згода на розсилку": "consent"}
+    drivers = {ours.get(name, name) for name in drivers}
     assert set(result.usable_for_segments) == drivers
     device = result.table.set_index("variable").loc["Пристрій"]
     assert device["q_value"] < 0.05 and device["given"] == "Канал залучення" and device["p_within"] > 0.05

@@ -79,7 +79,34 @@ def test_responses_that_do_not_count_are_counted():
     )  # fmt: skip
     found = campaign_response(sent(c1=20, c2=20), answers, PLAN, as_of=AS_OF)
     assert found.campaigns["n_responded"].tolist() == [1, 0, 0]
-    assert (found.n_uninvited, found.n_outside, found.n_without_campaign) == (1, 2, 2)
+    assert (found.n_uninvited, found.n_outside, found.n_without_campaign) == (1, 1, 2)
+
+
+def test_later_campaigns_contacts_and_responses_do_not_exist():
+    """On 30 June nobody knows of a campaign of July, nor of answers to an old one that come in December."""
+    campaigns = pd.concat([PLAN, plan(("c4", "2025-07-05", "2025-07-31"))], ignore_index=True)
+    contacts = sent(c1=30, c2=30, c3=30).assign(sent_at=pd.Timestamp("2025-01-01"))
+    contacts = pd.concat([contacts, sent(c4=500), sent(c1=40).tail(10).assign(sent_at=pd.Timestamp("2025-08-01"))])
+    answers = back(("c1", "001", "2025-01-05"), ("c4", "400", "2025-07-06"), ("c1", "002", "2025-12-24"))
+    value = pd.DataFrame({"customer_id": [f"{i:03}" for i in range(500)], "size": ["large"] * 50 + ["small"] * 450})
+    options = {"as_of": AS_OF, "segments": value}
+    whole = campaign_response(contacts, answers, campaigns, **options)
+    cut = campaign_response(sent(c1=30, c2=30, c3=30), answers.head(1), PLAN, **options)
+    for name in ("campaigns", "groups", "coverage", "targeting"):
+        pd.testing.assert_frame_equal(getattr(whole, name), getattr(cut, name))
+    assert (whole.n_outside, whole.n_without_campaign, whole.wait_days, whole.notes) == (0, 0, 0, cut.notes)
+
+
+def test_the_rate_of_all_contacts_knows_its_customers():
+    """746 of 5,657: the interval is wider than that of as many independent contacts."""
+    study = open_study(DATA / "grocery")
+    found = campaign_response(
+        *(study.table(n) for n in ("contacts", "responses", "campaigns")),
+        as_of=dt.date(2017, 12, 31), observed_from=study.first_day,
+    )  # fmt: skip
+    assert (found.n_contacts, found.n_responded, found.n_customers) == (5657, 746, 1531)
+    assert found.response_rate == pytest.approx(746 / 5657)
+    assert found.low < 0.1233 and found.high > 0.1410  # Wilson of 5,657 independent contacts
 
 
 def test_groups_are_compared_within_the_same_campaigns():
@@ -112,6 +139,16 @@ def test_contacts_of_one_customer_are_alike():
     assert a["response_rate"] == 0.5 and a["n_contacts"] == 200 and a["difference"] == pytest.approx(0.25)
     # Wilson at 10 of about 19; of 100 of 200 it would be .43 to .57
     assert a["low"] < 0.31 and a["high"] > 0.69 and a["p_value"] > 0.05
+
+
+def test_a_small_group_without_an_answer_is_not_called_clear():
+    """0 of 12 against 40 of 288: Fisher's test has p = 0.38, so nobody may call that a clear difference."""
+    people = pd.DataFrame({"customer_id": [f"{i:03}" for i in range(300)], "g": ["few"] * 12 + ["many"] * 288})
+    answers = [("c1", f"{i:03}", "2025-01-05") for i in range(12, 52)]
+    found = campaign_response(sent(c1=300), back(*answers), PLAN, as_of=AS_OF, customers=people)
+    few = found.groups.set_index("value").loc["few"]
+    assert few["response_rate"] == 0 and few["difference"] == pytest.approx(-40 / 288)
+    assert few["p_value"] > 0.1 and few["difference_high"] > 0 and few["verdict"] == "no clear difference"
 
 
 def test_targeting_and_coverage():

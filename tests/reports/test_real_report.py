@@ -13,13 +13,16 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from custaudience.reports.topics import TOPICS
+
 ROOT = Path(__file__).parents[2]
 PROGRAM = Path(sys.executable).parent / "custaudience"
+pytestmark = pytest.mark.xdist_group("real_report")  # two long runs, not two per worker
 
 
 def report(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [str(PROGRAM), "report", *arguments], cwd=cwd, capture_output=True, text=True, timeout=500, check=False
+        [str(PROGRAM), "report", *arguments], cwd=cwd, capture_output=True, text=True, timeout=900, check=False
     )
 
 
@@ -64,6 +67,34 @@ def test_nothing_of_march_is_in_februarys_tables(february: tuple[Path, subproces
     assert months["month"].tolist() == ["2017-01", "2017-02"]
 
 
+def test_why_revenue_moved_stands_below_the_headline_and_on_its_page(
+    february: tuple[Path, subprocess.CompletedProcess[str]],
+) -> None:
+    """The "because" of the first page comes from the bridge alone, whose parts sum to the cent (000-24)."""
+    month = february[0] / "reports/grocery/2017-02"
+    claims = pd.read_parquet(month / "tables" / "claims.parquet").set_index("id")
+    assert claims.loc["what_changed.because", "notebook"] == "50_what_changed.ipynb"
+    parts = pd.read_parquet(month / "tables" / "revenue_bridge.parquet")
+    first, last = parts.iloc[0], parts.iloc[-1]
+    assert round(float(parts["change"].iloc[1:-1].sum()), 2) == round(float(last["end"] - first["end"]), 2) == -23245.15
+    for language, page in (("en", "index.html"), ("uk", "index.uk.html")):
+        text = text_of(month / page)
+        assert {"en": "$23,245 lower than in January 2017", "uk": "23 245"}[language] in text
+    assert "$23,245 lower than in January 2017" in text_of(month / "what_changed.html")
+
+
+def test_each_topic_has_its_page_in_both_languages(february: tuple[Path, subprocess.CompletedProcess[str]]) -> None:
+    month = february[0] / "reports/grocery/2017-02"
+    index = (month / "index.html").read_text(encoding="utf-8")
+    for topic in TOPICS:
+        page = month / f"{topic.stem}.html"
+        assert f'href="{page.name}"' in index, topic.stem
+        said = text_of(page)
+        assert "data:image/svg+xml" in page.read_text(encoding="utf-8") or "too few to say" in said, topic.stem
+        uk = text_of(page.with_name(f"{topic.stem}.uk.html"))
+        assert topic.name not in uk and "evidence" not in uk, topic.stem
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
@@ -103,10 +134,20 @@ def planted(tmp_path_factory: pytest.TempPathFactory) -> Path:
     lines["order_id"] = lines["order_id"] + lines["customer_id"].str[-4:]
     lines.loc[[10, 500, 900], "revenue"] = "ZQXBAD"
     lines.loc[n - 1, "ordered_at"] = "2025-06-30"
+    kinds = np.array(["bricks", "sand <script>alert(2)</script>", "{n:count} tea", "ink"])
+    lines["product_id"] = np.where(lines.index % 2 == 0, customer % 2, 2 + customer % 2)
     lines.to_csv(shop / "orders.csv", index=False)
+    pd.DataFrame({"product_id": range(4), "category": kinds}).to_csv(shop / "products.csv", index=False)
+    people = pd.DataFrame({"customer_id": [f"ZQXCUST{c:04d}" for c in range(260)]})
+    people["plan"] = np.where(people.index % 3 == 0, "<b>gold</b>", "plain")
+    people["email"] = [f"ZQXMAIL{c}@example.org" for c in range(260)]
+    people["letters"] = np.where(people.index % 2 == 0, "yes", "no")
+    people.to_csv(shop / "people.csv", index=False)
     (shop / "study.toml").write_text(
         '[study]\nname = "<script>alert(1)</script> & Co"\ncurrency = "UAH"\ntimezone = "Europe/Kyiv"\n'
-        'first_orders = "observed"\n[tables.transactions]\npath = "orders.csv"\n',
+        'first_orders = "observed"\n[tables.transactions]\npath = "orders.csv"\n'
+        '[tables.products]\npath = "products.csv"\n'
+        '[tables.customers]\npath = "people.csv"\ncolumns = { consent = "letters" }\n',
         encoding="utf-8",
     )
     done = report(str(shop), "--language", "uk", cwd=folder)
@@ -118,7 +159,7 @@ def test_no_identifier_is_in_any_published_file(planted: Path) -> None:
     published = [path for path in (planted / "reports").rglob("*") if path.is_file()]
     assert len(published) > 15
     for path in published:
-        assert not re.search(rb"ZQX(CUST|ORDER|BAD)", path.read_bytes()), path.name
+        assert not re.search(rb"ZQX(CUST|ORDER|BAD|MAIL)", path.read_bytes()), path.name
         if path.suffix == ".parquet":  # compressed: look inside, too
             assert "ZQX" not in pd.read_parquet(path).to_csv(), path.name
         if path.suffix == ".html":
@@ -126,10 +167,14 @@ def test_no_identifier_is_in_any_published_file(planted: Path) -> None:
 
 
 def test_no_small_group_is_in_any_published_table(planted: Path) -> None:
-    for path in (planted / "reports").rglob("segments.parquet"):
+    of_people = {"n_customers", "n_overdue", "n_before", "joined", "left", "n_may_write", "n_to_write", "n_held_out"}
+    seen = set()
+    for path in (planted / "reports").rglob("*.parquet"):
         table = pd.read_parquet(path)
-        for column in ("n_customers", "n_overdue", "n_before", "joined", "left"):
-            assert not table[column].between(1, 9).any(), column
+        for column in of_people & set(table.columns):
+            seen.add(path.stem)
+            assert not table[column].between(1, 9).any(), (path.name, column)
+    assert {"segments", "contact_lists", "product_pairs", "revenue_bridge_segments"} <= seen
 
 
 def test_what_was_set_aside_is_private_and_complete(planted: Path) -> None:

@@ -1,0 +1,209 @@
+"""What is claimed of campaigns: recounted from the raw files, no effect claimed, censored campaigns left out."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.stats import ttest_ind
+
+from custaudience.customers.before_contact import (
+    GROUPS,
+    SPEND_BEFORE,
+    BeforeContact,
+    before_contact,
+    in_reading_order,
+    known_traits,
+)
+from custaudience.customers.response import CampaignResponse, campaign_response
+from custaudience.customers.response_claims import NO_TABLES, refusal_claim, response_claims
+from custaudience.errors import HistoryError
+from custaudience.evidence import Claim
+from custaudience.present.words import render_claim, term
+from custaudience.recipes import segments_at
+from custaudience.study import open_study
+
+DATA = Path(__file__).parents[2] / "data" / "grocery"
+AS_OF = dt.date(2017, 12, 31)
+
+
+def keyed(claims: list[Claim]) -> dict[str, Claim]:
+    return {claim.id.split(".", 1)[1]: claim for claim in claims}
+
+
+def claims_of(response: CampaignResponse, before: BeforeContact | None, **more: Any) -> dict[str, Claim]:
+    given: dict[str, Any] = {"n_to_show": 1060, "currency": "USD", "min_group_size": 10, "notebook": "n.ipynb"}
+    return keyed(response_claims(response, before, **(given | more)))
+
+
+@pytest.fixture(scope="module")
+def grocery() -> tuple[CampaignResponse, BeforeContact]:
+    study = open_study(DATA)
+    tables = [study.table(name) for name in ("contacts", "responses", "campaigns")]
+    known_on = dt.date(2017, 2, 7)
+    traits, left_out = known_traits(study.table("customers").df(), until=known_on)
+    assert left_out["column"].tolist() == ["kids_count"] and "minors" in left_out["reason"].iloc[0]
+    segments = segments_at(study, known_on)[["customer_id", "segment", "revenue_total"]]
+    found = campaign_response(
+        *tables, as_of=AS_OF, observed_from=study.first_day, customers=traits,
+        segments=segments.rename(columns={"revenue_total": SPEND_BEFORE}),
+    )  # fmt: skip
+    found = replace(
+        found, groups=in_reading_order(found.groups, traits), targeting=in_reading_order(found.targeting, traits)
+    )
+    return found, before_contact(study.orders(AS_OF), *tables[:2], found, observed_from=study.first_day)
+
+
+@pytest.fixture(scope="module")
+def raw() -> dict[str, pd.DataFrame]:
+    """The raw files, read by nothing of ours."""
+    names = ("transactions", "campaigns", "campaign_descriptions", "coupon_redemptions")
+    found = {name: pd.read_parquet(DATA / f"{name}.parquet") for name in names}
+    at = found["transactions"]["transaction_timestamp"].dt.tz_localize("UTC").dt.tz_convert("America/New_York")
+    found["transactions"] = found["transactions"].assign(day=at.dt.tz_localize(None).dt.normalize())
+    return found
+
+
+def test_the_lead_before_the_campaign_equals_a_recount(
+    grocery: tuple[CampaignResponse, BeforeContact], raw: dict[str, pd.DataFrame]
+) -> None:
+    claim = claims_of(*grocery)["finding"]
+    sent = raw["campaigns"]
+    largest = sent["campaign_id"].value_counts().idxmax()
+    plan = raw["campaign_descriptions"].set_index("campaign_id").loc[largest]
+    start, end = (pd.Timestamp(day).normalize() for day in (plan["start_date"], plan["end_date"]))
+    days = (end - start).days + 1
+    # an order is dated by its first line and counts whole
+    orders = (
+        raw["transactions"].groupby(["household_id", "basket_id"]).agg(day=("day", "min"), v=("sales_value", "sum"))
+    )
+    mine = orders[orders["day"].between(start - pd.Timedelta(days=days), start - pd.Timedelta(days=1))]
+    spend = mine.groupby("household_id")["v"].sum()
+    invited = sent.loc[sent["campaign_id"] == largest, "household_id"]
+    answers = raw["coupon_redemptions"]
+    yes = invited.isin(answers.loc[answers["campaign_id"] == largest, "household_id"])
+    amounts = invited.map(spend).fillna(0)
+    assert claim.values["campaign"] == str(largest) == "18" and claim.values["days"] == days == 56
+    assert claim.values["mine"] == pytest.approx(amounts[yes].mean())
+    assert claim.values["other"] == pytest.approx(amounts[~yes].mean())
+    interval = ttest_ind(amounts[yes], amounts[~yes], equal_var=False).confidence_interval()
+    assert (claim.low, claim.high) == pytest.approx((interval.low, interval.high))
+    assert claim.n == yes.sum() == 214 and claim.kind == "difference"
+
+
+def test_rates_and_left_out_campaigns_equal_a_recount(
+    grocery: tuple[CampaignResponse, BeforeContact], raw: dict[str, pd.DataFrame]
+) -> None:
+    claims = claims_of(*grocery)
+    plan = raw["campaign_descriptions"]
+    over = (plan["end_date"] <= "2017-12-31") & (plan["start_date"] >= "2017-01-01")
+    sent = raw["campaigns"].merge(plan.loc[over, ["campaign_id"]])
+    back = raw["coupon_redemptions"][["campaign_id", "household_id"]].drop_duplicates()
+    assert claims["judged"].value == over.sum() == 19 and claims["judged"].values["all"] == 27
+    assert claims["rate"].value == pytest.approx(len(sent.merge(back)) / len(sent))
+    assert claims["rate"].n == sent["household_id"].nunique()
+    assert claims["left_out.still_running"].value == 5 and claims["left_out.began_before"].value == 3
+    best = sent.assign(hit=sent.merge(back.assign(hit=1), how="left")["hit"].fillna(0)).groupby("campaign_id")["hit"]
+    assert claims["most"].values["share"] == pytest.approx(best.mean()[best.sum() >= 10].max())
+
+
+def test_no_effect_is_claimed(grocery: tuple[CampaignResponse, BeforeContact]) -> None:
+    claims = claims_of(*grocery)
+    assert claims["no_hold_out"].status == "too_few" and claims["no_hold_out"].value is None
+    assert "cannot be said" in render_claim(claims["no_hold_out"], language="en")
+    assert "before it began" in render_claim(claims["naive"], language="en")
+    assert claims["targeting"].low > 0.2
+    advice = claims["hold_out"]
+    assert advice.kind == "advice" and set(advice.rests_on) <= {claim.id for claim in claims.values()}
+    assert "must be left out" in render_claim(advice, language="en")  # 2 x 1,060 are more than were ever sent
+    enough = claims_of(*grocery, n_to_show=300, share_to_show=0.2)["hold_out"]
+    assert render_claim(enough, language="en").startswith("Leave 300 customers out")
+
+
+def test_groups_are_said_with_the_number_of_comparisons(grocery: tuple[CampaignResponse, BeforeContact]) -> None:
+    response, _ = grocery
+    claims = claims_of(*grocery)
+    assert claims["groups"].values == {"all": len(response.groups), "n": claims["groups"].value}
+    named = [key for key in claims if key.startswith("segment.")]
+    clear = response.groups[response.groups["verdict"] != "no clear difference"]
+    assert len(named) == (clear["attribute"] == "segment").sum() > 0
+    assert not response.groups["attribute"].isin(["kids_count"]).any()
+    ages = response.groups.loc[response.groups["attribute"] == "income", "value"].tolist()
+    assert ages[0] == "Under 15K" and ages[-1] == "250K+"
+    quarters = response.groups.loc[response.groups["attribute"] == SPEND_BEFORE, "value"].tolist()
+    assert quarters == ["lowest_quarter", "second_quarter", "third_quarter", "highest_quarter"]
+    # a household of two keeps its own name
+    assert "2" in response.groups.loc[response.groups["attribute"] == "household_size", "value"].tolist()
+
+
+@pytest.mark.parametrize("language", ["en", "uk"])
+def test_every_sentence_can_be_said(language: str, grocery: tuple[CampaignResponse, BeforeContact]) -> None:
+    for claims in (claims_of(*grocery), claims_of(grocery[0], None, n_to_show=None)):
+        for claim in claims.values():
+            assert render_claim(claim, language=language) and term(claim.statistic, language).say
+    assert claims_of(grocery[0], None)["finding"].status == "too_few"
+    assert render_claim(refusal_claim(NO_TABLES, as_of=AS_OF, notebook="n.ipynb"), language=language)
+
+
+PLAN = pd.DataFrame(
+    {"campaign_id": ["<b>{n:count}"], "starts_on": [pd.Timestamp("2025-02-01")],
+     "ends_on": [pd.Timestamp("2025-02-10")]}
+)  # fmt: skip
+
+
+def small_study(n_yes: int, n_no: int) -> tuple[Any, ...]:
+    """Those who answer spent 20 before and 30 during, the others 10 and 10; ten more were not sent anything."""
+    ids = [f"{i:03}" for i in range(n_yes + n_no + 10)]
+    spend = [20] * n_yes + [10] * n_no + [5] * 10
+    rows = [(c, f"{c}a", "2025-01-25", 100 * s) for c, s in zip(ids, spend, strict=True)]
+    rows += [(c, f"{c}b", "2025-02-05", 3000 if i < n_yes else 1000) for i, c in enumerate(ids)]
+    rows += [("new", "x", "2025-02-09", 9900), ("000", "old", "2025-01-21", 70), ("000", "late", "2025-02-11", 70)]
+    orders = pd.DataFrame(rows, columns=["customer_id", "order_id", "ordered_on", "revenue_minor"])
+    orders["ordered_on"] = pd.to_datetime(orders["ordered_on"])
+    contacts = pd.DataFrame({"campaign_id": PLAN["campaign_id"].iloc[0], "customer_id": ids[: n_yes + n_no]})
+    responses = contacts.head(n_yes).assign(responded_on=pd.Timestamp("2025-02-03"))
+    return orders, contacts, responses
+
+
+def test_before_contact_by_hand() -> None:
+    orders, contacts, responses = small_study(12, 15)
+    found = campaign_response(contacts, responses, PLAN, as_of=dt.date(2025, 3, 31))
+    before = before_contact(orders, contacts, responses, found, observed_from=dt.date(2025, 1, 1))
+    table = before.table.set_index("group")
+    assert table.index.tolist() == list(GROUPS) and table["n_customers"].tolist() == [12, 15, 10]
+    assert before.n_days == 10 and before.n_sent == 27
+    assert table["spend_before"].tolist() == [20, 10, 5]  # the order of 21 January is too early by a day
+    assert table["spend_during"].tolist() == [30, 10, 10]  # that of 11 February too late
+    assert (before.difference, before.difference_during) == (10, 20)
+    assert before.sent_mean == pytest.approx((12 * 20 + 15 * 10) / 27)
+    claims = claims_of(found, before, n_to_show=20)
+    assert "“<b>{n:count}”" in render_claim(claims["finding"], language="en")
+    assert "&lt;b&gt;" in render_claim(claims["finding"], language="en", html=True)
+
+
+def test_before_contact_refuses_where_too_few_answered_or_nothing_lies_before() -> None:
+    orders, contacts, responses = small_study(9, 15)
+    found = campaign_response(contacts, responses, PLAN, as_of=dt.date(2025, 3, 31))
+    with pytest.raises(HistoryError, match="enough customers who responded"):
+        before_contact(orders, contacts, responses, found, observed_from=dt.date(2025, 1, 1))
+    orders, contacts, responses = small_study(12, 15)
+    found = campaign_response(contacts, responses, PLAN, as_of=dt.date(2025, 3, 31))
+    with pytest.raises(HistoryError, match="as many days of orders before it"):
+        before_contact(orders, contacts, responses, found, observed_from=dt.date(2025, 1, 23))
+
+
+def test_traits_leave_out_what_nobody_may_be_chosen_by() -> None:
+    people = pd.DataFrame(
+        {"customer_id": [f"{i:03}" for i in range(40)], "Релігія": ["a", "b"] * 20,
+         "email": [f"u{i}@x.ua" for i in range(40)],
+         "consent": ["yes", "no"] * 20, "age": np.arange(40.0), "_row": range(40)}
+    )  # fmt: skip
+    traits, left_out = known_traits(people, until=dt.date(2025, 1, 1))
+    assert traits.columns.tolist() == ["customer_id", "consent", "age"]
+    assert left_out["column"].tolist() == ["Релігія", "email"]
+    assert set(traits["consent"]) == {"yes", "no"}

@@ -1,0 +1,73 @@
+"""Notebook 36 elsewhere and at another date: no campaign that began later, no id, refusals in words."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+ROOT = Path(__file__).parents[2]
+NOTEBOOK = "36_campaign_response.ipynb"
+
+
+def run(folder: Path, **parameters: str) -> tuple[list[str], dict[str, Any], Path]:
+    """Run the notebook by the plain papermill command; return its texts, its claims and its output."""
+    out = folder / "published"
+    command = [str(Path(sys.executable).parent / "papermill"), str(ROOT / "notebooks" / NOTEBOOK), "out.ipynb"]
+    for name, value in {"out": str(out), **parameters}.items():
+        command += ["-p", name, value]
+    done = subprocess.run(
+        [*command, "--no-progress-bar", "-k", "python3"], cwd=folder, capture_output=True, text=True, timeout=300
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    cells = json.loads((folder / "out.ipynb").read_text(encoding="utf-8"))["cells"]
+    outputs = [output for cell in cells for output in cell.get("outputs", [])]
+    assert not [o for o in outputs if o.get("name") == "stderr"]
+    texts = ["".join(o.get("text", o.get("data", {}).get("text/plain", ""))) for o in outputs]
+    claims = json.loads((out / "claims" / "campaign_response.json").read_text(encoding="utf-8"))
+    return texts, {claim["id"].split(".", 1)[1]: claim for claim in claims}, out
+
+
+@pytest.mark.parametrize("study", ["shop"])  # as cdnow and b2b: no campaigns
+def test_studies_without_campaigns_are_refused_in_words(study: str, tmp_path: Path) -> None:
+    texts, claims, out = run(tmp_path, study=str(ROOT / "data" / study))
+    assert list(claims) == ["finding"] and claims["finding"]["status"] == "too_few"
+    assert any("Nothing below can be computed" in text for text in texts) and not list((out / "tables").iterdir())
+
+
+@pytest.mark.slow
+def test_in_september_later_campaigns_do_not_exist(tmp_path: Path) -> None:
+    """Cutting campaigns, contacts and redemptions at the date changes nothing, and no small count is published."""
+    source, cut = ROOT / "data" / "grocery", tmp_path / "grocery"
+    shutil.copytree(source, cut)
+    plan = pd.read_parquet(source / "campaign_descriptions.parquet")
+    plan = plan[plan["start_date"] <= "2017-09-30"]
+    plan.to_parquet(cut / "campaign_descriptions.parquet", index=False)
+    sent = pd.read_parquet(source / "campaigns.parquet")
+    sent[sent["campaign_id"].isin(plan["campaign_id"])].to_parquet(cut / "campaigns.parquet", index=False)
+    back = pd.read_parquet(source / "coupon_redemptions.parquet")
+    back = back[back["redemption_date"] <= "2017-09-30"]
+    back.to_parquet(cut / "coupon_redemptions.parquet", index=False)
+    (tmp_path / "a").mkdir()
+    (tmp_path / "b").mkdir()
+    whole = run(tmp_path / "a", study=str(source), as_of="2017-09-30")
+    less = run(tmp_path / "b", study=str(cut), as_of="2017-09-30")
+    assert whole[1] == less[1] and whole[1]["judged"]["values"]["all"] == len(plan)
+    for file in sorted((whole[2] / "tables").glob("*.parquet")):
+        table = pd.read_parquet(file)
+        pd.testing.assert_frame_equal(table, pd.read_parquet(less[2] / "tables" / file.name))
+        people = [name for name in table if name in ("n", "n_customers", "n_contacted", "n_responded")]
+        assert "customer_id" not in table and not any(table[name].between(1, 9).any() for name in people)
+    assert whole[1]["finding"]["values"]["campaign"] == "13"
+
+
+def test_before_any_campaign_was_over(tmp_path: Path) -> None:
+    _, claims, _ = run(tmp_path, study=str(ROOT / "data" / "grocery"), as_of="2017-02-28")
+    assert list(claims) == ["finding"]
+    assert claims["finding"]["values"]["reason"] == "no campaign was over by then, with all answers in sight"

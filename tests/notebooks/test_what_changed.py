@@ -1,0 +1,168 @@
+"""Notebook 50 against a recount by plain pandas, on other studies and at other dates, and what it never writes."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+ROOT = Path(__file__).parents[2]
+_spec = importlib.util.spec_from_file_location("other_runs", Path(__file__).with_name("test_other_runs.py"))
+assert _spec is not None and _spec.loader is not None
+_other = importlib.util.module_from_spec(_spec)
+_spec.loader.exec_module(_other)
+until_june = _other.until_june
+NOTEBOOK = "50_what_changed.ipynb"
+
+
+def run(folder: Path, study: str | Path, **parameters: str) -> tuple[str, dict[str, Any], Path]:
+    path = study if isinstance(study, Path) else ROOT / "data" / study
+    texts, claims, out = _other.run(NOTEBOOK, folder, study=str(path), **parameters)
+    assert_nobody_can_be_recognised(out)
+    return "\n".join(texts).replace("\u00a0", " "), claims, out
+
+
+def assert_nobody_can_be_recognised(out: Path) -> None:
+    """No identifier, and no figure of 1 to 9 people, in anything that was written."""
+    for file in (out / "tables").glob("*.parquet"):
+        table = pd.read_parquet(file)
+        assert not {"customer_id", "order_id"} & set(table.columns)
+        for column in {"n_customers", "n_before", "n_after"} & set(table.columns):
+            assert not table[column].between(1, 9).any(), file.name
+        if "n_customers" in table:
+            small = table[table["n_customers"].isna()].select_dtypes("number")
+            assert small.isna().all(axis=None), file.name
+
+
+@pytest.fixture(scope="module")
+def grocery(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, dict[str, Any], Path]:
+    return run(tmp_path_factory.mktemp("grocery"), "grocery", n_earlier="3")
+
+
+@pytest.fixture(scope="module")
+def raw() -> pd.DataFrame:
+    """November and December 2017 and what came before, straight from the file."""
+    columns = ["household_id", "basket_id", "product_id", "sales_value", "transaction_timestamp"]
+    lines = pd.read_parquet(ROOT / "data/grocery/transactions.parquet", columns=columns)
+    at = lines["transaction_timestamp"].dt.tz_localize("UTC").dt.tz_convert("America/New_York")
+    return lines.assign(month=at.dt.strftime("%Y-%m"), cents=(lines["sales_value"] * 100).round().astype("int64"))
+
+
+def test_the_parts_are_those_of_plain_pandas(grocery: tuple[str, dict[str, Any], Path], raw: pd.DataFrame) -> None:
+    text, claims, out = grocery
+    money = raw.pivot_table(index="household_id", columns="month", values="cents", aggfunc="sum").fillna(0)
+    before, after = money["2017-11"], money["2017-12"]
+    came, gone = after[(before == 0) & (after > 0)], before[(before > 0) & (after == 0)]
+    values = {key.removeprefix("what_changed."): claim["value"] for key, claim in claims.items()}
+    assert values["because"] == pytest.approx((after.sum() - before.sum()) / 100)
+    assert values["part.arrived"] == pytest.approx(came.sum() / 100)
+    assert values["part.absent"] == pytest.approx(-gone.sum() / 100)
+    assert (claims["what_changed.part.arrived"]["n"], claims["what_changed.part.absent"]["n"]) == (len(came), len(gone))
+    assert sum(v for k, v in values.items() if k.startswith("part.")) == pytest.approx(values["because"])
+    assert text.count("+35,693.24") == 2  # the sum of the parts and the difference of the months
+    parts = pd.read_parquet(out / "tables" / "revenue_bridge.parquet")
+    assert parts["start"].iloc[1] == pytest.approx(before.sum() / 100)
+    assert parts["end"].iloc[-2] == pytest.approx(after.sum() / 100)
+
+
+def test_orders_and_items_of_those_who_stayed(grocery: tuple[str, dict[str, Any], Path], raw: pd.DataFrame) -> None:
+    """L(R) log(orders ratio) and L(R) log(items per order ratio), counted again."""
+    import numpy as np
+
+    sold = raw.groupby(["household_id", "month", "basket_id", "product_id"])["cents"].sum().reset_index()
+    net = sold.groupby("basket_id")["cents"].transform("sum")
+    sold = sold[(net > 0) & sold["month"].isin(["2017-11", "2017-12"])]
+    both = sold.groupby("household_id")["month"].nunique()
+    sold = sold[sold["household_id"].isin(both[both == 2].index)]
+    by_month = sold.groupby("month").agg(orders=("basket_id", "nunique"), cents=("cents", "sum"))
+    by_month["items"] = sold[sold["cents"] > 0].groupby("month").size()
+    ratio = by_month.loc["2017-12"] / by_month.loc["2017-11"]
+    weight = by_month["cents"].diff().iloc[-1] / np.log(ratio["cents"]) / 100
+    values = {key: claim["value"] for key, claim in grocery[1].items()}
+    assert values["what_changed.part.orders"] == pytest.approx(weight * np.log(ratio["orders"]), abs=0.01)
+    assert values["what_changed.part.items_per_order"] == pytest.approx(
+        weight * np.log(ratio["items"] / ratio["orders"]), abs=0.01
+    )
+
+
+def test_newcomers_are_few_and_not_counted_aloud(grocery: tuple[str, dict[str, Any], Path]) -> None:
+    """Six households have no earlier basket: they appear with the returned ones, and their number nowhere."""
+    text, claims, out = grocery
+    assert claims["what_changed.newcomers"]["value"] is None and claims["what_changed.newcomers"]["n"] is None
+    assert not {"what_changed.part.new", "what_changed.part.new_or_long_absent"} & set(claims)
+    written = [text, json.dumps(claims), *(file.read_text("utf-8") for file in (out / "tables").glob("*.csv"))]
+    assert not any("553.46" in each for each in written)
+    assert claims["what_changed.last_year"]["status"] == "too_few"
+
+
+def test_too_short_to_tell_is_said_and_nothing_is_more_than_chance(grocery: tuple[str, dict[str, Any], Path]) -> None:
+    text, claims, _out = grocery
+    assert claims["what_changed.finding"]["status"] == "too_few" and "too short to tell" in text
+    assert "chance" not in text
+
+
+@pytest.mark.slow
+def test_no_number_knows_anything_later_than_as_of(until_june: Path, tmp_path: Path) -> None:
+    for name in ("whole", "cut"):
+        (tmp_path / name).mkdir()
+    whole = run(tmp_path / "whole", "grocery", as_of="2017-06-30", n_earlier="3")
+    cut = run(tmp_path / "cut", until_june, as_of="2017-06-30", n_earlier="3")
+    assert whole[1] == cut[1]
+    for table in sorted((whole[2] / "tables").glob("*.parquet")):
+        pd.testing.assert_frame_equal(pd.read_parquet(table), pd.read_parquet(cut[2] / "tables" / table.name))
+
+
+def test_shop_has_new_customers_and_a_last_year(tmp_path: Path) -> None:
+    text, claims, out = run(tmp_path, "shop", as_of="2025-10-31", n_earlier="11")
+    assert claims["what_changed.finding"]["status"] == "no_clear_difference"
+    assert claims["what_changed.part.new"]["n"] > 100 and claims["what_changed.last_year"]["status"] == "measured"
+    history = pd.read_parquet(out / "tables" / "revenue_bridge_history.parquet")
+    assert history["is_this"].sum() == history.loc[history["is_this"], "part"].nunique() and len(history) > 90
+    assert "new and returned customers brought" in text
+
+
+@pytest.mark.parametrize(
+    ("study", "parameters", "status", "says"),
+    [
+        ("b2b", {}, "no_clear_difference", "all others together"),
+        (
+            "cdnow",
+            {"as_of": "1998-02-15", "months_back": "12", "n_earlier": "3"},
+            "too_few",
+            "In the first 15 days of February 1998 revenue was $17,293 lower than in the first 15 of February 1997",
+        ),
+        ("shop", {"as_of": "2023-11-30"}, "too_few", "do not hold the whole of October 2023"),
+    ],
+)
+def test_other_studies_and_dates(
+    study: str, parameters: dict[str, str], status: str, says: str, tmp_path: Path
+) -> None:
+    text, claims, _out = run(tmp_path, study, **parameters)
+    assert says in text and claims["what_changed.finding"]["status"] == status
+
+
+def test_one_customer_and_a_study_without_product_ids(tmp_path: Path) -> None:
+    """One customer is too few; where products are unknown value per order stays whole; names from data stay text."""
+    study = tmp_path / "study"
+    study.mkdir()
+    (study / "study.toml").write_text(
+        '[study]\nname = "<b>{n:count}</b>"\ncurrency = "EUR"\ntimezone = "UTC"\nfirst_orders = "observed"\n'
+        '[tables.transactions]\npath = "lines.csv"\n',
+        encoding="utf-8",
+    )
+    days = pd.date_range("2025-01-01", "2025-03-31").strftime("%Y-%m-%d")
+    lines = pd.DataFrame({"customer_id": "only {one}", "ordered_at": days, "revenue": "1.00"})
+    lines.to_csv(study / "lines.csv", index=False)
+    (tmp_path / "one").mkdir()
+    _text, claims, out = run(tmp_path / "one", study)
+    assert list(claims) == ["what_changed.finding"] and not list((out / "tables").iterdir())
+    many = pd.concat([lines.assign(customer_id=f"{{name:term}} {i}") for i in range(12)])
+    many.to_csv(study / "lines.csv", index=False)
+    (tmp_path / "many").mkdir()
+    text, claims, _out = run(tmp_path / "many", study)
+    assert {"what_changed.part.orders", "what_changed.part.value_per_order"} <= set(claims)
+    assert "€36 higher than in February 2025" in text and "more orders +€36" in text

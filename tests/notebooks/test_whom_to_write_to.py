@@ -1,0 +1,114 @@
+"""Notebook 37 elsewhere and at other dates: it runs, knows nothing later, publishes counts and no customer."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from custaudience.reports.contact_files import write_contact_files
+
+ROOT = Path(__file__).parents[2]
+NOTEBOOK = "37_whom_to_write_to.ipynb"
+
+
+def run(folder: Path, **parameters: str) -> tuple[list[str], dict[str, Any], Path]:
+    """Run the notebook by the plain papermill command; return its texts, its claims and its output."""
+    out = folder / "published"
+    command = [str(Path(sys.executable).parent / "papermill"), str(ROOT / "notebooks" / NOTEBOOK), "out.ipynb"]
+    for name, value in {"out": str(out), **parameters}.items():
+        command += ["-p", name, value]
+    done = subprocess.run(
+        [*command, "--no-progress-bar", "-k", "python3"], cwd=folder, capture_output=True, text=True, timeout=300
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    cells = json.loads((folder / "out.ipynb").read_text(encoding="utf-8"))["cells"]
+    outputs = [output for cell in cells for output in cell.get("outputs", [])]
+    assert not [o for o in outputs if o.get("name") == "stderr"]
+    texts = ["".join(o.get("text", o.get("data", {}).get("text/plain", ""))) for o in outputs]
+    claims = json.loads((out / "claims" / "whom_to_write_to.json").read_text(encoding="utf-8"))
+    for file in (out / "tables").glob("*.parquet"):
+        table = pd.read_parquet(file)
+        assert "customer_id" not in table
+        small = [c for c in table if c.startswith("n_") and c != "n_lists" and table[c].between(1, 9).any()]
+        assert not small, (file.name, small)
+    return texts, {claim["id"].split(".", 1)[1]: claim for claim in claims}, out
+
+
+def test_the_report_counts_what_the_command_writes(tmp_path: Path) -> None:
+    _, claims, out = run(tmp_path, study=str(ROOT / "data" / "shop"))
+    written = write_contact_files(ROOT / "data" / "shop", hold_out=0.1, private=tmp_path / "private")
+    record = json.loads((written.folder / "hold_out.json").read_text(encoding="utf-8"))
+    table = pd.read_parquet(out / "tables" / "contact_lists.parquet").set_index("list")
+    for name, counts in record["counts"].items():
+        for key, n in counts.items():
+            assert n < 10 if pd.isna(table.loc[name, key]) else table.loc[name, key] == n, (name, key)
+    assert claims["finding"]["values"]["may"] == claims["finding"]["n"] - record["counts"]["any"]["n_may_not"]
+    ids = set(pd.read_parquet(written.folder / "drawn.parquet")["customer_id"])
+    published = " ".join(p.read_text(encoding="utf-8") for p in out.rglob("*") if p.suffix in (".csv", ".json"))
+    assert not ids & set(published.replace(",", " ").replace('"', " ").split())
+
+
+@pytest.mark.parametrize(
+    ("study", "as_of", "statuses"),
+    [
+        ("grocery", "2017-02-28", {"finding": "measured", "consent": "too_few"}),
+        ("cdnow", "", {"missing": "too_few", "value.overdue": "measured", "power": "advice"}),
+        ("cdnow", "1997-01-31", {"power": "too_few", "overdue": "measured"}),
+        ("b2b", "2023-03-31", {"finding": "too_few", "missing": "too_few"}),
+    ],
+)
+def test_it_runs_elsewhere_and_early_and_says_what_it_cannot(
+    study: str, as_of: str, statuses: dict[str, str], tmp_path: Path
+) -> None:
+    _, claims, _ = run(tmp_path, study=str(ROOT / "data" / study), as_of=as_of)
+    assert {key: claims[key]["status"] for key in statuses} == statuses
+
+
+def test_no_number_knows_anything_later_than_as_of(tmp_path: Path) -> None:
+    cut = tmp_path / "shop"
+    shutil.copytree(ROOT / "data" / "shop", cut)
+    lines = (cut / "orders.csv").read_text(encoding="cp1251").splitlines(keepends=True)
+    early = [
+        line
+        for line in lines[1:]
+        if (d := line.split(";")[1][:10]).count(".") != 2 or (d[6:], d[3:5]) <= ("2025", "03")
+    ]
+    (cut / "orders.csv").write_text("".join([lines[0], *early]), encoding="cp1251", newline="")
+    for name in ("whole", "early"):
+        (tmp_path / name).mkdir()
+    whole = run(tmp_path / "whole", study=str(ROOT / "data" / "shop"), as_of="2025-03-31")
+    known = run(tmp_path / "early", study=str(cut), as_of="2025-03-31")
+    assert whole[1] == known[1]
+    for table in sorted((whole[2] / "tables").glob("*.parquet")):
+        pd.testing.assert_frame_equal(pd.read_parquet(table), pd.read_parquet(known[2] / "tables" / table.name))
+    assert len(early) < len(lines) - 1 and os.path.getsize(cut / "orders.csv")
+
+
+def test_it_can_be_asked_and_hostile_names_stay_text(tmp_path: Path) -> None:
+    evil = "<script>alert(1)</script> {n:count} $x$"
+    folder = tmp_path / "shop"
+    shutil.copytree(ROOT / "data" / "shop", folder)
+    for name in ("products.csv", "orders.csv"):
+        text = (folder / name).read_text(encoding="cp1251").replace("Валик;", f"{evil};")
+        (folder / name).write_text(text, encoding="cp1251", newline="")
+    texts, claims, _ = run(
+        tmp_path, study=str(folder), bought="Фарба", missing=evil, window_days="14", hold_out="0.5", effect="0.2"
+    )
+    assert claims["missing"]["values"]["missing"] == evil and claims["missing"]["values"]["window"] == 14
+    assert claims["power"]["values"]["points"] == 20
+    html = [
+        "".join(o["data"]["text/html"])
+        for cell in json.loads((tmp_path / "out.ipynb").read_text(encoding="utf-8"))["cells"]
+        for o in cell.get("outputs", [])
+        if "text/html" in o.get("data", {})
+    ]
+    assert not any("<script>" in page for page in html)
+    assert any(evil in text for text in texts)

@@ -1,0 +1,51 @@
+"""The pages of existing customers on the other bundled studies; long, so among the slow tests."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from custaudience.reports.topics import TOPICS
+
+ROOT = Path(__file__).parents[2]
+pytestmark = pytest.mark.slow
+
+
+def month_of(study: str, folder: Path) -> Path:
+    """Run the report of a bundled study; return the month's folder."""
+    command = [str(Path(sys.executable).parent / "custaudience"), "report", str(ROOT / "data" / study)]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=900, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]
+    return Path(done.stdout.strip()).parent
+
+
+def text_of(page: Path) -> str:
+    """What a reader sees, with plain blanks."""
+    words = re.sub(r"<style.*?</style>|<[^>]+>", " ", page.read_text(encoding="utf-8"), flags=re.DOTALL)
+    return re.sub(r"\s+", " ", words.replace("\u00a0", " "))
+
+
+def test_cdnow_gives_the_published_parameters_on_its_page(tmp_path: Path) -> None:
+    """G03 and G06: Fader, Hardie and Lee (2005), Fader and Hardie (2013), and the 39 weeks they had not seen."""
+    month = month_of("cdnow", tmp_path)
+    page = text_of(month / "customer_value.html")
+    assert "rounded to two decimals 0.2426 4.4135 0.7929 2.4258" in page
+    assert "rounded to two decimals 6.249 3.745 15.448" in page
+    assert "From 1 October 1997 to 30 June 1998 these customers ordered" in page
+    tracking = pd.read_parquet(month / "tables" / "value_tracking.parquet")
+    assert int(tracking["held_out"].sum()) == 39
+
+
+def test_shop_finds_what_was_planted_and_names_nobody(tmp_path: Path) -> None:
+    month = month_of("shop", tmp_path)
+    assert all((month / f"{topic.stem}.html").is_file() for topic in TOPICS)
+    claims = pd.read_parquet(month / "tables" / "claims.parquet").set_index("id")
+    assert {"Цегла"} <= set(re.findall(r"\w+", str(claims.loc["cross_sell.finding", "values"])))
+    known = set(pd.read_csv(ROOT / "data/shop/customers.csv", sep=";", encoding="cp1251", dtype=str)["Код клієнта"])
+    for path in month.rglob("*.html"):
+        assert not known & set(re.findall(r"\b\d{6}\b", text_of(path))), path.name

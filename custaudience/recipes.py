@@ -10,6 +10,7 @@ from typing import Any
 import narwhals as nw
 import pandas as pd
 
+from custaudience.audience import Persona, build_personas, holds_since
 from custaudience.customers import (
     assign_segments,
     choose_k,
@@ -26,6 +27,7 @@ from custaudience.customers import (
 from custaudience.customers.contact_lists import ANY_ORDER, NO_PRODUCTS, ContactLists, make_contact_lists
 from custaudience.customers.contact_offers import choose_contact_offer, missed_or_reason
 from custaudience.customers.driver_study import DriverStudy, cut_day, discount_column, driver_study
+from custaudience.customers.features import category_sales, counted_orders
 from custaudience.customers.group_search import (
     CustomerGroups,
     View,
@@ -341,3 +343,60 @@ def clusters_at(
     labels = rule_labels(segments_at(study, as_of))
     described = describe_rule_groups(features, labels, min_group_size=least, seed=seed)
     return CustomerGroups(labels, "rfm", features, plan, count, segments, described, None, None)
+
+
+def personas_at(study: Study, as_of: dt.date, *, n_months: int = 6, review_months: int = 3) -> tuple[Persona, ...]:
+    """Return the personas of a study at a date: of the groups that were found, of the RFM segments where none were.
+
+    Parameters
+    ----------
+    study : Study
+        With transactions; products, customers, contacts and responses are used where there are.
+    as_of : date
+        Last day that counts, inclusive.
+    n_months : int
+        Month ends looked back at, to say since when an RFM segment holds. Groups that were found are not matched
+        over time, so nothing is said of them.
+    review_months : int
+        After so many months a persona is to be looked at again.
+
+    Returns
+    -------
+    tuple of Persona
+        Aggregates only; see `build_personas`.
+    """
+    groups = clusters_at(study, as_of)
+    labels = groups.labels.set_index("customer_id")["group"].astype("str")
+    history = {as_of: labels}
+    if groups.basis == "rfm":
+        for day in pd.date_range(end=as_of, periods=n_months + 1, freq="ME").date:
+            if study.first_day <= day < as_of:
+                history[day] = segments_at(study, day).set_index("customer_id")["segment"].astype("str")
+    transactions = study.table("transactions")
+    products = study.table("products") if "products" in study.tables else None
+    sales = category_sales(
+        transactions, counted_orders(study.orders(as_of), until=as_of), products, discount=discount_column(transactions)
+    )
+    sent = {name: _until(study, name, as_of) for name in ("contacts", "responses") if name in study.tables}
+    return build_personas(
+        groups.features,
+        groups.segments if groups.basis == "found" else labels,
+        currency=study.currency,
+        study=study.name,
+        category_sales=sales,
+        profiles=groups.profiles,
+        since=holds_since(history, min_group_size=study.min_group_size),
+        review_months=review_months,
+        caveats=study.caveats,
+        min_group_size=study.min_group_size,
+        **sent,
+    )
+
+
+def _until(study: Study, name: str, as_of: dt.date) -> pd.DataFrame:
+    """Return contacts or responses up to a date, as far as the table has dates."""
+    table = study.table(name).df()
+    dates = [column for column in ("sent_at", "responded_on") if column in table]
+    for column in dates:
+        table = table[pd.to_datetime(table[column]) < pd.Timestamp(as_of) + pd.Timedelta(days=1)]
+    return table.reset_index(drop=True)

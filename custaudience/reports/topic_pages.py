@@ -133,6 +133,6 @@ def _picture(source: Source, section: Section, claims: list[dict[str, Any]]) -> 
     if ax is None:
         return None
     if not section.figure.titled:
-        ax.set_title("")
+        ax.set_title("", loc="left")
     alt = " ".join([source.say(section.heading), *(claim["text"] for claim in claims[:3])])
     return picture(ax, alt)

@@ -120,6 +120,13 @@ _LISTS = {
     2: template(" ({factor1:sentence}, {factor2:sentence})"),
     3: template(" ({factor1:sentence}, {factor2:sentence}, {factor3:sentence})"),
 }
+# Where smaller parts are left unsaid, so that nobody adds up what is said and misses them.
+_CHIEF = {
+    0: "",
+    1: template(" (above all {factor1:sentence})"),
+    2: template(" (above all {factor1:sentence}, {factor2:sentence})"),
+    3: template(" (above all {factor1:sentence}, {factor2:sentence}, {factor3:sentence})"),
+}
 
 
 def signed(name: str, value: float) -> str:
@@ -200,7 +207,8 @@ def _pieces(parts: pd.DataFrame) -> tuple[list[_Piece], dict[str, Any]]:
         weight = min(float(staying.clip(lower=0).sum()), -float(staying.clip(upper=0).sum()))
         values |= {part.replace(" ", "_"): float(staying[part]) for part in factors}
         values |= {f"factor{i}": _FACTORS[part, bool(staying[part] > 0)] for i, part in enumerate(factors, start=1)}
-        values |= {"staying": abs(net), "factors": _LISTS[len(factors)]}
+        unsaid = bool(staying.drop(factors).abs().gt(0).any())
+        values |= {"staying": abs(net), "factors": (_CHIEF if unsaid else _LISTS)[len(factors)]}
         pieces.append(_Piece("staying", net, weight, _clause("staying", net, weight)))
     for part in ("refunds", "other"):
         if change.get(part):

@@ -86,6 +86,9 @@ def _count(
     return Claim(id=f"{SLUG}.{key}", template=text, values=values, status=status, **(defaults | fields | common))
 
 
+_NO_CONSENT = template("No column of customers is named as consent.")
+
+
 def _cannot(key: str, text: str, values: dict[str, Any], common: dict[str, Any], **fields: Any) -> Claim:
     defaults = {"kind": "count", "unit": "customers", "statistic": "contact_list", "value": None, "n": None}
     return Claim(id=f"{SLUG}.{key}", template=text, values=values, status="too_few", **(defaults | fields | common))
@@ -123,9 +126,13 @@ def _finding(row: pd.Series, consent_known: bool, least: int, common: dict[str, 
             "{may:count} of them ({part:percent}) agreed to that: the other {no:count} must not be."
         )
     few = template("Fewer than {least:count} customers give a reason to be written to this month.")
+    method = template("Everybody on a list, once; consent as the table of customers has it, missing is no.")
+    if not consent_known:
+        method = template("Everybody on a list, once.")
     return _count(
-        "finding", text, n, values, least, common, source="transactions, customers", statistic="contact_consent",
-        few=few, method=template("Everybody on a list, once; consent as the table of customers has it, missing is no."),
+        "finding", text, n, values, least, common, few=few, method=method,
+        source="transactions, customers" if consent_known else "transactions",
+        statistic="contact_consent" if consent_known else "contact_list",
     )  # fmt: skip
 
 
@@ -229,7 +236,11 @@ def _consent(lists: ContactLists, row: pd.Series, least: int, common: dict[str, 
             "The study names no column that says who agreed to be written to: everybody is on the lists, and that "
             "must be asked before a letter goes out."
         )
-        return _cannot("consent", text, {}, common)
+        # a fact about the study, not a figure that too few customers carry
+        return Claim(
+            id=f"{SLUG}.consent", template=text, values={}, kind="count", unit="customers", value=None, n=None,
+            **(common | {"statistic": "contact_list", "method": _NO_CONSENT}),
+        )  # fmt: skip
     n, agreed, listed, may = lists.n_customers, lists.n_agreed, int(row["n_customers"]), int(row["n_may_write"])
     values: dict[str, Any] = {"all": n, "part": agreed / n, "list": LIST_NAMES["any"]}
     text = template(

@@ -67,8 +67,9 @@ def plot_contact_lists(
     ax.set_ylim(len(table) - 0.5, -0.6)
     bars_from_zero(ax, longest * 1.16)
     ax.spines["left"].set_color(LINE)
-    set_title(ax, title or t(_("Who is on each list, and may be written to?")))
-    caption = [t(_("dark: to write to")), t(_("dotted: held out at random"))]
     known = bool(table["consent_known"].all())
+    asked = _("Who is on each list, and may be written to?") if known else _("Who is on each list?")
+    set_title(ax, title or t(asked))
+    caption = [t(_("dark: to write to")) if known else t(_("dark: all others")), t(_("dotted: held out at random"))]
     caption.append(t(_("striped: did not agree")) if known else t(_("who agreed is not known")))
     return add_caption(ax, [*caption, t(_("bold: all on the list"))])

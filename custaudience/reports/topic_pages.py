@@ -34,6 +34,7 @@ class Figure:
 
     table: str
     draw: Callable[[pd.DataFrame, Source], Axes | None]
+    titled: bool = False  # the title says more than the section's heading
 
 
 @dataclass(frozen=True)
@@ -131,5 +132,7 @@ def _picture(source: Source, section: Section, claims: list[dict[str, Any]]) -> 
         ax = section.figure.draw(table, source)
     if ax is None:
         return None
+    if not section.figure.titled:
+        ax.set_title("", loc="left")
     alt = " ".join([source.say(section.heading), *(claim["text"] for claim in claims[:3])])
     return picture(ax, alt)

@@ -50,8 +50,7 @@ def _campaigns(table: pd.DataFrame, source: Source) -> Axes | None:
     rate = source.ledger.get("campaign_response.rate")
     overall = float(rate.value) if rate and rate.value is not None else None
     least = source.info.min_group_size
-    title = source.say(_("Which campaigns were answered?"))
-    return plot_response(judged, overall=overall, min_group_size=least, title=title, language=source.language)
+    return plot_response(judged, overall=overall, min_group_size=least, language=source.language)
 
 
 def _response(table: pd.DataFrame, source: Source) -> Axes | None:
@@ -117,14 +116,14 @@ CONTACTS = Topic(
     notebook="37_whom_to_write_to.ipynb",
     acts=True,
     name=_("Whom to write to"),
-    intro=_("Numbers only: the names are written to a private folder by custaudience lists."),
+    intro=_("Numbers only: custaudience lists writes the customers themselves to a private folder."),
     sections=(
         Section(
             _("Who gives a reason to be written to"),
             ("overdue", "missing", "missing_value", "regular"),
             _(
-                "The dark part can be written to, the striped part has not agreed, the dotted part is held out at "
-                "random so that next month shows what the letters added."
+                "Bold is the whole list. The dotted part is held out at random, so that next month shows what the "
+                "letters added; the striped part, where the study knows it, has not agreed to be written to."
             ),
             Figure(
                 "contact_lists",
@@ -196,7 +195,7 @@ DRIVERS = Topic(
                 "A filled dot passed all tests. An empty dot goes with the outcome only because it goes with a "
                 "stronger one; an empty diamond shows no more than chance; a cross says that too few are known to tell."
             ),
-            Figure("drivers", lambda t, s: plot_drivers(t, language=s.language)),
+            Figure("drivers", lambda t, s: plot_drivers(t, language=s.language), titled=True),
         ),
         Section(_("What that means in plain units"), ("driver.*",)),
         Section(

@@ -59,7 +59,7 @@ def test_the_report_counts_what_the_command_writes(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("study", "as_of", "statuses"),
     [
-        ("grocery", "2017-02-28", {"finding": "measured", "consent": "too_few"}),
+        ("grocery", "2017-02-28", {"finding": "measured", "consent": "measured"}),
         ("cdnow", "", {"missing": "too_few", "value.overdue": "measured", "power": "advice"}),
         ("cdnow", "1997-01-31", {"power": "too_few", "overdue": "measured"}),
         ("b2b", "2023-03-31", {"finding": "too_few", "missing": "too_few"}),

@@ -43,7 +43,8 @@ def test_cdnow_gives_the_published_parameters_on_its_page(tmp_path: Path) -> Non
 
 def test_shop_finds_what_was_planted_and_names_nobody(tmp_path: Path) -> None:
     month = month_of("shop", tmp_path)
-    assert all((month / f"{topic.stem}.html").is_file() for topic in TOPICS)
+    there = {topic.stem for topic in TOPICS if (month / f"{topic.stem}.html").is_file()}
+    assert there == {topic.stem for topic in TOPICS} - {"campaign_response"}  # the shop has no campaigns
     claims = pd.read_parquet(month / "tables" / "claims.parquet").set_index("id")
     assert {"Цегла"} <= set(re.findall(r"\w+", str(claims.loc["cross_sell.finding", "values"])))
     known = set(pd.read_csv(ROOT / "data/shop/customers.csv", sep=";", encoding="cp1251", dtype=str)["Код клієнта"])

@@ -82,10 +82,13 @@ def test_months_do_not_touch(n):
         figure.clear()
 
 
-def test_nothing_to_show_is_drawn_without_failing(ax):
-    plot_tracking(TRACKING.iloc[:1], ax=ax)
-    plot_repeat_frequency(FREQUENCY[["n_repeat", "actual"]].iloc[2:], ax=Figure().subplots())
-    plot_concentration(TOP.iloc[:1], ax=Figure().subplots())
+def test_little_to_show_is_drawn_as_little(ax):
+    tracked = plot_tracking(TRACKING.iloc[:1], ax=ax)
+    bars = plot_repeat_frequency(FREQUENCY[["n_repeat", "actual"]].iloc[2:], ax=Figure().subplots())
+    best = plot_concentration(TOP.iloc[:1], ax=Figure().subplots())
+    assert all(len(line.get_xdata()) <= 2 for line in tracked.get_lines())
+    assert len(bars.get_xticklabels()) == len(FREQUENCY) - 2
+    assert len(best.get_yticklabels()) == 1
 
 
 @pytest.mark.parametrize(

@@ -24,11 +24,14 @@ from custaudience.customers import (
     segment_stability,
     summarise_rfm,
 )
-from custaudience.customers.contact_lists import ANY_ORDER, NO_PRODUCTS, ContactLists, make_contact_lists
-from custaudience.customers.contact_offers import choose_contact_offer, missed_or_reason
-from custaudience.customers.driver_study import DriverStudy, cut_day, discount_column, driver_study
-from custaudience.customers.features import category_sales, counted_orders
-from custaudience.customers.group_search import (
+from custaudience.customers.affinity.offers import Offer
+from custaudience.customers.affinity.product_kinds import choose_level, with_items
+from custaudience.customers.cohorts.second_order_study import SecondOrderStudy, second_order_study
+from custaudience.customers.contacts.lists import ANY_ORDER, NO_PRODUCTS, ContactLists, make_contact_lists
+from custaudience.customers.contacts.offers import choose_contact_offer, missed_or_reason
+from custaudience.customers.drivers.study import DriverStudy, cut_day, discount_column, driver_study
+from custaudience.customers.features.features import category_sales, counted_orders
+from custaudience.customers.segments.search import (
     CustomerGroups,
     View,
     describe_rule_groups,
@@ -36,9 +39,6 @@ from custaudience.customers.group_search import (
     plan_search,
     rule_labels,
 )
-from custaudience.customers.offers import Offer
-from custaudience.customers.product_kinds import choose_level, with_items
-from custaudience.customers.second_order_study import SecondOrderStudy, second_order_study
 from custaudience.errors import ColumnError, EmptyTableError, HistoryError
 from custaudience.recipe_cache import cached
 from custaudience.study import Study

@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 from custaudience import recipe_cache
-from custaudience.customers.cluster_preparation import PreparedColumn
+from custaudience.customers.segments.preparation import PreparedColumn
 from custaudience.errors import HistoryError
 from custaudience.recipe_cache import cached, load, store
 from custaudience.study import Study, open_study

@@ -18,7 +18,7 @@ from custaudience.audience.definition_text import items_of, read_text
 from custaudience.audience.definition_words import WordLists, load_words
 from custaudience.audience.personas_words import plain_text
 from custaudience.customers import CustomerFeatures
-from custaudience.customers.attributes import sensitive_topic
+from custaudience.customers.features.attributes import sensitive_topic
 from custaudience.errors import ParameterError
 from custaudience.evidence import template
 

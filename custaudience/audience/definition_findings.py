@@ -12,7 +12,7 @@ from custaudience.audience.definition_rules import NOTHING, Range, Rule, Span, j
 from custaudience.audience.definition_text import OLDEST, Item
 from custaudience.audience.definition_words import WordLists
 from custaudience.audience.personas_words import plain_text
-from custaudience.customers.attributes import sensitive_topic
+from custaudience.customers.features.attributes import sensitive_topic
 from custaudience.evidence import template
 
 Severity = Literal["error", "warning", "notice"]

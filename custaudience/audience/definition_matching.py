@@ -16,8 +16,8 @@ from custaudience.audience.definition_rules import Rule, joined_ranges
 from custaudience.audience.definition_words import WordLists, tokens_of
 from custaudience.audience.personas_words import plain_text
 from custaudience.customers import CustomerFeatures
-from custaudience.customers.attributes import sensitive_topic
-from custaudience.customers.cluster_preparation import as_numbers
+from custaudience.customers.features.attributes import sensitive_topic
+from custaudience.customers.segments.preparation import as_numbers
 from custaudience.errors import ColumnError, near_miss
 from custaudience.evidence import template
 

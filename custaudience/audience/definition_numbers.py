@@ -12,8 +12,8 @@ from scipy import stats
 
 from custaudience.audience.definition_levels import NO, PARTLY, UNKNOWN, YES
 from custaudience.customers import CustomerFeatures
-from custaudience.customers.attributes import CATEGORY_SHARE
-from custaudience.customers.cluster_preparation import as_numbers
+from custaudience.customers.features.attributes import CATEGORY_SHARE
+from custaudience.customers.segments.preparation import as_numbers
 from custaudience.evidence import status_of_difference
 
 NOT_TO_SHARPEN = ("revenue_total", "tenure")

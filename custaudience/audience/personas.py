@@ -34,9 +34,9 @@ from custaudience.audience.personas_slots import (
     too_few_claim,
 )
 from custaudience.audience.personas_words import Text, code_of, is_specific, name_numbers, plain_text
-from custaudience.customers.cluster_profiles import SegmentProfiles
-from custaudience.customers.clusters import CustomerSegments
-from custaudience.customers.features import CustomerFeatures
+from custaudience.customers.features.features import CustomerFeatures
+from custaudience.customers.segments.clusters import CustomerSegments
+from custaudience.customers.segments.profiles import SegmentProfiles
 from custaudience.errors import DataError, near_miss
 from custaudience.evidence import Claim
 

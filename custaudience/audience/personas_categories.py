@@ -8,7 +8,7 @@ from scipy import sparse, stats
 
 from custaudience.audience.personas_figures import ENOUGH, Frame
 from custaudience.audience.personas_words import category_text, code_of, is_specific, plain_text
-from custaudience.customers.attributes import CATEGORY_SHARE, sensitive_topic
+from custaudience.customers.features.attributes import CATEGORY_SHARE, sensitive_topic
 from custaudience.errors import ColumnError, near_miss
 from custaudience.evidence import Claim, template
 

@@ -11,10 +11,10 @@ import pandas as pd
 from custaudience.audience.personas_categories import category_ratios
 from custaudience.audience.personas_figures import slot_of, typical_rows
 from custaudience.audience.personas_matrix import persona_matrix
-from custaudience.customers.cluster_profiles import SegmentProfiles, describe_segments
-from custaudience.customers.clusters import CustomerSegments
-from custaudience.customers.features import CustomerFeatures
-from custaudience.customers.rfm_segments import load_segment_rules
+from custaudience.customers.features.features import CustomerFeatures
+from custaudience.customers.rfm.segments import load_segment_rules
+from custaudience.customers.segments.clusters import CustomerSegments
+from custaudience.customers.segments.profiles import SegmentProfiles, describe_segments
 from custaudience.errors import DataError, EmptyTableError
 
 RFM = ("days_since_last_order", "n_orders", "revenue_total")

@@ -11,9 +11,9 @@ import pandas as pd
 
 from custaudience.audience.personas_figures import ENOUGH, Frame
 from custaudience.audience.personas_words import block_of
-from custaudience.customers.attributes import usable_attribute
-from custaudience.customers.cluster_profiles import describe_segments
-from custaudience.customers.features import CustomerFeatures
+from custaudience.customers.features.attributes import usable_attribute
+from custaudience.customers.features.features import CustomerFeatures
+from custaudience.customers.segments.profiles import describe_segments
 from custaudience.errors import ColumnError, DataError, near_miss
 from custaudience.evidence import Claim, template
 

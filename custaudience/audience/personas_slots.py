@@ -11,7 +11,7 @@ import pandas as pd
 
 from custaudience.audience.personas_figures import ENOUGH, Frame
 from custaudience.audience.personas_words import Epithet, Text, epithets, is_specific, name_of, questions
-from custaudience.customers.rfm_segments import load_segment_rules
+from custaudience.customers.rfm.segments import load_segment_rules
 from custaudience.evidence import Claim, template
 
 MOST_ADVICE = 3

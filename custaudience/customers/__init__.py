@@ -1,45 +1,43 @@
 """Who buys: recency, rhythm, lifecycle, cohorts, value, drivers, segments, products, response."""
 
-from custaudience.customers.affinity import ProductPairs, product_pairs
-from custaudience.customers.bgnbd import BgNbd
-from custaudience.customers.bridge import RevenueBridge, revenue_bridge
-from custaudience.customers.choosing_k import GroupCount, choose_k
-from custaudience.customers.cluster_preparation import Preparation, learn_preparation
-from custaudience.customers.cluster_profiles import SegmentProfiles, describe_segments
-from custaudience.customers.cluster_rules import SegmentTree, segment_rules
-from custaudience.customers.cluster_stability import SegmentStability, segment_stability
-from custaudience.customers.clusters import CustomerSegments, segment_customers
-from custaudience.customers.clv_formulas import FormulaValue, average_revenue_per_buyer, margin_clv, simple_clv
-from custaudience.customers.cohorts import (
+from custaudience.customers.affinity.cross_sell import MissedCrossSell, RegularBuyers, missed_cross_sell, regular_buyers
+from custaudience.customers.affinity.pairs import ProductPairs, product_pairs
+from custaudience.customers.bridge.bridge import RevenueBridge, revenue_bridge
+from custaudience.customers.bridge.concentration import Concentration, concentration
+from custaudience.customers.clv.bgnbd import BgNbd
+from custaudience.customers.clv.formulas import FormulaValue, average_revenue_per_buyer, margin_clv, simple_clv
+from custaudience.customers.clv.gammagamma import GammaGamma
+from custaudience.customers.clv.hold_out import HoldOut, check_hold_out
+from custaudience.customers.clv.paretonbd import ParetoNbd
+from custaudience.customers.clv.predicting import ClvPrediction, predict_clv
+from custaudience.customers.clv.repeat import count_purchase_days, summarise_repeat_purchases
+from custaudience.customers.clv.sbg import ShiftedBetaGeometric
+from custaudience.customers.cohorts.cohorts import (
     activity_table,
     cohort_table,
     retention_cells,
     retention_table,
     time_to_second_order,
 )
-from custaudience.customers.concentration import Concentration, concentration
-from custaudience.customers.cross_sell import MissedCrossSell, RegularBuyers, missed_cross_sell, regular_buyers
-from custaudience.customers.driver_study import DriverStudy, driver_study
-from custaudience.customers.drivers import Drivers, find_drivers
-from custaudience.customers.features import CustomerFeatures, customer_features
-from custaudience.customers.gammagamma import GammaGamma
-from custaudience.customers.gower import gower_distance
-from custaudience.customers.history import HistoryCheck, check_first_orders, first_order_counts
-from custaudience.customers.hold_out import HoldOut, check_hold_out
-from custaudience.customers.lifecycle import Backtest, Lifecycle, backtest_lost, backtest_overdue, classify_lifecycle
-from custaudience.customers.paretonbd import ParetoNbd
-from custaudience.customers.predicting import ClvPrediction, predict_clv
-from custaudience.customers.repeat import count_purchase_days, summarise_repeat_purchases
-from custaudience.customers.response import NO_HOLD_OUT, CampaignResponse, campaign_response
-from custaudience.customers.rfm import RfmScores, cut_points, score_rfm, summarise_rfm
-from custaudience.customers.rfm_segments import (
-    SegmentRules,
-    assign_segments,
-    level_of,
-    load_segment_rules,
-    summarise_segments,
+from custaudience.customers.cohorts.second_order import SecondOrder, second_order
+from custaudience.customers.cohorts.survival import (
+    SurvivalComparison,
+    compare_survival,
+    median_survival,
+    survival_table,
 )
-from custaudience.customers.rhythm import (
+from custaudience.customers.drivers.drivers import Drivers, find_drivers
+from custaudience.customers.drivers.study import DriverStudy, driver_study
+from custaudience.customers.features.features import CustomerFeatures, customer_features
+from custaudience.customers.lifecycle.history import HistoryCheck, check_first_orders, first_order_counts
+from custaudience.customers.lifecycle.lifecycle import (
+    Backtest,
+    Lifecycle,
+    backtest_lost,
+    backtest_overdue,
+    classify_lifecycle,
+)
+from custaudience.customers.lifecycle.rhythm import (
     Rhythm,
     gap_classes,
     measure_rhythm,
@@ -49,9 +47,22 @@ from custaudience.customers.rhythm import (
     pool_gaps,
     pooled_quantile,
 )
-from custaudience.customers.sbg import ShiftedBetaGeometric
-from custaudience.customers.second_order import SecondOrder, second_order
-from custaudience.customers.survival import SurvivalComparison, compare_survival, median_survival, survival_table
+from custaudience.customers.response.response import NO_HOLD_OUT, CampaignResponse, campaign_response
+from custaudience.customers.rfm.scores import RfmScores, cut_points, score_rfm, summarise_rfm
+from custaudience.customers.rfm.segments import (
+    SegmentRules,
+    assign_segments,
+    level_of,
+    load_segment_rules,
+    summarise_segments,
+)
+from custaudience.customers.segments.choosing_k import GroupCount, choose_k
+from custaudience.customers.segments.clusters import CustomerSegments, segment_customers
+from custaudience.customers.segments.gower import gower_distance
+from custaudience.customers.segments.preparation import Preparation, learn_preparation
+from custaudience.customers.segments.profiles import SegmentProfiles, describe_segments
+from custaudience.customers.segments.rules import SegmentTree, segment_rules
+from custaudience.customers.segments.stability import SegmentStability, segment_stability
 
 __all__ = [
     "NO_HOLD_OUT",

@@ -12,7 +12,7 @@ from babel import Locale
 from custaudience.evidence import template
 
 if TYPE_CHECKING:
-    from custaudience.customers.contact_lists import ContactLists
+    from custaudience.customers.contacts.lists import ContactLists
 
 _SIGNS = "=+\\-@\uff1d\uff0b\uff0d\uff20"  # the last four as East Asian keyboards write them
 _AT_START = re.compile(f"\\s*[{_SIGNS}]|[\t\r\n]")
@@ -49,8 +49,8 @@ def readable(lists: ContactLists, expected: pd.Series, language: str) -> pd.Data
     ``customer_id``, ``list``, ``reason``, ``segment``, ``also_on`` (the customer's other lists), ``expected_value``
     (as `expected` has it by list, empty where it cannot be named), ``consent``.
     """
-    from custaudience.customers.contact_lists import LIST_NAMES, REASONS
-    from custaudience.customers.rfm_segments import load_segment_rules
+    from custaudience.customers.contacts.lists import LIST_NAMES, REASONS
+    from custaudience.customers.rfm.segments import load_segment_rules
     from custaudience.present.words import label, render, translator
 
     rules = load_segment_rules()
@@ -83,7 +83,7 @@ def readable(lists: ContactLists, expected: pd.Series, language: str) -> pd.Data
 
 def contact_notes(lists: ContactLists, record: dict[str, Any], study: str, language: str) -> list[str]:
     """Return what README.txt says beside the lists, the most important first."""
-    from custaudience.customers.contact_lists import LIST_NAMES
+    from custaudience.customers.contacts.lists import LIST_NAMES
     from custaudience.present.words import render
 
     counts = record["counts"]

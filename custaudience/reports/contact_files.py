@@ -21,7 +21,7 @@ from custaudience.reports.parameters import last_day
 from custaudience.reports.plan import settle_month
 
 if TYPE_CHECKING:
-    from custaudience.customers.contact_lists import ContactLists
+    from custaudience.customers.contacts.lists import ContactLists
     from custaudience.study import Study
 
 
@@ -94,8 +94,8 @@ def write_contact_files(
     LockedError
         If another run writes lists of this study.
     """
-    from custaudience.customers.contact_lists import draw_hold_out
-    from custaudience.customers.contact_outcomes import look_back
+    from custaudience.customers.contacts.lists import draw_hold_out
+    from custaudience.customers.contacts.outcomes import look_back
     from custaudience.recipes import contact_lists_at, earlier_contacts_at
     from custaudience.study import open_study
 

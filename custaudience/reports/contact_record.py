@@ -14,7 +14,7 @@ from custaudience.errors import ParameterError
 from custaudience.reports.parameters import last_day
 
 if TYPE_CHECKING:
-    from custaudience.customers.contact_lists import ContactLists
+    from custaudience.customers.contacts.lists import ContactLists
     from custaudience.evidence import Claim
     from custaudience.study import Study
 
@@ -30,7 +30,7 @@ def make_record(
     study: Study, lists: ContactLists, held: pd.Series, *, month: str, share: float, seed: int, window_days: int
 ) -> dict[str, Any]:
     """Return the terms of a draw and its counts."""
-    from custaudience.customers.contact_lists import count_lists
+    from custaudience.customers.contacts.lists import count_lists
 
     read = tuple(name for name in ("customers", "products", "transactions") if name in study.tables)
     counts = count_lists(lists.table, held).set_index("list")
@@ -137,8 +137,8 @@ def judge_month(folder: str | os.PathLike[str], study: Study, month: str) -> lis
     ParameterError
         If the folder holds no record, or one that cannot be read.
     """
-    from custaudience.customers.contact_judgement import hold_out_claims
-    from custaudience.customers.contact_outcomes import judge_hold_out
+    from custaudience.customers.contacts.judgement import hold_out_claims
+    from custaudience.customers.contacts.outcomes import judge_hold_out
 
     record = read_record(Path(folder))
     if record is None:

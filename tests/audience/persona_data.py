@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from custaudience.customers.features import CustomerFeatures
+from custaudience.customers.features.features import CustomerFeatures
 
 AS_OF = dt.date(2025, 10, 31)
 CATEGORIES = ("Bread", "Fish", "Paint")

@@ -20,7 +20,7 @@ from custaudience.audience.definition_rules import MOST_CHARACTERS
 from custaudience.audience.definition_sentences import BEHAVIOURS
 from custaudience.audience.definition_words import WordLists, load_words, parse_words
 from custaudience.customers import CustomerFeatures, customer_features
-from custaudience.customers.effect_sizes import area_under_curve
+from custaudience.customers.drivers.effect_sizes import area_under_curve
 from custaudience.errors import ColumnError, ConfigError, ParameterError
 from custaudience.evidence import ledger_frame
 from custaudience.present.words import render, render_claim
@@ -672,7 +672,7 @@ def test_between_ten_and_thirty_is_too_few_to_say():
 
 
 def test_behaviours_have_plain_words():
-    from custaudience.customers.features import _MEANINGS
+    from custaudience.customers.features.features import _MEANINGS
 
     assert set(_MEANINGS) - set(BEHAVIOURS) == {"first_category", "first_product"}
 

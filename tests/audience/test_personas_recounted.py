@@ -11,7 +11,7 @@ import pytest
 from custaudience import open_study
 from custaudience.audience import build_personas
 from custaudience.customers import customer_features
-from custaudience.customers.features import category_sales, counted_orders
+from custaudience.customers.features.features import category_sales, counted_orders
 from custaudience.recipes import segments_at
 
 SHOP = Path(__file__).parents[2] / "data" / "shop"

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from custaudience.customers.bridge import NO_SEGMENT, revenue_bridge
+from custaudience.customers.bridge.bridge import NO_SEGMENT, revenue_bridge
 from custaudience.errors import ColumnError, DataError, EmptyTableError, HistoryError
 from custaudience.recipes import segments_at
 from custaudience.study import open_study

@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from custaudience.customers.bridge import revenue_bridge
-from custaudience.customers.bridge_because import because
-from custaudience.customers.bridge_claims import bridge_claims
-from custaudience.customers.bridge_history import bridge_history, compare_figures, usual_parts
-from custaudience.customers.bridge_months import Comparison, compare_months, month_pair, segment_parts
+from custaudience.customers.bridge.because import because
+from custaudience.customers.bridge.bridge import revenue_bridge
+from custaudience.customers.bridge.claims import bridge_claims
+from custaudience.customers.bridge.history import bridge_history, compare_figures, usual_parts
+from custaudience.customers.bridge.months import Comparison, compare_months, month_pair, segment_parts
 from custaudience.monitoring.kpis import monthly_kpis
 from custaudience.present import render, render_claim, term
 from custaudience.study import open_study

@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from custaudience.customers.choosing_k import choose_k
-from custaudience.customers.cluster_separation import judge_halves, prediction_strength, spread_ties, worst_valley
+from custaudience.customers.segments.choosing_k import choose_k
+from custaudience.customers.segments.separation import judge_halves, prediction_strength, spread_ties, worst_valley
 from custaudience.errors import DataError, EmptyTableError
 
 RNG = np.random.default_rng

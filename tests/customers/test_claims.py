@@ -22,8 +22,8 @@ from custaudience.customers import (
     survival_table,
     time_to_second_order,
 )
-from custaudience.customers.cohort_claims import cohort_claims, refusal_claim
-from custaudience.customers.rfm_claims import rfm_claims
+from custaudience.customers.cohorts.claims import cohort_claims, refusal_claim
+from custaudience.customers.rfm.claims import rfm_claims
 from custaudience.evidence import Claim
 from custaudience.present.words import render_claim
 from custaudience.study import open_study

@@ -20,15 +20,15 @@ from custaudience.customers import (
     segment_rules,
     segment_stability,
 )
-from custaudience.customers.cluster_claims import segment_claims
-from custaudience.customers.group_search import (
+from custaudience.customers.segments.claims import segment_claims
+from custaudience.customers.segments.search import (
     CustomerGroups,
     describe_rule_groups,
     label_customers,
     plan_search,
     rule_labels,
 )
-from custaudience.customers.group_tables import count_table, group_table, profile_table, rule_table
+from custaudience.customers.segments.tables import count_table, group_table, profile_table, rule_table
 from custaudience.evidence import Claim
 from custaudience.present import render_claim, term
 from custaudience.recipes import clusters_at, segments_at

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from sklearn.cluster import KMeans
 from sklearn.metrics import adjusted_rand_score
 
-from custaudience.customers.cluster_preparation import learn_preparation
-from custaudience.customers.clustering import fast_kmeans, lloyd, nearest
-from custaudience.customers.clusters import segment_customers
+from custaudience.customers.segments.clusters import segment_customers
+from custaudience.customers.segments.kmeans import fast_kmeans, lloyd, nearest
+from custaudience.customers.segments.preparation import learn_preparation
 from custaudience.errors import ColumnError, DataError, EmptyTableError
 
 

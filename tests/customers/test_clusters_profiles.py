@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from custaudience.customers.cluster_profiles import describe_segments
-from custaudience.customers.clusters import segment_customers
+from custaudience.customers.segments.clusters import segment_customers
+from custaudience.customers.segments.profiles import describe_segments
 from custaudience.errors import DataError, EmptyTableError
 
 

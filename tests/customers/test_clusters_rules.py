@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from custaudience.customers.cluster_rules import Condition, round_limit, segment_rules
-from custaudience.customers.clusters import segment_customers
+from custaudience.customers.segments.clusters import segment_customers
+from custaudience.customers.segments.rules import Condition, round_limit, segment_rules
 from custaudience.errors import ColumnError, DataError
 
 

@@ -6,12 +6,12 @@ import pandas as pd
 import pytest
 from sklearn.metrics import adjusted_rand_score
 
-from custaudience.customers.choosing_k import choose_k
-from custaudience.customers.cluster_preparation import learn_preparation
-from custaudience.customers.cluster_profiles import describe_segments
-from custaudience.customers.cluster_rules import segment_rules
-from custaudience.customers.cluster_stability import segment_stability
-from custaudience.customers.clusters import segment_customers
+from custaudience.customers.segments.choosing_k import choose_k
+from custaudience.customers.segments.clusters import segment_customers
+from custaudience.customers.segments.preparation import learn_preparation
+from custaudience.customers.segments.profiles import describe_segments
+from custaudience.customers.segments.rules import segment_rules
+from custaudience.customers.segments.stability import segment_stability
 from custaudience.study import open_study
 from custaudience.study.synthetic import make_shop
 

@@ -12,17 +12,17 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from custaudience.customers.clv_claims import ValueFindings, value_claims
-from custaudience.customers.clv_inputs import simple_values
-from custaudience.customers.clv_models import (
+from custaudience.customers.bridge.concentration import concentration
+from custaudience.customers.clv.claims import ValueFindings, value_claims
+from custaudience.customers.clv.inputs import simple_values
+from custaudience.customers.clv.models import (
     ValueModels,
     check_value_models,
     fit_value_models,
     middle_of,
     parameter_table,
 )
-from custaudience.customers.clv_worth import value_to_come
-from custaudience.customers.concentration import concentration
+from custaudience.customers.clv.worth import value_to_come
 from custaudience.evidence import Claim
 from custaudience.present.words import render_claim
 from custaudience.recipes import segments_at

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from custaudience.customers.clv_formulas import average_revenue_per_buyer, margin_clv, simple_clv
+from custaudience.customers.clv.formulas import average_revenue_per_buyer, margin_clv, simple_clv
 
 
 def test_revenue_per_buyer_is_not_called_lifetime_value():

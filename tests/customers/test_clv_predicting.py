@@ -8,12 +8,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from custaudience.customers.bgnbd import BgNbd
-from custaudience.customers.gammagamma import GammaGamma
-from custaudience.customers.hold_out import check_hold_out
-from custaudience.customers.paretonbd import ParetoNbd
-from custaudience.customers.predicting import INTERVALS, predict_clv
-from custaudience.customers.repeat import summarise_repeat_purchases
+from custaudience.customers.clv.bgnbd import BgNbd
+from custaudience.customers.clv.gammagamma import GammaGamma
+from custaudience.customers.clv.hold_out import check_hold_out
+from custaudience.customers.clv.paretonbd import ParetoNbd
+from custaudience.customers.clv.predicting import INTERVALS, predict_clv
+from custaudience.customers.clv.repeat import summarise_repeat_purchases
 from custaudience.errors import DataError
 
 AS_OF, UNTIL = dt.date(2024, 12, 31), dt.date(2024, 8, 31)

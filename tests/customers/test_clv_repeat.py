@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from custaudience.customers.repeat import count_purchase_days, summarise_repeat_purchases
+from custaudience.customers.clv.repeat import count_purchase_days, summarise_repeat_purchases
 from custaudience.errors import ColumnError, DataError, EmptyTableError, HistoryError
 
 AS_OF = dt.date(2024, 3, 31)

@@ -6,11 +6,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from custaudience.customers.bgnbd import BgNbd
-from custaudience.customers.gammagamma import GammaGamma
-from custaudience.customers.paretonbd import ParetoNbd
-from custaudience.customers.predicting import predict_clv
-from custaudience.customers.sbg import ShiftedBetaGeometric
+from custaudience.customers.clv.bgnbd import BgNbd
+from custaudience.customers.clv.gammagamma import GammaGamma
+from custaudience.customers.clv.paretonbd import ParetoNbd
+from custaudience.customers.clv.predicting import predict_clv
+from custaudience.customers.clv.sbg import ShiftedBetaGeometric
 
 BG, PARETO, SPEND = (0.4, 5.0, 0.8, 2.5), (0.6, 8.0, 0.7, 12.0), (4.0, 4.0, 30.0)
 AHEAD = 26.0

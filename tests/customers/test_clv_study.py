@@ -12,8 +12,8 @@ import pytest
 from scipy.integrate import quad
 
 from custaudience.customers import BgNbd, ParetoNbd
-from custaudience.customers.clv_inputs import simple_values
-from custaudience.customers.clv_models import (
+from custaudience.customers.clv.inputs import simple_values
+from custaudience.customers.clv.models import (
     check_value_models,
     clockwork_share,
     fit_value_models,
@@ -21,8 +21,8 @@ from custaudience.customers.clv_models import (
     parameter_table,
     round_summary,
 )
-from custaudience.customers.clv_worth import value_to_come
-from custaudience.customers.purchase_model import nbd_probabilities
+from custaudience.customers.clv.purchase_model import nbd_probabilities
+from custaudience.customers.clv.worth import value_to_come
 from custaudience.study import open_study
 
 ROOT = Path(__file__).parents[2]

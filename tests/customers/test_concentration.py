@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from custaudience.customers.concentration import concentration
+from custaudience.customers.bridge.concentration import concentration
 from custaudience.errors import EmptyTableError, HistoryError
 
 AS_OF = dt.date(2025, 6, 30)

@@ -13,10 +13,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from custaudience.customers.contact_claims import contact_claims
-from custaudience.customers.contact_judgement import hold_out_claims
-from custaudience.customers.contact_lists import NO_PAIR, ContactLists
-from custaudience.customers.contact_outcomes import look_back
+from custaudience.customers.contacts.claims import contact_claims
+from custaudience.customers.contacts.judgement import hold_out_claims
+from custaudience.customers.contacts.lists import NO_PAIR, ContactLists
+from custaudience.customers.contacts.outcomes import look_back
 from custaudience.evidence import Claim
 from custaudience.present.words import render_claim, term
 from custaudience.recipes import contact_lists_at, earlier_contacts_at

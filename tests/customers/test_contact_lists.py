@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 from statsmodels.stats.proportion import confint_proportions_2indep
 
 from custaudience.customers import classify_lifecycle
-from custaudience.customers.contact_lists import (
+from custaudience.customers.affinity.cross_sell import RegularBuyers, missed_cross_sell
+from custaudience.customers.affinity.offers import Offer
+from custaudience.customers.contacts.lists import (
     ANY_ORDER,
     REASONS,
     count_by_segment,
@@ -21,16 +23,14 @@ from custaudience.customers.contact_lists import (
     draw_hold_out,
     make_contact_lists,
 )
-from custaudience.customers.contact_offers import choose_contact_offer, missed_or_reason
-from custaudience.customers.contact_outcomes import (
+from custaudience.customers.contacts.offers import choose_contact_offer, missed_or_reason
+from custaudience.customers.contacts.outcomes import (
     hold_out_needed,
     hold_out_sizes,
     judge_hold_out,
     look_back,
     smallest_effect,
 )
-from custaudience.customers.cross_sell import RegularBuyers, missed_cross_sell
-from custaudience.customers.offers import Offer
 from custaudience.errors import DataError
 from custaudience.present.words import render
 

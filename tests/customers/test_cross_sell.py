@@ -9,7 +9,7 @@ import pandas as pd
 import polars as pl
 import pytest
 
-from custaudience.customers.cross_sell import missed_cross_sell, regular_buyers
+from custaudience.customers.affinity.cross_sell import missed_cross_sell, regular_buyers
 from custaudience.errors import ColumnError, DataError
 from custaudience.study import open_study
 from custaudience.study.synthetic import make_shop

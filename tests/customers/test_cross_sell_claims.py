@@ -10,11 +10,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from custaudience.customers.affinity import ProductPairs, product_pairs
-from custaudience.customers.affinity_claims import pair_claims
-from custaudience.customers.cross_sell import missed_cross_sell, regular_buyers
-from custaudience.customers.cross_sell_claims import NO_PAIR, missed_claims, refusal_claim, regular_claims
-from custaudience.customers.offers import (
+from custaudience.customers.affinity.cross_sell import missed_cross_sell, regular_buyers
+from custaudience.customers.affinity.cross_sell_claims import NO_PAIR, missed_claims, refusal_claim, regular_claims
+from custaudience.customers.affinity.offers import (
     Offer,
     choose_offer,
     misleading_pair,
@@ -23,7 +21,15 @@ from custaudience.customers.offers import (
     regular_items,
     strong_pairs,
 )
-from custaudience.customers.product_kinds import choose_level, kind_columns, name_pairs, product_names, with_items
+from custaudience.customers.affinity.pair_claims import pair_claims
+from custaudience.customers.affinity.pairs import ProductPairs, product_pairs
+from custaudience.customers.affinity.product_kinds import (
+    choose_level,
+    kind_columns,
+    name_pairs,
+    product_names,
+    with_items,
+)
 from custaudience.errors import ColumnError, DataError, ParameterError
 from custaudience.evidence import Claim
 from custaudience.present.words import render_claim, term

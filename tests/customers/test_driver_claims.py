@@ -12,14 +12,14 @@ import pandas as pd
 import pytest
 from scipy.stats import spearmanr, ttest_ind
 
-from custaudience.customers.driver_claims import driver_claims, headline_outcome, no_driver_claims
-from custaudience.customers.driver_names import key_of
-from custaudience.customers.driver_study import DriverStudy, cut_day, discount_column, driver_study
-from custaudience.customers.driver_tables import driver_tables, second_order_table
-from custaudience.customers.drivers import find_drivers
-from custaudience.customers.effect_sizes import share_limits
-from custaudience.customers.second_order_claims import no_second_order_claim, second_order_claims
-from custaudience.customers.second_order_study import NO_CODE, code_column, second_order_study
+from custaudience.customers.cohorts.second_order_claims import no_second_order_claim, second_order_claims
+from custaudience.customers.cohorts.second_order_study import NO_CODE, code_column, second_order_study
+from custaudience.customers.drivers.claims import driver_claims, headline_outcome, no_driver_claims
+from custaudience.customers.drivers.drivers import find_drivers
+from custaudience.customers.drivers.effect_sizes import share_limits
+from custaudience.customers.drivers.names import key_of
+from custaudience.customers.drivers.study import DriverStudy, cut_day, discount_column, driver_study
+from custaudience.customers.drivers.tables import driver_tables, second_order_table
 from custaudience.errors import HistoryError
 from custaudience.evidence import Claim
 from custaudience.present.words import render_claim

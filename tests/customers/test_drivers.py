@@ -10,11 +10,10 @@ import pandas as pd
 import pytest
 from scipy.stats import chi2_contingency, f_oneway, kruskal, mannwhitneyu, ncf, ncx2, spearmanr
 
-from custaudience.customers.cohorts import time_to_second_order
-from custaudience.customers.driver_study import driver_study
-from custaudience.customers.drivers import find_drivers
-from custaudience.customers.drivers_cv import PENALTY, cross_validated_gain
-from custaudience.customers.effect_sizes import (
+from custaudience.customers.cohorts.cohorts import time_to_second_order
+from custaudience.customers.drivers.cross_validation import PENALTY, cross_validated_gain
+from custaudience.customers.drivers.drivers import find_drivers
+from custaudience.customers.drivers.effect_sizes import (
     area_under_curve,
     cramers_v,
     epsilon_squared,
@@ -24,8 +23,9 @@ from custaudience.customers.effect_sizes import (
     rank_correlation,
     unit_columns,
 )
-from custaudience.customers.features import customer_features
-from custaudience.customers.rfm import summarise_rfm
+from custaudience.customers.drivers.study import driver_study
+from custaudience.customers.features.features import customer_features
+from custaudience.customers.rfm.scores import summarise_rfm
 from custaudience.errors import ColumnError, DataError, EmptyTableError, HistoryError
 from custaudience.study.orders import orders_of
 from custaudience.study.study import open_study

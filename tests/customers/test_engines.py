@@ -17,8 +17,8 @@ from custaudience.customers import (
     summarise_rfm,
     time_to_second_order,
 )
-from custaudience.customers.lifecycle import classify_lifecycle
-from custaudience.customers.rhythm import order_gaps, overdue_customers
+from custaudience.customers.lifecycle.lifecycle import classify_lifecycle
+from custaudience.customers.lifecycle.rhythm import order_gaps, overdue_customers
 
 AS_OF = dt.date(2024, 6, 15)  # in the middle of a month and before the last rows
 

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from custaudience.customers.attributes import group_levels, sensitive_topic, usable_attribute
-from custaudience.customers.features import customer_features
+from custaudience.customers.features.attributes import group_levels, sensitive_topic, usable_attribute
+from custaudience.customers.features.features import customer_features
 from custaudience.errors import ColumnError, DataError, EmptyTableError
 
 AS_OF = dt.date(2025, 3, 31)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from custaudience.customers.gower import BLOCK, find_medoids, gower_distance, silhouette
+from custaudience.customers.segments.gower import BLOCK, find_medoids, gower_distance, silhouette
 from custaudience.errors import ColumnError, DataError, EmptyTableError
 
 SIZES = pd.CategoricalDtype(["S", "M", "L"], ordered=True)
@@ -83,7 +83,7 @@ def test_blocks_change_nothing(monkeypatch):
     rng = np.random.default_rng(0)
     table = pd.DataFrame({"x": rng.normal(size=100), "z": rng.choice(list("abc"), 100)})
     whole = gower_distance(table)
-    monkeypatch.setattr("custaudience.customers.gower.BLOCK", 1000)
+    monkeypatch.setattr("custaudience.customers.segments.gower.BLOCK", 1000)
     np.testing.assert_array_equal(gower_distance(table), whole)
     assert BLOCK > 1000
 

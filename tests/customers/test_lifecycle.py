@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from custaudience.customers.lifecycle import REASONS, STATES, classify_lifecycle
+from custaudience.customers.lifecycle.lifecycle import REASONS, STATES, classify_lifecycle
 from custaudience.errors import ColumnError, EmptyTableError
 
 START = dt.date(2024, 1, 1)

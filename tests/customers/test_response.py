@@ -8,7 +8,7 @@ import pandas as pd
 import polars as pl
 import pytest
 
-from custaudience.customers.response import NO_HOLD_OUT, campaign_response
+from custaudience.customers.response.response import NO_HOLD_OUT, campaign_response
 from custaudience.errors import ColumnError, EmptyTableError, HistoryError
 from custaudience.recipes import segments_at
 from custaudience.study import open_study

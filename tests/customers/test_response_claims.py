@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 from scipy.stats import ttest_ind
 
-from custaudience.customers.before_contact import (
+from custaudience.customers.response.before_contact import (
     GROUPS,
     SPEND_BEFORE,
     BeforeContact,
@@ -20,8 +20,8 @@ from custaudience.customers.before_contact import (
     in_reading_order,
     known_traits,
 )
-from custaudience.customers.response import CampaignResponse, campaign_response
-from custaudience.customers.response_claims import NO_TABLES, refusal_claim, response_claims
+from custaudience.customers.response.claims import NO_TABLES, refusal_claim, response_claims
+from custaudience.customers.response.response import CampaignResponse, campaign_response
 from custaudience.errors import HistoryError
 from custaudience.evidence import Claim
 from custaudience.present.words import render_claim, term

@@ -19,7 +19,7 @@ from custaudience.customers import (
     summarise_rfm,
     summarise_segments,
 )
-from custaudience.customers.rfm_segments import LEVELS
+from custaudience.customers.rfm.segments import LEVELS
 from custaudience.errors import ColumnError, ConfigError, EmptyTableError
 
 AS_OF = dt.date(2024, 6, 30)

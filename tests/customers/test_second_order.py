@@ -11,7 +11,7 @@ import pyarrow as pa
 import pytest
 
 from custaudience.customers import compare_survival, survival_table, time_to_second_order
-from custaudience.customers.second_order import second_order
+from custaudience.customers.cohorts.second_order import second_order
 from custaudience.errors import ColumnError, EmptyTableError, HistoryError
 from custaudience.study import open_study, orders_of
 

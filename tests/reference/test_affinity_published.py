@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from scipy.stats import fisher_exact
 
-from custaudience.customers.affinity import false_discovery_rates, product_pairs
+from custaudience.customers.affinity.pairs import false_discovery_rates, product_pairs
 
 
 def test_tea_and_coffee() -> None:

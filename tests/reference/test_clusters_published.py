@@ -6,11 +6,11 @@ import pytest
 from sklearn.datasets import load_iris, load_wine
 from sklearn.metrics import adjusted_rand_score, pairwise_distances
 
-from custaudience.customers.choosing_k import choose_k
-from custaudience.customers.cluster_preparation import learn_preparation
-from custaudience.customers.clustering import fast_kmeans
-from custaudience.customers.clusters import segment_customers
-from custaudience.customers.gower import find_medoids, gower_distance, silhouette
+from custaudience.customers.segments.choosing_k import choose_k
+from custaudience.customers.segments.clusters import segment_customers
+from custaudience.customers.segments.gower import find_medoids, gower_distance, silhouette
+from custaudience.customers.segments.kmeans import fast_kmeans
+from custaudience.customers.segments.preparation import learn_preparation
 
 
 @pytest.fixture(scope="module")

@@ -13,13 +13,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from custaudience.customers.bgnbd import BgNbd
-from custaudience.customers.clv_formulas import average_revenue_per_buyer, margin_clv
-from custaudience.customers.gammagamma import GammaGamma
-from custaudience.customers.hold_out import check_hold_out
-from custaudience.customers.paretonbd import ParetoNbd
-from custaudience.customers.repeat import summarise_repeat_purchases
-from custaudience.customers.sbg import ShiftedBetaGeometric
+from custaudience.customers.clv.bgnbd import BgNbd
+from custaudience.customers.clv.formulas import average_revenue_per_buyer, margin_clv
+from custaudience.customers.clv.gammagamma import GammaGamma
+from custaudience.customers.clv.hold_out import check_hold_out
+from custaudience.customers.clv.paretonbd import ParetoNbd
+from custaudience.customers.clv.repeat import summarise_repeat_purchases
+from custaudience.customers.clv.sbg import ShiftedBetaGeometric
 from custaudience.study import open_study, orders_of
 
 CDNOW = Path(__file__).resolve().parents[2] / "data" / "cdnow"

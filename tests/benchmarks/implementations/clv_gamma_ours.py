@@ -6,7 +6,7 @@ from pathlib import Path
 import clock
 import pandas as pd
 
-from custaudience.customers.gammagamma import GammaGamma
+from custaudience.customers.clv.gammagamma import GammaGamma
 
 
 def compute(path: Path, as_of: dt.date) -> pd.DataFrame:

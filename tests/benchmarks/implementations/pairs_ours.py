@@ -8,7 +8,7 @@ import duckdb
 import pandas as pd
 import pyarrow as pa
 
-from custaudience.customers.affinity import product_pairs
+from custaudience.customers.affinity.pairs import product_pairs
 
 
 def compute(path: Path, as_of: dt.date) -> pd.DataFrame:

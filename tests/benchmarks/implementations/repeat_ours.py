@@ -8,7 +8,7 @@ import duckdb
 import pandas as pd
 import pyarrow as pa  # noqa: F401  (imported lazily below, so before the clock)
 
-from custaudience.customers.repeat import summarise_repeat_purchases
+from custaudience.customers.clv.repeat import summarise_repeat_purchases
 from custaudience.study import orders_of
 
 

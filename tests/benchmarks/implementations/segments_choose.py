@@ -8,7 +8,7 @@ import clock
 import pandas as pd
 from segments_matrix import load
 
-from custaudience.customers.choosing_k import GroupCount, choose_k
+from custaudience.customers.segments.choosing_k import GroupCount, choose_k
 
 
 def compute(matrix: Path, as_of: dt.date) -> GroupCount:

@@ -8,8 +8,8 @@ import clock
 import pandas as pd
 from segments_matrix import against_planted, load
 
-from custaudience.customers.cluster_preparation import learn_preparation
-from custaudience.customers.clusters import CustomerSegments, segment_customers
+from custaudience.customers.segments.clusters import CustomerSegments, segment_customers
+from custaudience.customers.segments.preparation import learn_preparation
 
 
 def compute(matrix: Path, as_of: dt.date) -> CustomerSegments:

@@ -1,0 +1,1 @@
+"""What is bought together, and who misses what goes with a purchase."""

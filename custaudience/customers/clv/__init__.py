@@ -1,0 +1,1 @@
+"""What customers are worth: short formulas, models of repeat purchases and spend, hold-outs."""

@@ -1,0 +1,194 @@
+"""Gamma-Gamma: what a customer's average purchase is worth."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from scipy.special import gammaln, psi
+from scipy.stats import pearsonr
+
+from custaudience.customers.clv.fitting import (
+    MIN_REPEAT_CUSTOMERS,
+    MaximumLikelihood,
+    Objective,
+    Rows,
+    distinct_rows,
+    maximise,
+)
+from custaudience.errors import ColumnError, DataError, HistoryError
+
+
+class GammaGamma:
+    """Gamma-Gamma model of the value of a purchase.
+
+    A customer's purchases vary as a gamma distribution (shape ``p``) around a mean of their own; these means
+    differ among customers (``q``, ``v``). The fewer purchases a customer has, the more the estimate leans on
+    all customers. How much somebody spends must not depend on how often they buy.
+
+    Attributes
+    ----------
+    params_, standard_errors_ : Series
+        ``p``, ``q`` and ``v``; ``v`` in money.
+    covariance_ : DataFrame
+    estimate_ : MaximumLikelihood
+    log_likelihood_ : float
+    population_mean_ : float
+        Mean value of a purchase over all customers, ``p v / (q - 1)``; stands in for who has no repeat.
+    n_customers_ : int
+        Repeat customers the fit rests on.
+    n_zero_spend_ : int
+        Repeat customers left out because their purchases are worth nothing: the model knows no such purchase.
+    correlation_ : float
+        Between number and mean value of repeat purchases (Pearson's); NaN when one is constant. A rank
+        correlation is not used: means of few skewed values have lower medians, so it is not 0 without a relation.
+    notes_ : tuple of str
+        What a reader must know, in English.
+
+    Notes
+    -----
+    Fader and Hardie (2013), "The Gamma-Gamma Model of Monetary Value", brucehardie.com/notes/025. The note
+    and the paper of Fader, Hardie and Lee (2005) write gamma where ``v`` stands here.
+    """
+
+    names = ("p", "q", "v")
+
+    def fit(self, summary: pd.DataFrame) -> GammaGamma:
+        """Fit the model to the repeat customers of a summary.
+
+        Parameters
+        ----------
+        summary : DataFrame
+            As `summarise_repeat_purchases` gives it.
+
+        Raises
+        ------
+        HistoryError
+            If fewer than 10 repeat customers have spent anything; or if ``q <= 1``: spend is so unequal that
+            its mean over customers is infinite.
+        ColumnError, DataError
+            If the summary cannot be used.
+        """
+        x, z = value_rows(summary)
+        repeat = x > 0
+        use = repeat & (z > 0)
+        self.n_zero_spend_, self.n_customers_ = int((repeat & ~use).sum()), int(use.sum())
+        if self.n_customers_ < MIN_REPEAT_CUSTOMERS:
+            raise HistoryError(
+                f"Gamma-Gamma: {self.n_customers_} repeat customers with spend; at least {MIN_REPEAT_CUSTOMERS} are "
+                "needed to tell customers' own values apart. Say the mean value of an order instead."
+            )
+        x, z = x[use], z[use]
+        scale = float(np.average(z, weights=x))  # so that dollars and cents are fitted by the very same numbers
+        rows, weights, _ = distinct_rows(x, z / scale)
+        starts = [(1.0, 2.0, 1.0), (6.0, 3.0, 0.5), (1.0, 10.0, 10.0), (20.0, 1.5, 0.05)]
+        found = maximise(_objective, rows, weights, self.names, starts)
+        # the density of z / scale is that of z, times scale
+        self.estimate_: MaximumLikelihood = found.rescaled({"v": scale}, -len(z) * float(np.log(scale)))
+        p, q, v = self.estimate_.values
+        if q <= 1:
+            raise HistoryError(
+                f"Gamma-Gamma: q = {q:.3g} is not above 1, so the mean spend over customers is infinite: a few "
+                "purchases carry it all. Look at the largest, set aside wholesale buyers, or say medians."
+            )
+        self.population_mean_ = float(p * v / (q - 1))
+        self.notes_ = self._notes(x, z)
+        return self
+
+    @property
+    def params_(self) -> pd.Series:
+        """Estimates by name."""
+        return self.estimate_.params
+
+    @property
+    def standard_errors_(self) -> pd.Series:
+        """Standard errors by name; NaN where the data do not identify a parameter."""
+        return pd.Series(np.sqrt(np.diag(self.covariance_)), index=list(self.names))
+
+    @property
+    def covariance_(self) -> pd.DataFrame:
+        """Covariance of the estimates."""
+        return self.estimate_.covariance
+
+    @property
+    def log_likelihood_(self) -> float:
+        """Log-likelihood of the mean values."""
+        return self.estimate_.log_likelihood
+
+    def expected_spend(self, summary: pd.DataFrame) -> np.ndarray:
+        """Return the value to expect of each customer's next purchase, in money, shape (n_customers,).
+
+        Without a repeat purchase it is `population_mean_`: nothing of their own is known.
+        """
+        return self.spend(self.estimate_.values, *value_rows(summary))
+
+    @staticmethod
+    def spend(params: np.ndarray, x: np.ndarray, z: np.ndarray) -> np.ndarray:
+        """Return the expected value of a purchase at given parameters; infinite where there is no mean."""
+        p, q, v = params
+        left = p * x + q - 1
+        return np.where(left > 0, p * (v + x * np.where(x > 0, z, 0)) / np.where(left > 0, left, 1), np.inf)
+
+    def _notes(self, x: np.ndarray, z: np.ndarray) -> tuple[str, ...]:
+        notes = []
+        if self.n_zero_spend_:
+            notes.append(f"{self.n_zero_spend_} repeat customers have purchases of zero only: left out of Gamma-Gamma.")
+        self.correlation_ = np.nan
+        if np.ptp(x) > 0 and np.ptp(z) > 0:
+            found = pearsonr(x, z)
+            self.correlation_ = float(found.statistic)
+            if abs(self.correlation_) > 0.1 and found.pvalue < 0.05:
+                wrong = ("low", "high") if self.correlation_ > 0 else ("high", "low")
+                notes.append(
+                    f"Spend and number of purchases are related (correlation {self.correlation_:+.2f}), which "
+                    "Gamma-Gamma takes as unrelated: values of frequent buyers tend to come out "
+                    f"too {wrong[0]}, of rare ones too {wrong[1]}. Look at groups of equal frequency."
+                )
+        if missing := self.estimate_.unidentified():
+            notes.append(
+                f"Not identified by these data: {', '.join(missing)}; customers hardly differ, or hardly vary. "
+                "No standard error and no interval."
+            )
+        if self.estimate_.starts_agreeing < 2:
+            notes.append("Starting points led to different optima; the best was taken.")
+        return tuple(notes)
+
+
+def value_rows(summary: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+    """Return ``n_repeat`` and ``mean_repeat_value`` as floats, checked; the value is 0 without a repeat."""
+    for name in ("n_repeat", "mean_repeat_value"):
+        if name not in summary:
+            raise ColumnError(f"summary: column {name!r} not found. Make it with summarise_repeat_purchases.")
+    x, z = (summary[name].to_numpy(dtype="float64") for name in ("n_repeat", "mean_repeat_value"))
+    wrong = ~(x >= 0) | ((x > 0) & ~((z >= 0) & np.isfinite(z)))
+    if wrong.any():
+        raise DataError(
+            f"summary: mean_repeat_value or n_repeat is missing or negative in {int(wrong.sum()):,} of {len(x):,} "
+            "rows. Make it with summarise_repeat_purchases."
+        )
+    return x, np.where(x > 0, z, 0.0)
+
+
+def _objective(rows: Rows, weights: np.ndarray) -> Objective:
+    x, z = rows
+    index, xs = pd.factorize(x)
+    n, n_by_x, total = weights.sum(), np.bincount(index, weights, len(xs)), x * z
+    log_z, x_log = weights @ np.log(z), (weights * x) @ np.log(total)
+
+    def objective(theta: np.ndarray) -> tuple[float, np.ndarray]:
+        p, q, v = np.exp(theta)
+        per_x = np.bincount(index, weights * np.log(total + v), len(xs))
+        inverse_per_x = np.bincount(index, weights / (total + v), len(xs))
+        both = psi(p * xs + q)
+        value = (
+            n_by_x @ (gammaln(p * xs + q) - gammaln(p * xs))
+            + n * (q * theta[2] - gammaln(q))
+            + p * x_log
+            - log_z
+            - (p * xs + q) @ per_x
+        )
+        by_p = (n_by_x * xs) @ (both - psi(p * xs)) + x_log - xs @ per_x
+        by_q = n_by_x @ both + n * (theta[2] - psi(q)) - per_x.sum()
+        by_v = n * q / v - (p * xs + q) @ inverse_per_x
+        return -float(value), -np.array([by_p * p, by_q * q, by_v * v])
+
+    return objective

@@ -1,0 +1,1 @@
+"""Who comes back: cohorts, time to the second order, survival."""

@@ -1,0 +1,284 @@
+"""Do they come back: the share with a second order and the time to it, by what the first order was like."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import narwhals as nw
+import numpy as np
+import pandas as pd
+from narwhals.typing import IntoFrame
+
+from custaudience.customers.affinity.pairs import false_discovery_rates, lines_until
+from custaudience.customers.cohorts.cohorts import time_to_second_order
+from custaudience.customers.cohorts.survival import median_survival, survival_table
+from custaudience.customers.lifecycle.history import FirstOrders
+from custaudience.errors import ColumnError, near_miss
+from custaudience.study.orders import orders_of
+
+_MIN_AT_RISK = 10  # a curve stops before fewer are watched
+_COLUMNS = ["group", "n", "n_again", "days", "share", "low", "high"]
+_COLUMNS += ["difference", "difference_low", "difference_high"]
+
+
+@dataclass(frozen=True)
+class SecondOrder:
+    """Who orders a second time, over all and by group.
+
+    Attributes
+    ----------
+    table : DataFrame
+        A row per group and horizon, "all" first, then groups by name: ``group``, ``n`` (customers),
+        ``n_again`` (so far), ``days``, ``share`` (with a second order within so many days), ``low``, ``high``,
+        ``difference`` (to all others), ``difference_low``, ``difference_high``. NaN where fewer than
+        10 were watched so long.
+    groups : DataFrame
+        A row per group: ``n``, ``n_again``, ``p_value`` (log-rank against all others), ``q_value``
+        (Benjamini-Hochberg over the groups; NaN without others or events), ``verdict`` ("more often", "less
+        often", "no clear difference"), ``median_days`` (by when half have come back), ``quarter_days`` (a
+        quarter), NaN = not reached, ``seen_days`` (how long enough of them were watched).
+    curves : DataFrame
+        `survival_table` of "all" and of the groups; ``share`` = not back yet.
+    by : str
+        What the groups are, "" without.
+    n_customers, n_missing : int
+        Customers with a first order; of them, those without a value of `by`, left out of all groups.
+    n_small_groups, n_in_small_groups : int
+        Groups under `min_group_size`, and their customers: in "all" and "all others" only.
+    overlapping : bool
+        A customer may be in several groups, as with the products of a first order.
+    history : str
+    as_of : date
+    """
+
+    table: pd.DataFrame
+    groups: pd.DataFrame
+    curves: pd.DataFrame
+    by: str
+    n_customers: int
+    n_missing: int
+    n_small_groups: int
+    n_in_small_groups: int
+    overlapping: bool
+    history: str
+    as_of: dt.date
+
+
+def second_order(
+    orders: IntoFrame,
+    *,
+    as_of: dt.date,
+    by: pd.DataFrame | str | None = None,
+    first_orders: FirstOrders = "unknown",
+    days: Sequence[int] = (30, 90, 180, 365),
+    missing: str | None = None,
+    min_group_size: int = 30,
+    level: float = 0.95,
+    max_fdr: float = 0.05,
+) -> SecondOrder:
+    """Estimate which share orders a second time within 30, 90, … days, and for whom it differs.
+
+    Parameters
+    ----------
+    orders : any frame Narwhals reads, one row per order or per order line
+        Lines (`Study.table`) are netted with `orders_of`.
+    as_of : date
+        Last day that counts, inclusive; it must not lie beyond the data.
+    by : str or DataFrame, optional
+        Name of a column of `orders`: the values on the day of the first order, such as ``product_id`` or a
+        promo code (lines of refunds do not count). Or a frame with ``customer_id`` and one more column, such as
+        a channel. Several values per customer are several groups.
+    first_orders : {"observed", "cut off", "unknown"}
+        As in `cohort_table`.
+    days : sequence of int
+        Horizons.
+    missing : str, optional
+        Name of the group without a value, such as "no code"; without it they are left out and counted.
+    min_group_size : int
+        Smaller groups have no row.
+    level : float
+    max_fdr : float
+        Share of false finds to accept among groups called different.
+
+    Returns
+    -------
+    SecondOrder
+
+    Raises
+    ------
+    HistoryError
+        If first orders lie before the data.
+    EmptyTableError
+        If no order counts by `as_of`.
+    ColumnError
+        If the column is missing.
+
+    Notes
+    -----
+    Kaplan-Meier (1958): customers of last week have not had their chance yet and count only as long as they
+    were watched. Differences are against all other customers, their intervals from the two curves' own
+    (MOVER; Newcombe, 1998); the test is the log-rank of the whole curves. A difference is of the people, not
+    the effect of a product or a code: who is given a welcome code differs from who is not.
+
+    Orders of one day are one. Groups are fixed by the first order, so that nobody gets into one by staying.
+    """
+    if not days or min(days) < 1:
+        raise ValueError(f"days: expected horizons of 1 or more, got {list(days)}")
+    schema = nw.from_native(orders).lazy().collect_schema()
+    is_orders = "is_order" in schema
+    netted = orders if is_orders else orders_of(orders, as_of=as_of)
+    waits = time_to_second_order(netted, as_of=as_of, first_orders=first_orders)
+    if isinstance(by, str):
+        name, member = by, _first_values(orders, as_of, by, is_orders=is_orders)
+    else:
+        name, member = _given_values(by)
+    member = member[member["customer_id"].isin(waits["customer_id"])]
+    without = waits.loc[~waits["customer_id"].isin(member["customer_id"]), "customer_id"]
+    if name and missing is not None:
+        member = pd.concat([member, pd.DataFrame({"customer_id": without, "group": missing})])
+        without = without[:0]
+    sizes = member.groupby("group").size()
+    small = sizes[sizes < min_group_size]
+    at_risk = min(_MIN_AT_RISK, min_group_size)
+    position = pd.Series(np.arange(len(waits)), index=waits["customer_id"])
+    everybody = np.ones(len(waits), dtype=bool)
+    known = everybody.copy()
+    if name:
+        known[position[without]] = False
+    curves = [_curve(waits, everybody, "all", at_risk, level)]
+    rows, groups = [_at(curves[0], waits, everybody, "all", days, level)], []
+    for group in sorted(sizes[sizes >= min_group_size].index):
+        mine = np.zeros(len(waits), dtype=bool)
+        mine[position[member.loc[member["group"] == group, "customer_id"]]] = True
+        others = known & ~mine
+        curves.append(_curve(waits, mine, group, at_risk, level))
+        found = _at(curves[-1], waits, mine, group, days, level)
+        rest = _at(_curve(waits, others, "others", at_risk, level), waits, others, "others", days, level)
+        rows.append(_against(found, rest))
+        groups.append((group, int(mine.sum()), int(waits["ordered_again"][mine].sum()), *_log_rank(waits, mine, known)))
+    return SecondOrder(
+        pd.concat(rows, ignore_index=True)[_COLUMNS],
+        _groups(groups, curves, max_fdr),
+        pd.concat(curves, ignore_index=True),
+        name, len(waits), len(without) if name else 0, len(small),
+        int(member.loc[member["group"].isin(small.index), "customer_id"].nunique()),
+        bool(member["customer_id"].duplicated().any()), waits.attrs["history"], as_of,
+    )  # fmt: skip
+
+
+def _first_values(frame: IntoFrame, as_of: dt.date, by: str, *, is_orders: bool) -> pd.DataFrame:
+    """Return the values of a column on the day of each customer's first order, each once."""
+    if is_orders:
+        rows = nw.from_native(frame).lazy()
+        if by not in (schema := rows.collect_schema()):
+            raise ColumnError(f"orders: column {by!r} not found.{near_miss(by, schema)} Pass the order lines instead.")
+        rows = rows.filter(nw.col("is_order")).with_columns(day=nw.col("ordered_on"))
+    else:
+        revenue = nw.col("revenue_minor")
+        rows = (
+            lines_until(frame, as_of, "order_id", "revenue_minor", by)
+            .with_columns(
+                net=revenue.sum().over("customer_id", "order_id"),
+                day=nw.col("ordered_at").min().over("customer_id", "order_id").dt.truncate("1d"),
+            )
+            .filter((nw.col("net") > 0) & (revenue >= 0))
+        )
+    table = (
+        rows.with_columns(first=nw.col("day").min().over("customer_id"))
+        .filter(nw.col("day") == nw.col("first"))
+        .with_columns(group=nw.col(by))
+        .select("customer_id", "group")
+        .unique()
+        .collect(backend="pyarrow")
+        .to_native()
+        .to_pandas(ignore_metadata=True)
+    )
+    return _members(table)
+
+
+def _given_values(by: pd.DataFrame | None) -> tuple[str, pd.DataFrame]:
+    if by is None:
+        return "", pd.DataFrame({"customer_id": pd.Series(dtype="str"), "group": pd.Series(dtype="str")})
+    others = [column for column in by.columns if column != "customer_id"]
+    if "customer_id" not in by or len(others) != 1:
+        raise ColumnError(f"by: expected the columns customer_id and one more, got {list(by.columns)}")
+    return str(others[0]), _members(by.rename(columns={others[0]: "group"}))
+
+
+def _members(table: pd.DataFrame) -> pd.DataFrame:
+    return table[["customer_id", "group"]].dropna().astype("str").drop_duplicates(ignore_index=True)
+
+
+def _curve(waits: pd.DataFrame, mine: np.ndarray, group: str, min_at_risk: int, level: float) -> pd.DataFrame:
+    if not mine.any():
+        return pd.DataFrame(columns=["group", "time", "at_risk", "events", "share", "low", "high"])
+    rows = waits[mine]
+    labels = np.full(len(rows), group)
+    return survival_table(rows["days"], rows["ordered_again"], groups=labels, min_at_risk=min_at_risk, level=level)
+
+
+def _at(
+    curve: pd.DataFrame, waits: pd.DataFrame, mine: np.ndarray, group: str, days: Sequence[int], level: float
+) -> pd.DataFrame:
+    """Read a curve at the horizons, as the share that has come back."""
+    from statsmodels.stats.proportion import proportion_confint
+
+    rows, last = [], curve["time"].max() if len(curve) else -1
+    for day in days:
+        share = low = high = np.nan
+        # watched to the horizon, or to the last event when everybody has come back before
+        if last >= day or (len(curve) and curve["share"].iloc[-1] == 0):
+            point = curve[curve["time"] <= day].iloc[-1]
+            share, low, high = 1 - point["share"], 1 - point["high"], 1 - point["low"]
+            if share in (0, 1):  # nobody or everybody so far: Greenwood's error is 0, which is no certainty
+                at_risk = int(curve["at_risk"].iloc[0]) if share == 1 else int(point["at_risk"])
+                low, high = proportion_confint(round(share * at_risk), at_risk, alpha=1 - level, method="wilson")
+        rows.append((day, share, low, high))
+    table = pd.DataFrame(rows, columns=["days", "share", "low", "high"])
+    counts = {"group": group, "n": int(mine.sum()), "n_again": int(waits["ordered_again"][mine].sum())}
+    return table.assign(**counts, difference=np.nan, difference_low=np.nan, difference_high=np.nan)
+
+
+def _against(found: pd.DataFrame, rest: pd.DataFrame) -> pd.DataFrame:
+    """Add the difference to all others; its limits combine those of the two shares."""
+    difference = found["share"] - rest["share"]
+    down = np.hypot(found["share"] - found["low"], rest["high"] - rest["share"])
+    up = np.hypot(found["high"] - found["share"], rest["share"] - rest["low"])
+    return found.assign(
+        difference=difference, difference_low=difference - down, difference_high=difference + up
+    )  # fmt: skip
+
+
+def _log_rank(waits: pd.DataFrame, mine: np.ndarray, known: np.ndarray) -> tuple[float, float]:
+    """Return the p-value against all others, and the events minus those to expect if both were alike.
+
+    As `compare_survival`, which also corrects pairs; statsmodels does that with a third of a second each.
+    """
+    from scipy.stats import chi2
+    from statsmodels.duration.survfunc import survdiff
+
+    rows, group = waits[known | mine], mine[known | mine]
+    time, again = rows["days"].to_numpy(), rows["ordered_again"].to_numpy()
+    if group.all() or not again.any():
+        return np.nan, np.nan
+    events = np.sort(time[again])
+    at_risk, own = (len(t) - np.searchsorted(np.sort(t), events) for t in (time, time[group]))
+    statistic, _ = survdiff(time.astype("float64"), again.astype("float64"), group.astype("int64"))
+    return float(chi2.sf(statistic, 1)), float(again[group].sum() - (own / at_risk).sum())
+
+
+def _groups(rows: list[tuple[str, int, int, float, float]], curves: list[pd.DataFrame], max_fdr: float) -> pd.DataFrame:
+    table = pd.DataFrame(rows, columns=["group", "n", "n_again", "p_value", "excess"])
+    table["q_value"] = false_discovery_rates(table["p_value"].to_numpy(dtype="float64"))
+    direction = np.where(table["excess"] > 0, "more often", "less often")
+    table["verdict"] = pd.Series(np.where(table["q_value"] <= max_fdr, direction, "no clear difference"), dtype="str")
+    curve = pd.concat(curves[1:], ignore_index=True) if curves[1:] else curves[0].iloc[:0]
+    for name, share in (("median_days", 0.5), ("quarter_days", 0.75)):
+        reached = median_survival(curve, share=share).set_index("group")
+        table[name] = table["group"].map(reached["median"]).astype("float64")
+        table["seen_days"] = table["group"].map(reached["seen_until"]).astype("float64")
+    return table[
+        ["group", "n", "n_again", "p_value", "q_value", "verdict", "median_days", "quarter_days", "seen_days"]
+    ].astype({"group": "str"})

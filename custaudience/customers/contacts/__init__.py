@@ -1,0 +1,1 @@
+"""Whom to write to and why: lists, hold-outs, and what the letters added."""

@@ -1,0 +1,290 @@
+"""Whom to write to and why: the lists of a month, who may be written to, and who is held out at random."""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from custaudience.customers.affinity.cross_sell import MissedCrossSell, RegularBuyers
+from custaudience.customers.affinity.offers import Offer
+from custaudience.customers.lifecycle.lifecycle import REASONS as LIFECYCLE_REASONS
+from custaudience.customers.lifecycle.lifecycle import Lifecycle
+from custaudience.evidence import template
+
+LISTS = ("overdue", "missing", "regular")
+LIST_NAMES = {
+    "overdue": template("silent longer than usual"),
+    "missing": template("missing what goes with a purchase"),
+    "regular": template("buying at a steady pace"),
+    "any": template("all lists"),
+}
+ANY_ORDER = "any order"
+"""Stands for the item where order lines do not say what was bought."""
+
+REASONS: dict[str, str] = {
+    **{key: LIFECYCLE_REASONS[key] for key in ("late_own", "late_pooled")},
+    "bought_without": template(
+        "Bought {bought:text} on {day:date}, and nothing of {missing:text} within {window:count} "
+        "{window:plural day|days} before or after."
+    ),
+    "buys_regularly": template(
+        "Buys {item:text} about every {gap:number} days, on {times:count} days so far; last on {last:date}, next due "
+        "on {due:date}."
+    ),
+    "buys_regularly_late": template(
+        "Buys {item:text} about every {gap:number} days, on {times:count} days so far; last on {last:date}, and late: "
+        "due since {due:date}."
+    ),
+    "orders_regularly": template(
+        "Orders about every {gap:number} days, on {times:count} days so far; last on {last:date}, next due on "
+        "{due:date}."
+    ),
+    "orders_regularly_late": template(
+        "Orders about every {gap:number} days, on {times:count} days so far; last on {last:date}, and late: due since "
+        "{due:date}."
+    ),
+}
+"""Sentence of each reason, to be rendered with the row's values in the reader's language."""
+
+NO_PRODUCTS = template("the order lines do not say what was bought")
+NO_PAIR = template("no two products are bought together clearly more often than chance makes them")
+NOTHING_MISSED = template("whoever bought the one buys the other no more often than everybody else")
+NEVER_BOUGHT = template("it had not been bought by then")
+
+_COLUMNS = ["customer_id", "list", "reason_key", "reason_values"]
+
+
+@dataclass(frozen=True)
+class ContactLists:
+    """The lists of a month, and what they rest on.
+
+    Attributes
+    ----------
+    table : DataFrame
+        **Private.** A row per list and customer, most pressing first within a list: ``customer_id``, ``list`` (see
+        `LISTS`), ``reason_key`` (into `REASONS`), ``reason_values`` (dict), ``segment``, ``lists`` (all lists of the
+        customer, "overdue+regular"), ``consent`` (boolean; NA where it is not known of anybody), ``may_write``.
+    refused : mapping of list to sentence
+        Lists that could not be made, and why.
+    n_customers : int
+        Everybody with an order that counts.
+    n_agreed : int or None
+        Of them, who agreed to be written to. None without a column of consent: then everybody may be written to as
+        far as the data know, and that must be said.
+    n_lost : int
+        Silent for more than twice their cut-off: they count as lost, and are on no list of overdue.
+    offer : Offer or None
+        What ``missing`` is about.
+    missed : MissedCrossSell or None
+    n_regular_tested : int
+        Pairs of customer and item looked at for ``regular``.
+    level : str
+        Column that names what is bought; "" where there is none.
+    as_of : date
+    """
+
+    table: pd.DataFrame
+    refused: Mapping[str, str]
+    n_customers: int
+    n_agreed: int | None
+    n_lost: int
+    offer: Offer | None
+    missed: MissedCrossSell | None
+    n_regular_tested: int
+    level: str
+    as_of: dt.date
+
+
+def make_contact_lists(
+    lifecycle: Lifecycle,
+    segments: pd.DataFrame,
+    *,
+    missed: MissedCrossSell | None = None,
+    offer: Offer | None = None,
+    regular: RegularBuyers | None = None,
+    consent: pd.Series | None = None,
+    refused: Mapping[str, str] | None = None,
+) -> ContactLists:
+    """Put the analyses of a date together to lists of customers to write to.
+
+    Parameters
+    ----------
+    lifecycle : Lifecycle
+        From `classify_lifecycle`. Overdue, and not yet lost, is the list ``overdue``.
+    segments : DataFrame
+        ``customer_id`` and ``segment`` of everybody, from `assign_segments`.
+    missed, offer : MissedCrossSell, Offer, optional
+        Give the list ``missing``.
+    regular : RegularBuyers, optional
+        Gives the list ``regular``: a customer once, with the thing due first. What a customer has given up (silent
+        for more than twice the longest usual gap of that thing) does not count.
+    consent : Series of bool, optional
+        By ``customer_id``. A customer who is not in it has not agreed.
+    refused : mapping of list to sentence, optional
+
+    Returns
+    -------
+    ContactLists
+    """
+    parts = [_overdue(lifecycle.table)]
+    if missed is not None:
+        parts.append(_missing(missed))
+    if regular is not None:
+        parts.append(_regular(regular, lifecycle.lost_factor))
+    table = pd.concat(parts, ignore_index=True).astype({"customer_id": "str", "list": "str", "reason_key": "str"})
+    table["segment"] = table["customer_id"].map(segments.set_index("customer_id")["segment"]).astype("str")
+    table["lists"] = table["customer_id"].map(table.groupby("customer_id")["list"].agg("+".join)).astype("str")
+    n_agreed = None
+    if consent is None:
+        table["consent"] = pd.array([pd.NA] * len(table), dtype="boolean")
+        table["may_write"] = True
+    else:
+        agreed = set(consent.index[consent.to_numpy(dtype="bool")])
+        table["may_write"] = table["customer_id"].isin(agreed)
+        table["consent"] = table["may_write"].astype("boolean")
+        bought = lifecycle.table["state"] != "potential"
+        n_agreed = int(lifecycle.table.loc[bought, "customer_id"].isin(agreed).sum())
+    table["may_write"] = table["may_write"].astype("bool")
+    states = lifecycle.counts.set_index("state")["n_customers"]
+    return ContactLists(
+        table=table,
+        refused=dict(refused or {}),
+        n_customers=int(states["primary"] + states["lost"]),
+        n_agreed=n_agreed,
+        n_lost=int(states["lost"]),
+        offer=offer,
+        missed=missed,
+        n_regular_tested=regular.n_tested if regular is not None else 0,
+        level=regular.level if regular is not None else "",
+        as_of=lifecycle.as_of,
+    )
+
+
+def _rows(name: str, ids: pd.Series, keys: pd.Series | str, values: list[dict[str, Any]]) -> pd.DataFrame:
+    columns = {"customer_id": ids.to_numpy(), "list": name, "reason_key": keys, "reason_values": values}
+    return pd.DataFrame(columns, columns=_COLUMNS)
+
+
+def _overdue(states: pd.DataFrame) -> pd.DataFrame:
+    """Return who is silent for longer than usual and not yet lost: own rhythm first, then the least late."""
+    late = states[(states["state"] == "primary") & states["overdue"].fillna(False).astype("bool")].copy()
+    late["times"] = late["days_since_last_order"] / late["overdue_after_days"]
+    late = late.sort_values(["rhythm", "times", "customer_id"], ignore_index=True)
+    facts = late[["days_since_last_order", "overdue_after_days", "lost_after_days"]].astype("int64")
+    return _rows("overdue", late["customer_id"], late["reason_key"], facts.to_dict("records"))
+
+
+def _missing(missed: MissedCrossSell) -> pd.DataFrame:
+    """Return who bought a thing without what goes with it, the latest purchase first."""
+    rows = missed.customers.sort_values(["bought_on", "customer_id"], ascending=[False, True], ignore_index=True)
+    values = [
+        {"bought": row.bought, "missing": row.missing, "day": row.bought_on.date().isoformat(),
+         "window": missed.window_days}
+        for row in rows.itertuples()
+    ]  # fmt: skip
+    return _rows("missing", rows["customer_id"], "bought_without", values)
+
+
+def _regular(regular: RegularBuyers, lost_factor: float) -> pd.DataFrame:
+    """Return who buys at a steady pace and has not given it up, with the thing due first."""
+    table = regular.table
+    kept = table[table["days_since_last_order"] <= lost_factor * table["overdue_after_days"]]
+    first = kept.sort_values(["next_due_on", "customer_id", "item"]).drop_duplicates("customer_id")
+    by_item = regular.level != ANY_ORDER
+    values = [
+        {"gap": float(row.usual_gap_days), "times": int(row.n_orders), "last": row.last_bought_on.date().isoformat(),
+         "due": row.next_due_on.date().isoformat(), **({"item": row.item} if by_item else {})}
+        for row in first.itertuples()
+    ]  # fmt: skip
+    late = pd.to_datetime(first["next_due_on"]) <= pd.Timestamp(regular.as_of)
+    keys = np.where(late, "_late", "").astype(object)
+    return _rows("regular", first["customer_id"], ("buys" if by_item else "orders") + "_regularly" + keys, values)
+
+
+def draw_hold_out(table: pd.DataFrame, *, share: float, seed: int, month: str) -> pd.Series:
+    """Draw at random who is not written to, so that next month can tell what writing did.
+
+    A customer is held out from all lists or from none: who got a letter by another list is no comparison.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Of `ContactLists`.
+    share : float
+        Chance of each customer who may be written to, from 0 to below 1.
+    seed : int
+    month : str
+        "2017-12": another month is another draw.
+
+    Returns
+    -------
+    Series of bool, with the index of `table`
+        The same for the same seed, month and customers, whatever the order of the rows. Stratified by lists and
+        segment: each such group has its share up to one customer, up or down.
+    """
+    if not 0 <= share < 1:
+        raise ValueError(f"share: expected a fraction from 0 to below 1, got {share}")
+    units = table.loc[table["may_write"], ["customer_id", "lists", "segment"]].drop_duplicates("customer_id")
+    # hashes, not a generator: a release of numpy may draw otherwise, and the record must stay true
+    units["draw"] = [_hashed(seed, month, customer) for customer in units["customer_id"]]
+    units = units.sort_values(["lists", "segment", "draw", "customer_id"])
+    # systematic: along the sorted groups every 1/share-th, from a random start
+    start = int(_hashed(seed, month, "")[:13], 16) / 16**13
+    steps = np.floor(np.arange(len(units) + 1) * share + start)
+    held = units["customer_id"][np.diff(steps) > 0]
+    return table["customer_id"].isin(set(held)) & table["may_write"]
+
+
+def _hashed(seed: int, month: str, customer: str) -> str:
+    return hashlib.sha256(f"{seed}|{month}|{customer}".encode()).hexdigest()
+
+
+def count_lists(table: pd.DataFrame, held_out: pd.Series | None = None) -> pd.DataFrame:
+    """Count customers by list.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Of `ContactLists`.
+    held_out : Series of bool, optional
+        From `draw_hold_out`.
+
+    Returns
+    -------
+    DataFrame, a row per list, and ``any`` for everybody who is on one
+        ``list``, ``n_customers``, ``n_may_not`` (no consent), ``n_held_out``, ``n_to_write``; the last three add up
+        to the first.
+    """
+    held = held_out if held_out is not None else pd.Series(False, index=table.index)
+    marked = table.assign(held=held, no=~table["may_write"])
+    marked = pd.concat([marked, marked.drop_duplicates("customer_id").assign(list="any")])
+    grouped = marked.groupby("list")
+    counts = pd.DataFrame({"n_customers": grouped.size(), "n_may_not": grouped["no"].sum(),
+                           "n_held_out": grouped["held"].sum()})  # fmt: skip
+    counts = counts.reindex([*LISTS, "any"], fill_value=0).astype("int64").rename_axis("list").reset_index()
+    counts["n_to_write"] = counts["n_customers"] - counts["n_may_not"] - counts["n_held_out"]
+    return counts.astype({"list": "str"})
+
+
+def count_by_segment(table: pd.DataFrame) -> pd.DataFrame:
+    """Count customers by list and segment: ``list``, ``segment``, ``n_customers``, ``n_may_write``."""
+    grouped = table.groupby(["list", "segment"], sort=False)["may_write"]
+    counts = pd.DataFrame({"n_customers": grouped.size(), "n_may_write": grouped.sum().astype("int64")}).reset_index()
+    place = counts["list"].map({name: i for i, name in enumerate(LISTS)})
+    order = counts.assign(place=place).sort_values(["place", "n_customers", "segment"], ascending=[True, False, True])
+    return counts.loc[order.index].reset_index(drop=True)
+
+
+def count_overlap(table: pd.DataFrame) -> pd.DataFrame:
+    """Count customers by all the lists they are on: ``lists``, ``n_lists``, ``n_customers``, ``n_may_write``."""
+    once = table.drop_duplicates("customer_id")
+    grouped = once.groupby("lists")["may_write"]
+    counts = pd.DataFrame({"n_customers": grouped.size(), "n_may_write": grouped.sum().astype("int64")}).reset_index()
+    counts.insert(1, "n_lists", counts["lists"].str.count(r"\+") + 1)
+    return counts.sort_values(["n_lists", "n_customers", "lists"], ascending=[True, False, True], ignore_index=True)

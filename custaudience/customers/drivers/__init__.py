@@ -1,0 +1,1 @@
+"""Which differences between people go with what they do later."""

@@ -1,0 +1,1 @@
+"""Where each customer stands: own rhythm, overdue, potential, primary, lost."""

@@ -1,0 +1,1 @@
+"""Did campaigns answer: response by group, targeting told apart from effect."""

@@ -1,0 +1,1 @@
+"""RFM: recency, number of orders and revenue, scored and named."""

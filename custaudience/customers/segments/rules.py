@@ -1,0 +1,338 @@
+"""Segments in a few rules that anybody can apply, and how often the rules are right."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import pandas as pd
+
+from custaudience.customers.features.attributes import sensitive_topic
+from custaudience.customers.segments.choosing_k import by_customer
+from custaudience.customers.segments.clusters import CustomerSegments
+from custaudience.customers.segments.preparation import as_numbers, kind_of
+from custaudience.errors import ColumnError, DataError
+
+if TYPE_CHECKING:
+    from sklearn.tree import DecisionTreeClassifier
+
+MOST_LEVELS = 30
+MOST_TRAINED = 100_000
+
+
+@dataclass(frozen=True)
+class Condition:
+    """One test of one feature, in its own units.
+
+    Attributes
+    ----------
+    feature : str
+    test : {"at most", "above", "is", "is not", "known", "missing"}
+    value : float or str
+        The limit, the level of a category, or "".
+    """
+
+    feature: str
+    test: Literal["at most", "above", "is", "is not", "known", "missing"]
+    value: float | str = ""
+
+    def __str__(self) -> str:
+        value = f"{self.value:,.12g}" if isinstance(self.value, float) else self.value
+        return {
+            "at most": f"{self.feature} ≤ {value}",
+            "above": f"{self.feature} > {value}",
+            "is": f"{self.feature} is {value}",
+            "is not": f"{self.feature} is not {value}",
+            "known": f"{self.feature} is known",
+            "missing": f"{self.feature} is missing",
+        }[self.test]
+
+    def holds(self, table: pd.DataFrame, middle: dict[str, float]) -> np.ndarray:
+        """Return for which rows it holds; a missing number counts as the middle one."""
+        values = table[self.feature]
+        if self.test in ("known", "missing"):
+            return (values.isna() == (self.test == "missing")).to_numpy()
+        if self.test in ("is", "is not"):
+            return ((values.astype(object).astype("str") == self.value) & values.notna()).to_numpy() == (
+                self.test == "is"
+            )
+        numbers = np.nan_to_num(_numbers(values), nan=middle[self.feature])
+        return (numbers <= float(self.value)) == (self.test == "at most")
+
+
+@dataclass(frozen=True)
+class SegmentTree:
+    """Rules that name a segment for every customer.
+
+    Attributes
+    ----------
+    rules : DataFrame, one row per rule
+        ``rule`` (conditions joined by "and"), ``segment``, ``n`` (customers of the hold-out it holds for),
+        ``right`` (share of them in that segment; NaN when it holds for none).
+    segments : DataFrame, one row per segment, on the hold-out
+        ``segment``, ``n``, ``recall`` (share of its customers the rules send to it) with ``recall_low`` and
+        ``recall_high``, ``precision`` (share of those sent to it who belong there) likewise; NaN when none is sent.
+    fidelity, low, high : float
+        Share of the hold-out that the rules send to their segment, with Wilson's interval.
+    baseline : float
+        The same for "everybody is in the largest segment".
+    level : float
+    n_train, n_hold_out : int
+    conditions : tuple of pairs (conditions, segment)
+        The rules for `apply`; exactly one holds for any customer.
+    middle : dict of feature to float
+        Stands in for a missing number.
+    """
+
+    rules: pd.DataFrame
+    segments: pd.DataFrame
+    fidelity: float
+    low: float
+    high: float
+    baseline: float
+    level: float
+    n_train: int
+    n_hold_out: int
+    conditions: tuple[tuple[tuple[Condition, ...], str], ...]
+    middle: dict[str, float]
+
+    def apply(self, matrix: pd.DataFrame) -> pd.Series:
+        """Return the segment that the rules name, per ``customer_id``, sorted."""
+        table = by_customer(matrix)
+        needed = {condition.feature for conditions, _ in self.conditions for condition in conditions}
+        if absent := sorted(needed - set(table.columns)):
+            raise ColumnError(f"customer matrix: columns {absent} are missing; the rules need them.")
+        return pd.Series(_apply(self.conditions, table, self.middle), index=table.index, name="segment", dtype="str")
+
+
+def segment_rules(
+    matrix: pd.DataFrame,
+    segments: CustomerSegments | pd.Series,
+    *,
+    features: Sequence[str] | None = None,
+    max_depth: int = 3,
+    hold_out: float = 0.3,
+    level: float = 0.95,
+    seed: int = 0,
+) -> SegmentTree:
+    """Say the segments in a few readable rules, and how often the rules are right on customers not used for them.
+
+    Parameters
+    ----------
+    matrix : DataFrame, one row per customer
+        With ``customer_id`` as index or column, in original units.
+    segments : CustomerSegments, or Series per ``customer_id``
+    features : sequence of str, optional
+        By default those the segments were made from, or all columns.
+    max_depth : int, 1 to 3
+        Conditions per rule before they are put together.
+    hold_out : float
+        Share of customers the rules are judged on.
+    level : float
+        Of the intervals.
+    seed : int
+
+    Returns
+    -------
+    SegmentTree
+
+    Raises
+    ------
+    DataError
+        If there is one segment only, or fewer than 40 customers.
+
+    Notes
+    -----
+    A classification tree (Breiman et al. 1984) with Gini impurity, its limits rounded before it is judged. Fidelity
+    is agreement with the segments, not truth about customers. A small segment may get no rule: its recall is 0 then.
+    """
+    if not 1 <= max_depth <= 3:
+        raise ValueError(f"max_depth: expected 1 to 3, got {max_depth}; deeper rules are no longer read")
+    table = by_customer(matrix)
+    names = (segments.segments if isinstance(segments, CustomerSegments) else segments).reindex(table.index)
+    if features is None:
+        features = segments.preparation.features if isinstance(segments, CustomerSegments) else list(table.columns)
+    from sklearn.tree import DecisionTreeClassifier
+
+    features = [name for name in features if not sensitive_topic(str(name))]
+    placed = names.notna().to_numpy()
+    table, names = table.loc[placed, list(features)], names[placed].astype("category").cat.remove_unused_categories()
+    found = [str(name) for name in names.cat.categories]
+    label = names.cat.codes.to_numpy().astype(int)
+    if len(found) < 2:
+        raise DataError("segment_rules: there is one segment only; it needs no rules.")
+    if len(table) < 40:
+        raise DataError(f"segment_rules: {len(table)} customers are too few to judge rules on some of them.")
+    train, test = _split(label, hold_out, np.random.default_rng(seed))
+    train = train[:MOST_TRAINED]
+    x, meaning, middle = _encode(table, train)
+    tree = DecisionTreeClassifier(max_depth=max_depth, min_samples_leaf=max(5, len(train) // 200), random_state=seed)
+    tree.fit(x[train], label[train])
+    conditions = tuple(
+        (_shortened(path), found[number]) for path, number in _leaves(tree, 0, (), meaning, x[train], table)
+    )
+    judged = table.iloc[test]
+    said, true = _apply(conditions, judged, middle), np.array(found)[label[test]]
+    fidelity, low, high = _wilson(int((said == true).sum()), len(test), level)
+    largest = found[int(np.bincount(label[train], minlength=len(found)).argmax())]
+    return SegmentTree(
+        _rule_table(conditions, judged, middle, true), _segment_table(found, said, true, level), fidelity, low, high,
+        float((true == largest).mean()), level, len(train), len(test), conditions, middle,
+    )  # fmt: skip
+
+
+def _split(label: np.ndarray, hold_out: float, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Divide each segment at random in the same proportion, one at least on both sides; return both in random order."""
+    train, test = [], []
+    for number in range(label.max() + 1):
+        rows = rng.permutation(np.flatnonzero(label == number))
+        n = min(max(1, round(hold_out * len(rows))), max(len(rows) - 1, 1))
+        test.append(rows[:n])
+        train.append(rows[n:])
+    return rng.permutation(np.concatenate(train)), rng.permutation(np.concatenate(test))
+
+
+def _numbers(values: pd.Series) -> np.ndarray:
+    """Return numbers, or the places of an ordered category, with NaN for missing."""
+    if kind_of(values) == "ordered":
+        codes = values.cat.codes.to_numpy().astype(float)
+        return np.where(codes < 0, np.nan, codes)
+    return as_numbers(values)
+
+
+def _encode(table: pd.DataFrame, train: np.ndarray) -> tuple[np.ndarray, list[tuple[str, Any]], dict[str, float]]:
+    """Return the tree's columns, what each means (feature, and level or True for "missing"), and the middles."""
+    columns: list[np.ndarray] = []
+    meaning: list[tuple[str, Any]] = []
+    middle: dict[str, float] = {}
+    for name in map(str, table.columns):
+        values = table[name]
+        if values.isna().any():
+            columns.append(values.isna().to_numpy(dtype=float))
+            meaning.append((name, True))
+        if kind_of(values) == "category":
+            text = values.astype(object).astype("str").where(values.notna())
+            for level in text.iloc[train].value_counts().index[:MOST_LEVELS]:
+                columns.append((text == level).to_numpy(dtype=float))
+                meaning.append((name, level))
+            continue
+        numbers = _numbers(values)
+        known = numbers[train][~np.isnan(numbers[train])]
+        middle[name] = float(np.median(known)) if len(known) else 0.0
+        columns.append(np.nan_to_num(numbers, nan=middle[name]))
+        meaning.append((name, None))
+    return np.column_stack(columns), meaning, middle
+
+
+def _leaves(
+    tree: DecisionTreeClassifier, node: int, path: tuple, meaning: list, x: np.ndarray, table: pd.DataFrame
+) -> list[tuple[tuple[Condition, ...], int]]:
+    """Return the conditions that lead to each leaf and its segment; equal leaves beside each other become one."""
+    inner = tree.tree_
+    if inner.children_left[node] == -1:
+        return [(path, int(tree.classes_[inner.value[node][0].argmax()]))]
+    column = inner.feature[node]
+    name, level = meaning[column]
+    if level is True:
+        tests = Condition(name, "known"), Condition(name, "missing")
+    elif level is not None:
+        tests = Condition(name, "is not", level), Condition(name, "is", level)
+    else:
+        limit = float(round_limit(float(inner.threshold[node]), x[:, column]))
+        tests = Condition(name, "at most", limit), Condition(name, "above", limit)
+    left = _leaves(tree, inner.children_left[node], (*path, tests[0]), meaning, x, table)
+    right = _leaves(tree, inner.children_right[node], (*path, tests[1]), meaning, x, table)
+    if len(left) == len(right) == 1 and left[0][1] == right[0][1]:
+        return [(path, left[0][1])]
+    return left + right
+
+
+def round_limit(limit: float, values: np.ndarray) -> float:
+    """Return the shortest number that divides the values nearly as `limit` does.
+
+    Within a hundredth of their standard deviation, or anywhere between the two values around it.
+
+    Examples
+    --------
+    >>> round_limit(3.5, np.array([1.0, 2.0, 3.0, 4.0, 5.0])), round_limit(1234.567, np.linspace(0, 3000, 301))
+    (3.0, 1230.0)
+    """
+    below, above = values[values <= limit], values[values > limit]
+    if not len(below) or not len(above):
+        return limit
+    room = values.std() / 100
+    low, high = min(below.max(), limit - room), max(above.min(), limit + room)
+    if (values[:1000] % 1 == 0).all() and (values % 1 == 0).all():
+        low, high, limit = math.floor(low), math.ceil(high), math.floor(limit)
+    for digits in range(-9, 10):
+        candidate = round(limit, digits)
+        if low <= candidate < high:
+            return float(candidate)
+    return limit
+
+
+def _shortened(path: tuple[Condition, ...]) -> tuple[Condition, ...]:
+    """Keep the tightest of several limits on one feature."""
+    kept: dict[tuple[str, str, str], Condition] = {}
+    for condition in path:
+        limit = condition.test in ("at most", "above")
+        key = (condition.feature, condition.test, "" if limit else str(condition.value))
+        tighter = {"at most": min, "above": max}.get(condition.test)
+        if tighter and key in kept:
+            value = tighter(float(kept[key].value), float(condition.value))
+            kept[key] = Condition(condition.feature, condition.test, value)
+        else:
+            kept[key] = condition
+    return tuple(kept.values())
+
+
+def _apply(conditions: Sequence, table: pd.DataFrame, middle: dict[str, float]) -> np.ndarray:
+    said = np.full(len(table), "", dtype=object)
+    for tests, segment in conditions:
+        said[_all_hold(tests, table, middle)] = segment
+    return said
+
+
+def _all_hold(tests: tuple[Condition, ...], table: pd.DataFrame, middle: dict[str, float]) -> np.ndarray:
+    held = np.ones(len(table), dtype=bool)
+    for test in tests:
+        held &= test.holds(table, middle)
+    return held
+
+
+def rule_text(tests: Sequence[Condition]) -> str:
+    """Return the conditions of a rule as `SegmentTree.rules` writes them."""
+    return " and ".join(map(str, tests)) or "everybody"
+
+
+def _rule_table(conditions: Sequence, table: pd.DataFrame, middle: dict[str, float], true: np.ndarray) -> pd.DataFrame:
+    rows = []
+    for tests, segment in conditions:
+        held = _all_hold(tests, table, middle)
+        right = float((true[held] == segment).mean()) if held.any() else np.nan
+        rows.append((rule_text(tests), segment, int(held.sum()), right))
+    frame = pd.DataFrame(rows, columns=["rule", "segment", "n", "right"])
+    return frame.sort_values(["segment", "n"], ascending=[True, False], kind="stable", ignore_index=True)
+
+
+def _segment_table(found: list[str], said: np.ndarray, true: np.ndarray, level: float) -> pd.DataFrame:
+    rows = []
+    for name in found:
+        right = int(((said == name) & (true == name)).sum())
+        recall = _wilson(right, int((true == name).sum()), level)
+        precision = _wilson(right, int((said == name).sum()), level)
+        rows.append((name, int((true == name).sum()), *recall, *precision))
+    measures = [f"{measure}{end}" for measure in ("recall", "precision") for end in ("", "_low", "_high")]
+    return pd.DataFrame(rows, columns=["segment", "n", *measures])
+
+
+def _wilson(count: int, n: int, level: float) -> tuple[float, float, float]:
+    from statsmodels.stats.proportion import proportion_confint
+
+    if not n:
+        return math.nan, math.nan, math.nan
+    low, high = proportion_confint(count, n, alpha=1 - level, method="wilson")
+    return count / n, float(low), float(high)

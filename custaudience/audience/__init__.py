@@ -1,12 +1,10 @@
 """Whom to target: personas with their evidence, profiles typed by a person, and what a message covers."""
 
-from custaudience.audience.agreement import krippendorff_alpha, team_agreement
-from custaudience.audience.definition import DefinitionCheck, check_definition
-from custaudience.audience.definition_findings import Finding
-from custaudience.audience.definition_rules import Definition, Rule, parse_definition
-from custaudience.audience.hierarchy import Hierarchy, check_hierarchy
-from custaudience.audience.messages import MessageCheck, check_message
-from custaudience.audience.personas import (
+from custaudience.audience.definition.check import DefinitionCheck, check_definition
+from custaudience.audience.definition.findings import Finding
+from custaudience.audience.definition.hierarchy import Hierarchy, check_hierarchy
+from custaudience.audience.definition.rules import Definition, Rule, parse_definition
+from custaudience.audience.personas.build import (
     AVATAR_BLOCKS,
     BUYING_ROLES,
     PROFILE_KINDS,
@@ -14,9 +12,18 @@ from custaudience.audience.personas import (
     build_persona,
     build_personas,
 )
-from custaudience.audience.personas_slots import holds_since
-from custaudience.audience.personas_text import personas_from_json, personas_to_json
-from custaudience.audience.profiles import Profile, Trace, load_profile, parse_profile, profile_persona, trace_claims
+from custaudience.audience.personas.slots import holds_since
+from custaudience.audience.personas.text import personas_from_json, personas_to_json
+from custaudience.audience.profiles.agreement import krippendorff_alpha, team_agreement
+from custaudience.audience.profiles.messages import MessageCheck, check_message
+from custaudience.audience.profiles.trace import (
+    Profile,
+    Trace,
+    load_profile,
+    parse_profile,
+    profile_persona,
+    trace_claims,
+)
 
 __all__ = [
     "AVATAR_BLOCKS",

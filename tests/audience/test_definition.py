@@ -13,12 +13,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from custaudience.audience import check_definition, parse_definition
-from custaudience.audience.definition_claims import RULES, definition_claims
-from custaudience.audience.definition_findings import TOPICS
-from custaudience.audience.definition_numbers import compare_with_rest, effect_from_counts, sharpest
-from custaudience.audience.definition_rules import MOST_CHARACTERS
-from custaudience.audience.definition_sentences import BEHAVIOURS
-from custaudience.audience.definition_words import WordLists, load_words, parse_words
+from custaudience.audience.definition.claims import RULES, definition_claims
+from custaudience.audience.definition.findings import TOPICS
+from custaudience.audience.definition.numbers import compare_with_rest, effect_from_counts, sharpest
+from custaudience.audience.definition.rules import MOST_CHARACTERS
+from custaudience.audience.definition.sentences import BEHAVIOURS
+from custaudience.audience.definition.word_lists import WordLists, load_words, parse_words
 from custaudience.customers import CustomerFeatures, customer_features
 from custaudience.customers.drivers.effect_sizes import area_under_curve
 from custaudience.errors import ColumnError, ConfigError, ParameterError
@@ -371,7 +371,7 @@ def test_word_lists_have_the_same_keys():
             for value in ([*entry, *entry.get("values", {})] if isinstance(entry, dict) else [""])
         }
 
-    folder = files("custaudience.audience").joinpath("words")
+    folder = files("custaudience.audience.definition").joinpath("words")
     found = {
         entry.name: tomllib.loads(entry.read_text("utf-8"))
         for entry in folder.iterdir()
@@ -381,7 +381,7 @@ def test_word_lists_have_the_same_keys():
     for name, content in found.items():
         assert keys(content) == keys(found["en.toml"]), name
         assert set(content["sensitive"]) <= set(TOPICS)
-    columns = files("custaudience.customers").joinpath("personal.toml").read_text("utf-8")
+    columns = files("custaudience.customers.features").joinpath("personal.toml").read_text("utf-8")
     assert set(tomllib.loads(columns)["sensitive"]) == set(TOPICS)  # what is sensitive is said once, and has a sentence
 
 

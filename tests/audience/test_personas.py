@@ -12,10 +12,10 @@ import pytest
 from persona_data import AS_OF, CATEGORIES, features_of, shop
 
 from custaudience.audience import AVATAR_BLOCKS, BUYING_ROLES, PROFILE_KINDS, build_persona, build_personas
-from custaudience.audience.personas import SLOTS, is_blank
-from custaudience.audience.personas_categories import category_ratios
-from custaudience.audience.personas_slots import holds_since
-from custaudience.audience.personas_words import epithets, name_numbers, name_of, questions, words
+from custaudience.audience.personas.build import SLOTS, is_blank
+from custaudience.audience.personas.categories import category_ratios
+from custaudience.audience.personas.slots import holds_since
+from custaudience.audience.personas.words import epithets, name_numbers, name_of, questions, words
 from custaudience.customers import describe_segments, segment_customers
 from custaudience.errors import ColumnError, DataError, EmptyTableError
 from custaudience.evidence import Claim, template

@@ -19,7 +19,7 @@ from custaudience.audience import (
     team_agreement,
     trace_claims,
 )
-from custaudience.audience.messages import value_kinds
+from custaudience.audience.profiles.messages import value_kinds
 from custaudience.errors import ColumnError, ConfigError, DataError
 from custaudience.present.words import render_claim
 

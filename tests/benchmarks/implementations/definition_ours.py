@@ -8,7 +8,7 @@ import clock
 import pandas as pd
 from definition_data import DEFINITION, load
 
-from custaudience.audience.definition import DefinitionCheck, check_definition
+from custaudience.audience.definition.check import DefinitionCheck, check_definition
 
 
 def compute(file: Path, as_of: dt.date) -> DefinitionCheck:

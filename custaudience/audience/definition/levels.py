@@ -8,8 +8,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from custaudience.audience.definition_rules import Range
-from custaudience.audience.definition_words import WordLists, tokens_of
+from custaudience.audience.definition.rules import Range
+from custaudience.audience.definition.word_lists import WordLists, tokens_of
 
 UNKNOWN, NO, PARTLY, YES = 0, 1, 2, 3
 """What is known of a customer and a rule, so that the smallest of several says whether all of them hold."""
@@ -28,7 +28,7 @@ def level_bounds(level: str, words: WordLists) -> Range | None:
 
     Examples
     --------
-    >>> from custaudience.audience.definition_words import load_words
+    >>> from custaudience.audience.definition.word_lists import load_words
     >>> [level_bounds(level, load_words()) for level in ("35-44", "65+", "15-24K", "Kyiv")]
     [(35.0, 44.0), (65.0, inf), (15000.0, 24999.0), None]
     """

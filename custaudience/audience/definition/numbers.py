@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from custaudience.audience.definition_levels import NO, PARTLY, UNKNOWN, YES
+from custaudience.audience.definition.levels import NO, PARTLY, UNKNOWN, YES
 from custaudience.customers import CustomerFeatures
 from custaudience.customers.features.attributes import CATEGORY_SHARE
 from custaudience.customers.segments.preparation import as_numbers

@@ -175,7 +175,7 @@ def load_words(*languages: str) -> WordLists:
     ConfigError
         If there is no file for a language.
     """
-    folder = files("custaudience.audience").joinpath("words")
+    folder = files("custaudience.audience.definition").joinpath("words")
     shipped = sorted(entry.name.removesuffix(".toml") for entry in folder.iterdir() if entry.name.endswith(".toml"))
     for language in languages:
         if language not in shipped:
@@ -186,7 +186,7 @@ def load_words(*languages: str) -> WordLists:
 
 @cache
 def _variables() -> tuple[dict[str, Variable], dict[str, tuple[int, int]]]:
-    content = tomllib.loads(files("custaudience.audience").joinpath("variables.toml").read_text("utf-8"))
+    content = tomllib.loads(files("custaudience.audience.definition").joinpath("variables.toml").read_text("utf-8"))
     generations = {name: (first, last) for name, (first, last) in content["generations"].items()}
     return {name: Variable(**entry) for name, entry in content["variables"].items()}, generations
 

@@ -8,9 +8,9 @@ from typing import Any, Literal
 
 import pandas as pd
 
-from custaudience.audience.personas_categories import category_ratios
-from custaudience.audience.personas_figures import slot_of, typical_rows
-from custaudience.audience.personas_matrix import persona_matrix
+from custaudience.audience.personas.categories import category_ratios
+from custaudience.audience.personas.figures import slot_of, typical_rows
+from custaudience.audience.personas.matrix import persona_matrix
 from custaudience.customers.features.features import CustomerFeatures
 from custaudience.customers.rfm.segments import load_segment_rules
 from custaudience.customers.segments.clusters import CustomerSegments

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from custaudience.audience.personas import AVATAR_BLOCKS, SLOTS, Persona
-from custaudience.audience.personas_figures import Frame
-from custaudience.audience.personas_slots import blank_claim, caveat_claims, completeness_claim
-from custaudience.audience.personas_words import Text, code_of, name_of, plain_text, stable_number
-from custaudience.audience.profiles_words import LONGEST, number_range, roots, shared
+from custaudience.audience.personas.build import AVATAR_BLOCKS, SLOTS, Persona
+from custaudience.audience.personas.figures import Frame
+from custaudience.audience.personas.slots import blank_claim, caveat_claims, completeness_claim
+from custaudience.audience.personas.words import Text, code_of, name_of, plain_text, stable_number
+from custaudience.audience.profiles.words import LONGEST, number_range, roots, shared
 from custaudience.errors import ConfigError, near_miss
 from custaudience.evidence import Claim, template
 

@@ -7,10 +7,10 @@ from typing import Any
 
 import pandas as pd
 
-from custaudience.audience.definition import DefinitionCheck
-from custaudience.audience.definition_findings import SEVERITIES, shown
-from custaudience.audience.definition_numbers import clear_differences, sharpest
-from custaudience.audience.definition_sentences import behaviour_name, difference_claim
+from custaudience.audience.definition.check import DefinitionCheck
+from custaudience.audience.definition.findings import SEVERITIES, shown
+from custaudience.audience.definition.numbers import clear_differences, sharpest
+from custaudience.audience.definition.sentences import behaviour_name, difference_claim
 from custaudience.evidence import Claim, template
 
 SLUG = "ideal_customer"

@@ -9,8 +9,8 @@ from typing import Any
 
 import pandas as pd
 
-from custaudience.audience.personas_categories import category_claims
-from custaudience.audience.personas_figures import (
+from custaudience.audience.personas.categories import category_claims
+from custaudience.audience.personas.figures import (
     FACTS,
     Frame,
     difference_claim,
@@ -19,9 +19,9 @@ from custaudience.audience.personas_figures import (
     size_claim,
     slot_of,
 )
-from custaudience.audience.personas_ground import Ground, System, ground_of
-from custaudience.audience.personas_matrix import coverage_claim
-from custaudience.audience.personas_slots import (
+from custaudience.audience.personas.ground import Ground, System, ground_of
+from custaudience.audience.personas.matrix import coverage_claim
+from custaudience.audience.personas.slots import (
     advice_claims,
     blank_claim,
     caveat_claims,
@@ -33,7 +33,7 @@ from custaudience.audience.personas_slots import (
     no_price_claim,
     too_few_claim,
 )
-from custaudience.audience.personas_words import Text, code_of, is_specific, name_numbers, plain_text
+from custaudience.audience.personas.words import Text, code_of, is_specific, name_numbers, plain_text
 from custaudience.customers.features.features import CustomerFeatures
 from custaudience.customers.segments.clusters import CustomerSegments
 from custaudience.customers.segments.profiles import SegmentProfiles

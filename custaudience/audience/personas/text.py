@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import fields
 from typing import Any
 
-from custaudience.audience.personas import Persona
+from custaudience.audience.personas.build import Persona
 from custaudience.evidence import Claim
 
 

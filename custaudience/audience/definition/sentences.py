@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from custaudience.audience.personas_words import category_text, plain_text
+from custaudience.audience.personas.words import category_text, plain_text
 from custaudience.evidence import Claim, template
 
 BEHAVIOURS = {

@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from custaudience.audience.definition_findings import TOPICS
-from custaudience.audience.definition_levels import NO, PARTLY, UNKNOWN, YES, level_bounds, place_of_level
-from custaudience.audience.definition_rules import Rule, joined_ranges
-from custaudience.audience.definition_words import WordLists, tokens_of
-from custaudience.audience.personas_words import plain_text
+from custaudience.audience.definition.findings import TOPICS
+from custaudience.audience.definition.levels import NO, PARTLY, UNKNOWN, YES, level_bounds, place_of_level
+from custaudience.audience.definition.rules import Rule, joined_ranges
+from custaudience.audience.definition.word_lists import WordLists, tokens_of
+from custaudience.audience.personas.words import plain_text
 from custaudience.customers import CustomerFeatures
 from custaudience.customers.features.attributes import sensitive_topic
 from custaudience.customers.segments.preparation import as_numbers

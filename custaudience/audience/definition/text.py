@@ -9,8 +9,8 @@ from itertools import pairwise
 
 import numpy as np
 
-from custaudience.audience.definition_rules import NOTHING, Range, Rule, Span, joined_ranges
-from custaudience.audience.definition_words import Meaning, Token, WordLists, tokens_of
+from custaudience.audience.definition.rules import NOTHING, Range, Rule, Span, joined_ranges
+from custaudience.audience.definition.word_lists import Meaning, Token, WordLists, tokens_of
 
 OLDEST = 110
 _DASHES = "-–—−"

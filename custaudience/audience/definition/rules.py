@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from custaudience.audience.definition_words import WordLists
-from custaudience.audience.personas_words import plain_text
+from custaudience.audience.definition.word_lists import WordLists
+from custaudience.audience.personas.words import plain_text
 from custaudience.errors import ConfigError, near_miss
 
 Range = tuple[float, float]

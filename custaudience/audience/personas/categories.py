@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 from scipy import sparse, stats
 
-from custaudience.audience.personas_figures import ENOUGH, Frame
-from custaudience.audience.personas_words import category_text, code_of, is_specific, plain_text
+from custaudience.audience.personas.figures import ENOUGH, Frame
+from custaudience.audience.personas.words import category_text, code_of, is_specific, plain_text
 from custaudience.customers.features.attributes import CATEGORY_SHARE, sensitive_topic
 from custaudience.errors import ColumnError, near_miss
 from custaudience.evidence import Claim, template

@@ -9,14 +9,14 @@ from typing import Any
 
 import pandas as pd
 
-from custaudience.audience.definition_findings import Finding, Said, in_order, sensitive_spans, shown, word_findings
-from custaudience.audience.definition_levels import YES
-from custaudience.audience.definition_matching import Match, generation_as_age, match_rules
-from custaudience.audience.definition_numbers import COLUMNS, Coverage, compare_with_rest, coverage_of
-from custaudience.audience.definition_rules import Definition, Rule, read_definition, rules_of
-from custaudience.audience.definition_text import items_of, read_text
-from custaudience.audience.definition_words import WordLists, load_words
-from custaudience.audience.personas_words import plain_text
+from custaudience.audience.definition.findings import Finding, Said, in_order, sensitive_spans, shown, word_findings
+from custaudience.audience.definition.levels import YES
+from custaudience.audience.definition.matching import Match, generation_as_age, match_rules
+from custaudience.audience.definition.numbers import COLUMNS, Coverage, compare_with_rest, coverage_of
+from custaudience.audience.definition.rules import Definition, Rule, read_definition, rules_of
+from custaudience.audience.definition.text import items_of, read_text
+from custaudience.audience.definition.word_lists import WordLists, load_words
+from custaudience.audience.personas.words import plain_text
 from custaudience.customers import CustomerFeatures
 from custaudience.customers.features.attributes import sensitive_topic
 from custaudience.errors import ParameterError

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from custaudience.audience.personas_words import LONGEST, Text, block_of, code_of, feature_name, plain_text
+from custaudience.audience.personas.words import LONGEST, Text, block_of, code_of, feature_name, plain_text
 from custaudience.evidence import Claim, Status, template
 
 ENOUGH = 30

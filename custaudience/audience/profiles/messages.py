@@ -11,9 +11,9 @@ from typing import Any
 
 import pandas as pd
 
-from custaudience.audience.personas import Persona, is_blank
-from custaudience.audience.personas_slots import is_more
-from custaudience.audience.profiles_words import LONGEST, roots, shared
+from custaudience.audience.personas.build import Persona, is_blank
+from custaudience.audience.personas.slots import is_more
+from custaudience.audience.profiles.words import LONGEST, roots, shared
 from custaudience.evidence import Claim
 
 NEED_SLOTS = ("goals", "problems", "barriers")
@@ -23,7 +23,7 @@ ENOUGH_SHARED = 0.5
 
 @cache
 def _values() -> tuple[dict[str, Any], ...]:
-    text = files("custaudience.audience").joinpath("messages.toml").read_text(encoding="utf-8")
+    text = files("custaudience.audience.profiles").joinpath("messages.toml").read_text(encoding="utf-8")
     return tuple(tomllib.loads(text)["value"])
 
 

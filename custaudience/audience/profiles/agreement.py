@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 import pandas as pd
 
-from custaudience.audience.personas_words import plain_text
+from custaudience.audience.personas.words import plain_text
 from custaudience.errors import ColumnError, DataError, near_miss
 
 _COLUMNS = ("person", "field", "value")

@@ -9,8 +9,8 @@ from typing import Any
 
 import pandas as pd
 
-from custaudience.audience.personas_figures import ENOUGH, Frame
-from custaudience.audience.personas_words import Epithet, Text, epithets, is_specific, name_of, questions
+from custaudience.audience.personas.figures import ENOUGH, Frame
+from custaudience.audience.personas.words import Epithet, Text, epithets, is_specific, name_of, questions
 from custaudience.customers.rfm.segments import load_segment_rules
 from custaudience.evidence import Claim, template
 

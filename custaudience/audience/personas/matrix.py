@@ -9,8 +9,8 @@ from typing import Any
 import narwhals as nw
 import pandas as pd
 
-from custaudience.audience.personas_figures import ENOUGH, Frame
-from custaudience.audience.personas_words import block_of
+from custaudience.audience.personas.figures import ENOUGH, Frame
+from custaudience.audience.personas.words import block_of
 from custaudience.customers.features.attributes import usable_attribute
 from custaudience.customers.features.features import CustomerFeatures
 from custaudience.customers.segments.profiles import describe_segments

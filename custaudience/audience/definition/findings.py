@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, Literal
 
-from custaudience.audience.definition_rules import NOTHING, Range, Rule, Span, joined_ranges
-from custaudience.audience.definition_text import OLDEST, Item
-from custaudience.audience.definition_words import WordLists
-from custaudience.audience.personas_words import plain_text
+from custaudience.audience.definition.rules import NOTHING, Range, Rule, Span, joined_ranges
+from custaudience.audience.definition.text import OLDEST, Item
+from custaudience.audience.definition.word_lists import WordLists
+from custaudience.audience.personas.words import plain_text
 from custaudience.customers.features.attributes import sensitive_topic
 from custaudience.evidence import template
 

@@ -23,7 +23,7 @@ LONGEST = 20_000
 
 @cache
 def _lists() -> dict[str, Any]:
-    return tomllib.loads(files("custaudience.audience").joinpath("profiles.toml").read_text(encoding="utf-8"))
+    return tomllib.loads(files("custaudience.audience.profiles").joinpath("profiles.toml").read_text(encoding="utf-8"))
 
 
 @cache

@@ -35,7 +35,7 @@ class Epithet:
 @cache
 def words() -> dict[str, Any]:
     """Return ``personas.toml``."""
-    return tomllib.loads(files("custaudience.audience").joinpath("personas.toml").read_text(encoding="utf-8"))
+    return tomllib.loads(files("custaudience.audience.personas").joinpath("personas.toml").read_text(encoding="utf-8"))
 
 
 @cache

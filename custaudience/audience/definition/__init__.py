@@ -1,0 +1,1 @@
+"""A written audience definition: what it says, what it misses, and the numbers behind it."""

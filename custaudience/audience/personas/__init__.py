@@ -1,0 +1,1 @@
+"""Personas from segments, with the evidence of each line."""

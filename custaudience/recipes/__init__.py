@@ -1,0 +1,16 @@
+"""The few compositions that several notebooks need, each a function of a study and a date."""
+
+from custaudience.recipes.contacts import consent_of, contact_lists_at, earlier_contacts_at
+from custaudience.recipes.customers import clusters_at, drivers_at, second_orders_at, segments_at
+from custaudience.recipes.personas import personas_at
+
+__all__ = [
+    "clusters_at",
+    "consent_of",
+    "contact_lists_at",
+    "drivers_at",
+    "earlier_contacts_at",
+    "personas_at",
+    "second_orders_at",
+    "segments_at",
+]

@@ -1,0 +1,131 @@
+"""Whom to write to at a date, and who would have been written to a month earlier."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import replace
+from typing import Any
+
+import narwhals as nw
+import pandas as pd
+
+from custaudience.customers import classify_lifecycle, regular_buyers
+from custaudience.customers.affinity.offers import Offer
+from custaudience.customers.affinity.product_kinds import choose_level, with_items
+from custaudience.customers.contacts.lists import ANY_ORDER, NO_PRODUCTS, ContactLists, make_contact_lists
+from custaudience.customers.contacts.offers import choose_contact_offer, missed_or_reason
+from custaudience.errors import ColumnError, EmptyTableError
+from custaudience.recipes.customers import segments_at
+from custaudience.study import Study
+from custaudience.study.consent import read_consent
+
+
+def contact_lists_at(
+    study: Study,
+    as_of: dt.date,
+    *,
+    level: str = "",
+    bought: str = "",
+    missing: str = "",
+    window_days: int = 30,
+    offer: Offer | None = None,
+) -> ContactLists:
+    """Return whom to write to and why: who is overdue, misses what goes with a purchase, buys at a steady pace.
+
+    Parameters
+    ----------
+    study : Study
+        With transactions; products and customers (for their consent) are used where there are.
+    as_of : date
+        Last day that counts, inclusive.
+    level : str
+        Column of the products, or ``product_id``, that names what is bought; by default the finest kinds there are,
+        see `choose_level`.
+    bought, missing : str
+        The list ``missing`` is of those who bought the one and none of the other, several between semicolons. By
+        default the thing in most baskets that has strong partners, and these partners; where no partner is strong,
+        the most certain of the weaker ones, see `choose_offer`.
+    window_days : int
+        What goes with a purchase may be bought so many days before or after.
+    offer : Offer, optional
+        In place of `bought` and `missing`: what was chosen at another date.
+
+    Returns
+    -------
+    ContactLists
+        Private: its table has customer ids. A list that the data cannot carry is refused with the reason.
+
+    Raises
+    ------
+    EmptyTableError
+        If no order counts by `as_of`.
+    DataError
+        If `bought` or `missing` name what is not sold, or the words of the column consent are not understood.
+    """
+    orders = study.orders(as_of)
+    lifecycle = classify_lifecycle(orders, as_of=as_of)
+    lines, level = _lines_with_items(study, level)
+    refused, missed = {"missing": NO_PRODUCTS}, None
+    if level:
+        offer = offer or choose_contact_offer(lines, as_of=as_of, bought=bought, missing=missing)
+        first, digits = study.config.study.first_orders, study.minor_digits
+        missed, reason = missed_or_reason(
+            lines, offer, as_of=as_of, window_days=window_days, first_orders=first, minor_digits=digits
+        )
+        refused = {"missing": reason} if reason else {}
+    lists = make_contact_lists(
+        lifecycle,
+        segments_at(study, as_of),
+        missed=missed,
+        offer=offer,
+        regular=regular_buyers(lines, as_of=as_of, level="item" if level else ANY_ORDER),
+        consent=consent_of(study),
+        refused=refused,
+    )
+    return replace(lists, level=level)
+
+
+def earlier_contacts_at(study: Study, lists: ContactLists) -> tuple[dt.date, pd.DataFrame]:
+    """Return who of those who may be written to now would have stood on the same lists a month ago.
+
+    Parameters
+    ----------
+    study : Study
+    lists : ContactLists
+        From `contact_lists_at`.
+
+    Returns
+    -------
+    date, DataFrame
+        The earlier day: the end of the month before, or 30 days ago when the lists are not of a month's end. The
+        rows of ``ContactLists.table`` as of that day, none where nobody had ordered by then. Private.
+    """
+    whole = (lists.as_of + dt.timedelta(days=1)).day == 1
+    after = lists.as_of - dt.timedelta(days=lists.as_of.day if whole else 30)
+    window = lists.missed.window_days if lists.missed is not None else 30
+    try:
+        then = contact_lists_at(study, after, level=lists.level, window_days=window, offer=lists.offer).table
+    except EmptyTableError:
+        then = lists.table.head(0)
+    return after, then[then["may_write"] & ~then["list"].isin(set(lists.refused))].reset_index(drop=True)
+
+
+def consent_of(study: Study) -> pd.Series | None:
+    """Return who agreed to be written to, by ``customer_id``; None where the study has no such column. Private."""
+    if "customers" not in study.tables or "consent" not in study.table("customers").columns:
+        return None
+    people = study.table("customers").select("customer_id, consent").df().set_index("customer_id")
+    return read_consent(people["consent"], yes=study.config.tables["customers"].consent_yes)
+
+
+def _lines_with_items(study: Study, level: str) -> tuple[Any, str]:
+    """Return the order lines with the column ``item``, and the level it stands for; "" where nothing names products."""
+    lines = study.table("transactions")
+    if "product_id" not in lines.columns:
+        if level:
+            raise ColumnError(f"level = {level!r}: the order lines have no product_id, so nothing can be looked up.")
+        return nw.from_native(lines).lazy().with_columns(nw.lit(ANY_ORDER).alias(ANY_ORDER)), ""
+    products = study.table("products") if "products" in study.tables else None
+    if not level:
+        level = choose_level(products.df()) if products is not None else "product_id"
+    return with_items(lines, lines if products is None else products, level), level

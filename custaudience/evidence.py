@@ -24,6 +24,7 @@ Kind = Literal["count", "estimate", "difference", "advice", "typed", "imagined"]
 Status = Literal["measured", "no_clear_difference", "too_few", "typed", "contradicted", "advice", "imagined"]
 
 _ID = re.compile(r"[a-z][a-z0-9_]*(\.[a-z0-9_]+){1,2}")
+_BELOW = re.compile(r"[a-z0-9_]+(/[a-z0-9_]+)*\.[a-z]+")
 _OWN_STATUS: dict[str, str] = {"advice": "advice", "typed": "typed", "imagined": "imagined"}
 _IDENTIFIERS = {"customer_id", "order_id", "household_id", "basket_id", "email", "phone", "address"}
 
@@ -173,6 +174,7 @@ def publish(
     *,
     tables: Mapping[str, pd.DataFrame] | None = None,
     claims: Iterable[Claim] = (),
+    texts: Mapping[str, str] | None = None,
 ) -> None:
     """Write a notebook's tables and claims below `out`; do nothing when `out` is empty.
 
@@ -186,13 +188,20 @@ def publish(
     tables : mapping of name to DataFrame
         Aggregates only, small groups already merged.
     claims : iterable of Claim
+    texts : mapping of file to text, optional
+        Further aggregates, as files below `out`; for example ``{"personas/personas.json": …}``.
 
     Raises
     ------
     PrivacyError
         If a table has a column that identifies a customer or an order.
+    ValueError
+        If a file would lie elsewhere than below `out`.
     """
     tables = dict(tables or {})
+    for name in texts or {}:
+        if not _BELOW.fullmatch(name):
+            raise ValueError(f"publish: {name!r} is no plain file name below the folder of the run")
     for name, table in tables.items():
         named = [str(c) for c in (*table.columns, *table.index.names) if str(c).lower() in _IDENTIFIERS]
         if named:
@@ -207,6 +216,9 @@ def publish(
     for name, table in tables.items():
         table.to_parquet(folder / "tables" / f"{name}.parquet", index=False)
         table.to_csv(folder / "tables" / f"{name}.csv", index=False, encoding="utf-8", lineterminator="\n")
+    for name, text in (texts or {}).items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text, encoding="utf-8", newline="\n")
     write_claims(folder / "claims" / f"{slug}.json", claims)
 
 

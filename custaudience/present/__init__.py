@@ -4,7 +4,9 @@ matplotlib is imported by the first figure, not by this package: the command lin
 """
 
 from custaudience.present.card_files import card_data, card_markdown, card_png, card_schema
-from custaudience.present.cards import persona_card, persona_sheet
+from custaudience.present.card_notebook import NotebookCard, notebook_card
+from custaudience.present.card_sheet import persona_sheet
+from custaudience.present.cards import persona_card
 from custaudience.present.glossary import glossary
 from custaudience.present.plots import plot_lifecycle, plot_months, plot_rfm_grid, plot_segments
 from custaudience.present.plots_change import plot_bridge, plot_bridge_history
@@ -32,6 +34,7 @@ from custaudience.present.words import (
 )
 
 __all__ = [
+    "NotebookCard",
     "Table",
     "Takeaways",
     "WordsError",
@@ -43,6 +46,7 @@ __all__ = [
     "format_value",
     "glossary",
     "label",
+    "notebook_card",
     "persona_card",
     "persona_sheet",
     "plot_before",

@@ -90,6 +90,18 @@ def evidence_line(claim: Claim, language: str, *, whole: bool = False) -> Markup
     return escape(f"{text[:1].upper()}{text[1:]}.".replace("\u2212", "\u2212\u2060"))
 
 
+def evidence_parts(claim: Claim, language: str) -> tuple[str, str, str]:
+    """Return what a claim rests on in three parts: how, of whom, and how sure, with its status where not measured."""
+    values = cleaned(claim, language)
+    how = clean(render(claim.method, values, language=language)).rstrip(". ") if claim.method else ""
+    base = clean(render(claim.base, values, language=language)).rstrip(". ") if claim.base else ""
+    rest = [_interval(claim, language)] if claim.low is not None and claim.high is not None else []
+    if claim.status != "measured":
+        rest.append(status_name(claim.status, language))
+    minus, kept = "\u2212", "\u2212\u2060"  # a minus must not part from the sign of a currency
+    return how, base, "; ".join(clean(part).rstrip(". ") for part in rest).replace(minus, kept)
+
+
 def _interval(claim: Claim, language: str) -> str:
     low, high = float(claim.low or 0), float(claim.high or 0)
     if claim.unit == "fraction":

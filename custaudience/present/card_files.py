@@ -88,8 +88,15 @@ def _plain(value: Any) -> Any:
     return int(number) if number.is_integer() and not isinstance(value, float) else number
 
 
-def card_markdown(persona: Persona, *, language: str = "en") -> str:
+def card_markdown(persona: Persona, *, language: str = "en", level: int = 1) -> str:
     """Return a card as Markdown: every line with its status where that is not plain measurement, and its evidence.
+
+    Parameters
+    ----------
+    persona : Persona
+    language : str
+    level : int
+        Of its first heading; the others are one below.
 
     Raises
     ------
@@ -108,13 +115,14 @@ def card_markdown(persona: Persona, *, language: str = "en") -> str:
         return f"{text} ({status_name(status, language)})" if status and claim.statistic != "not_measured" else text
 
     heading = " ".join(line(claim) for claim in slots.get("name", ()))
-    parts = [f"# {heading}", *(f"> {line(claim)}" for claim in slots.get("story", ()))]
+    top, below = "#" * level, "#" * (level + 1)
+    parts = [f"{top} {heading}", *(f"> {line(claim)}" for claim in slots.get("story", ()))]
     parts += [f"**{line(claim)}**" for claim in slots.get("size", ())]
     parts.append("\n".join(f"- {line(claim)}" for claim in slots.get("facts", ())))
     for slot, title in HEADINGS.items():
         claims = [*slots.get(slot, ()), *(slots.get("price", ()) if slot == "behaviour" else ())]
         if claims:
-            parts += [f"## {say(title)}", "\n".join(f"- {line(claim)}" for claim in claims)]
+            parts += [f"{below} {say(title)}", "\n".join(f"- {line(claim)}" for claim in claims)]
     day = render(_("Figures as of {day:date}"), {"day": persona.as_of}, language=language)
     parts.append("\n".join(f"- {text}" for text in (day, *(line(claim) for claim in slots.get("notes", ())))))
     if numbered:
@@ -122,7 +130,7 @@ def card_markdown(persona: Persona, *, language: str = "en") -> str:
             f"{i}. {escape_markdown(evidence_line(claim, language, whole=True).unescape())}"
             for i, claim in enumerate(numbered, 1)
         )
-        parts += [f"## {say('Evidence')}", "\n".join(evidence)]
+        parts += [f"{below} {say('Evidence')}", "\n".join(evidence)]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 

@@ -1,13 +1,14 @@
 """Persona cards: one page that shows what is measured of a segment, what is not, and what is imagined.
 
-A card shows claims and nothing else. `persona_card` gives a self-contained HTML page, `persona_sheet` all personas of
-a study side by side. The same as text, as data and as a picture: `card_files`.
+A card shows claims and nothing else. `persona_card` gives a self-contained HTML page; all personas of a study side by
+side: `card_sheet`. The same as text, as data and as a picture: `card_files`.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
@@ -61,54 +62,43 @@ _BLOCKS = (
 _WIDEST = 4.0  # ratio at which a bar ends
 
 
-def persona_card(persona: Persona, *, language: str = "en") -> str:
+@dataclass(frozen=True)
+class Link:
+    """A link to another page: where it leads, what it says, and in which language when not the page's."""
+
+    href: str
+    name: str
+    language: str = ""
+
+
+def persona_card(persona: Persona, *, language: str = "en", links: Sequence[Link] = ()) -> str:
     """Return a persona's card as one HTML page: no script, nothing from elsewhere, one A4 page when printed.
 
     Parameters
     ----------
     persona : Persona
     language : str
+    links : sequence of Link
+        To other pages, above the card; not printed.
 
     Raises
     ------
     WordsError
         If the language is not shipped; the message names those that are.
     """
-    card = _card(persona, language)
+    card = card_parts(persona, language)
     return (
-        _environment(language)
+        environment_of(language)
         .get_template("card.html.j2")
         .render(
             lang=language,
-            direction=_direction(language),
+            direction=direction_of(language),
             card=card,
-            css=_css(),
+            css=stylesheet(),
+            links=links,
             title=f"{card['name']} · {card['study']}",
         )
     )
-
-
-def persona_sheet(personas: Sequence[Persona], *, language: str = "en") -> str:
-    """Return all personas of a study side by side as one HTML page, with the evidence of each figure below.
-
-    Raises
-    ------
-    ValueError
-        If there is no persona.
-    WordsError
-        If the language is not shipped.
-    """
-    if not personas:
-        raise ValueError("persona_sheet: there is no persona. Build some with build_personas first.")
-    cards = [_card(persona, language) for persona in personas]
-    numbers = _Numbers()
-    rows = [_row(persona, card, numbers, language) for persona, card in zip(personas, cards, strict=True)]
-    widest = max((share for row in rows for _form, share, _text in row["shares"]), default=1.0) or 1.0
-    return _environment(language).get_template("card_sheet.html.j2").render(
-        lang=language, direction=_direction(language), rows=rows, widest=widest, css=_css(),
-        study=cards[0]["study"], as_of=cards[0]["as_of"], notes=cards[0]["caveats"],
-        entries=[_entry(claim, number, numbers, language) for claim, number in numbers.items()],
-    )  # fmt: skip
 
 
 def accent_of(persona: Persona) -> str:
@@ -120,7 +110,7 @@ def accent_of(persona: Persona) -> str:
     return ACCENTS.get(persona.segment, REST)
 
 
-class _Numbers:
+class Numbers:
     """The numbers of footnotes, given in the order of reading."""
 
     def __init__(self) -> None:
@@ -140,16 +130,16 @@ class _Numbers:
         yield from ((claim, i) for i, claim in enumerate(self._claims.values(), 1))
 
 
-def _card(persona: Persona, language: str) -> dict[str, Any]:
+def card_parts(persona: Persona, language: str) -> dict[str, Any]:
     translator(language)  # refuses a language that is not shipped
-    numbers, slots = _Numbers(), persona.slots
+    numbers, slots = Numbers(), persona.slots
     accent = accent_of(persona)
     dark, light = _SHADES[accent]
-    size = [_line(claim, numbers, language) for claim in slots.get("size", ())]
+    size = [line_parts(claim, numbers, language) for claim in slots.get("size", ())]
     shares = [
         _share_fact(claim, numbers, language) for claim in slots.get("size", ()) if "share_revenue" in claim.values
     ]
-    facts = [_fact(claim, numbers, language) for claim in slots.get("facts", ())]
+    facts = [fact_parts(claim, numbers, language) for claim in slots.get("facts", ())]
     name = clean(in_language(persona.name, language), most=60)
     words = _("Drawing of a letter, and of things this group buys; nobody is shown")
     card = {
@@ -162,16 +152,16 @@ def _card(persona: Persona, language: str) -> dict[str, Any]:
         "picture": drawing(
             name, persona.things, accent=accent, dark=dark, light=light, label=render(words, {}, language=language)
         ),
-        "heading": [_line(claim, None, language) for claim in slots.get("name", ())],
-        "story": [_line(claim, None, language) for claim in slots.get("story", ())],
+        "heading": [line_parts(claim, None, language) for claim in slots.get("name", ())],
+        "story": [line_parts(claim, None, language) for claim in slots.get("story", ())],
         "size": size,
         "facts": [*(fact for fact in shares if facts), *facts],
     }  # fmt: skip
     card["blocks"] = [block for key, names in _BLOCKS if (block := _block(key, names, slots, numbers, language))]
     notes = slots.get("notes", ())
-    card["notes"] = [_line(claim, numbers, language) for claim in notes if claim.kind in ("count", "advice")]
-    card["imagined"] = [_line(claim, None, language) for claim in notes if claim.kind == "imagined"]
-    card["caveats"] = [_line(claim, None, language) for claim in notes if claim.kind == "typed"]
+    card["notes"] = [line_parts(claim, numbers, language) for claim in notes if claim.kind in ("count", "advice")]
+    card["imagined"] = [line_parts(claim, None, language) for claim in notes if claim.kind == "imagined"]
+    card["caveats"] = [line_parts(claim, None, language) for claim in notes if claim.kind == "typed"]
     levels = [claim.level for claim, _number in numbers.items() if claim.level is not None]
     card["level"] = render(_("intervals at {level:percent}"), {"level": levels[0]}, language=language) if levels else ""
     card["entries"] = [_entry(claim, number, numbers, language) for claim, number in numbers.items()]
@@ -180,7 +170,7 @@ def _card(persona: Persona, language: str) -> dict[str, Any]:
 
 
 def _block(
-    key: str, names: Sequence[str], slots: Mapping[str, Sequence[Claim]], numbers: _Numbers, language: str
+    key: str, names: Sequence[str], slots: Mapping[str, Sequence[Claim]], numbers: Numbers, language: str
 ) -> dict[str, Any] | None:
     claims = [claim for name in names for claim in slots.get(name, ())]
     if not claims:
@@ -195,20 +185,20 @@ def _block(
         "heading": translator(language)(_("What they buy") if key == "categories" and not bars else HEADINGS[key]),
         "pill": status_name(claims[0].status, language) if len(kinds) == 1 and kinds <= {"advice", "typed"} else "",
         "status": claims[0].status,
-        "blank": [_line(claim, None, language) | _parted(claim, language) for claim in blank],
+        "blank": [line_parts(claim, None, language) | _parted(claim, language) for claim in blank],
         "bars": [_bar(claim, numbers, language) for claim in bars],
         "lines": [
-            _line(claim, numbers, language)
+            line_parts(claim, numbers, language)
             for claim in rest
             if claim.status != "no_clear_difference" and claim not in known
         ],
-        "same": [_line(claim, numbers, language) for claim in rest if claim.status == "no_clear_difference"],
-        "known": [_line(claim, numbers, language) for claim in known],
+        "same": [line_parts(claim, numbers, language) for claim in rest if claim.status == "no_clear_difference"],
+        "known": [line_parts(claim, numbers, language) for claim in known],
         "same_word": status_name("no_clear_difference", language),
     }
 
 
-def _line(claim: Claim, numbers: _Numbers | None, language: str) -> dict[str, Any]:
+def line_parts(claim: Claim, numbers: Numbers | None, language: str) -> dict[str, Any]:
     """Return a sentence with its claim's id, status and, unless it explains itself, its footnote."""
     return {
         "id": claim.id,
@@ -228,7 +218,7 @@ def _parted(claim: Claim, language: str) -> dict[str, Any]:
     return {"head": Markup(head + stop.rstrip()), "rest": Markup(rest)}  # parts of what was escaped as a whole
 
 
-def _fact(claim: Claim, numbers: _Numbers, language: str) -> dict[str, Any]:
+def fact_parts(claim: Claim, numbers: Numbers, language: str) -> dict[str, Any]:
     values, form = claim.values, str(claim.values.get("form", "number"))
     currency = values.get("currency")
 
@@ -240,27 +230,27 @@ def _fact(claim: Claim, numbers: _Numbers, language: str) -> dict[str, Any]:
         if "others" in values
         else translator(language)(_("too few to compare"))
     )
-    return _line(claim, numbers, language) | {
+    return line_parts(claim, numbers, language) | {
         "value": written("value"),
         "label": translator(language)(str(values.get("label", ""))),
         "others": others,
     }
 
 
-def _share_fact(claim: Claim, numbers: _Numbers, language: str) -> dict[str, Any]:
+def _share_fact(claim: Claim, numbers: Numbers, language: str) -> dict[str, Any]:
     """Return the segment's share of revenue as the first figure, beside its share of customers."""
     value = format_value(claim.values["share_revenue"], "percent", language=language)
     others = render(_("from {share:percent} of customers"), {"share": claim.values["share"]}, language=language)
     label = translator(language)(_("of revenue"))
-    return _line(claim, numbers, language) | {"value": value, "label": label, "others": others}
+    return line_parts(claim, numbers, language) | {"value": value, "label": label, "others": others}
 
 
-def _bar(claim: Claim, numbers: _Numbers, language: str) -> dict[str, Any]:
+def _bar(claim: Claim, numbers: Numbers, language: str) -> dict[str, Any]:
     """Return a category's bar: it diverges from 1 on a scale of ratios."""
     ratio = float(claim.values["ratio"])
     reach = min(1.0, abs(math.log(ratio)) / math.log(_WIDEST))
     width = max(1.5, (62 if ratio >= 1 else 38) * reach)
-    return _line(claim, numbers, language) | {
+    return line_parts(claim, numbers, language) | {
         "name": clean(claim.values["category"], most=60),
         "ratio": render(_("{ratio:number1}\u00a0×"), {"ratio": ratio}, language=language),
         "left": round(38 if ratio >= 1 else 38 - width, 1),
@@ -270,7 +260,7 @@ def _bar(claim: Claim, numbers: _Numbers, language: str) -> dict[str, Any]:
     }
 
 
-def _entry(claim: Claim, number: int, numbers: _Numbers, language: str) -> dict[str, Any]:
+def _entry(claim: Claim, number: int, numbers: Numbers, language: str) -> dict[str, Any]:
     rests = [known for needed in claim.rests_on if (known := numbers.known(needed))]
     return {
         "id": claim.id,
@@ -281,41 +271,8 @@ def _entry(claim: Claim, number: int, numbers: _Numbers, language: str) -> dict[
     }
 
 
-def _row(persona: Persona, card: dict[str, Any], numbers: _Numbers, language: str) -> dict[str, Any]:
-    """Return a persona's line of the comparison sheet."""
-    slots = persona.slots
-    size = slots.get("size", ())
-    shares = [
-        (form, float(size[0].values[key]), format_value(size[0].values[key], "percent", language=language))
-        for form, key in (("who", "share"), ("", "share_revenue"))
-        if size and key in size[0].values
-    ]
-    lines = [*slots.get("categories", ())[:2], *slots.get("demographics", ())[:1]]
-    lines = [claim for claim in lines if claim.status == "measured" and claim.statistic != "known_for"]
-    lines = [c for c in lines or slots.get("goals", ())[:2] if c.statistic != "not_measured"]
-    return {
-        "card": card,
-        "shares": shares,
-        "size": [_line(claim, numbers, language) for claim in size],
-        "facts": [_fact(claim, numbers, language) for claim in slots.get("facts", ())],
-        "lines": [_line(claim, numbers, language) | {"short": _short(claim, language)} for claim in lines],
-        "advice": [
-            _line(claim, numbers, language) | {"word": status_name(claim.status, language)}
-            for claim in slots.get("advice", ())[:1]
-        ],
-    }  # fmt: skip
-
-
-def _short(claim: Claim, language: str) -> str:
-    """Return a category with its ratio, "" for another claim."""
-    if claim.unit != "ratio":
-        return ""
-    values = {"category": clean(claim.values["category"], most=60), "ratio": claim.values["ratio"]}
-    return render(_("{category:text}: {ratio:number1}\u00a0× all others"), values, language=language)
-
-
 @lru_cache(maxsize=8)
-def _environment(language: str) -> Environment:
+def environment_of(language: str) -> Environment:
     from jinja2 import Environment, PackageLoader, StrictUndefined  # the command line need not wait for it
 
     environment = Environment(
@@ -327,11 +284,11 @@ def _environment(language: str) -> Environment:
 
 
 @lru_cache(maxsize=1)
-def _css() -> Markup:
+def stylesheet() -> Markup:
     # Our own stylesheet, part of the package: not to be escaped.
     text = files("custaudience.present").joinpath("templates", "card.css").read_text(encoding="utf-8")
     return Markup(css_tokens() + text)
 
 
-def _direction(language: str) -> str:
+def direction_of(language: str) -> str:
     return Locale.parse(language).text_direction

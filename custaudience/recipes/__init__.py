@@ -2,7 +2,7 @@
 
 from custaudience.recipes.contacts import consent_of, contact_lists_at, earlier_contacts_at
 from custaudience.recipes.customers import clusters_at, drivers_at, second_orders_at, segments_at
-from custaudience.recipes.personas import personas_at
+from custaudience.recipes.personas import persona_month_at, personas_at, published_personas
 
 __all__ = [
     "clusters_at",
@@ -10,7 +10,9 @@ __all__ = [
     "contact_lists_at",
     "drivers_at",
     "earlier_contacts_at",
+    "persona_month_at",
     "personas_at",
+    "published_personas",
     "second_orders_at",
     "segments_at",
 ]

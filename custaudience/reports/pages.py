@@ -90,8 +90,8 @@ class Source:
 @lru_cache(maxsize=1)
 def segment_texts() -> Mapping[str, Mapping[str, Any]]:
     """Return name, meaning and action of the shipped segments by key, in English."""
-    rules = files("custaudience.customers").joinpath("segments.toml")
-    raw = tomllib.loads(rules.read_text(encoding="utf-8")) if rules.is_file() else {}
+    rules = files("custaudience.customers.rfm").joinpath("segments.toml")
+    raw = tomllib.loads(rules.read_text(encoding="utf-8"))
     rows = [*raw.get("segment", []), *([raw["no_order"]] if "no_order" in raw else [])]
     return {row["key"]: row for row in rows}
 

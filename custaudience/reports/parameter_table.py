@@ -234,6 +234,17 @@ TABLE: dict[str, tuple[Parameter, ...]] = {
         Parameter("n_runs", "int", 50, "Times customers are drawn anew to see whether groups return", low=10, high=500),
         Parameter("seed", "int", 0, "Start of all random draws", low=0, high=1_000_000),
     ),
+    "personas": _declare(
+        "data/grocery",
+        Parameter("n_months", "int", 6, "Month ends looked back at, to say since when a persona holds", low=0, high=60),
+        Parameter("review_months", "int", 3, "Months after which a persona is looked at again", low=1, high=24),
+        Parameter(
+            "previous",
+            "str",
+            "",
+            "Absolute path of personas.json of the month before, to keep its names; empty means none",
+        ),
+    ),
     "what_changed": _declare(
         "data/grocery",
         Parameter(

@@ -43,6 +43,7 @@ _GUEST_ORDERS = template(
     "{n:count} {n:plural order was|orders were} bought as a guest: each counts as a customer of its own, so there are "
     "fewer customers, and fewer of them bought only once, than the figures say."
 )
+_ROWS: dict[str, Any] = {"unit": "rows"}
 _LINES = {
     "shared_order_ids": template(
         "{n:count} order {n:plural id stands|ids stand} for more than one customer: they were taken as separate orders."
@@ -61,6 +62,7 @@ def _count(health: Health, key: str, text: str, value: int | None, **fields: Any
     defaults: dict[str, Any] = {
         "kind": "count",
         "statistic": "quarantine",
+        "value": value,
         "unit": "rows",
         "n": value,
         "source": "all tables",
@@ -68,7 +70,7 @@ def _count(health: Health, key: str, text: str, value: int | None, **fields: Any
         "notebook": "",
         "method": template("Counted while reading; rows read = used + set aside."),
     }
-    return Claim(id=f"data.{key}", template=text, values=values, value=value, **(defaults | fields))
+    return Claim(id=f"data.{key}", template=text, values=values, **(defaults | fields))
 
 
 def row_claims(health: Health) -> list[Claim]:
@@ -199,9 +201,9 @@ def _warnings(health: Health, facts: dict[str, Any]) -> Iterator[Warning_]:
         declared = _TYPED | {"method": template("Declared in study.toml: first_orders.")}
         yield "history_cut_off", _CUT_OFF, None, {}, declared
     if facts.get("n_guest_lines"):
-        yield "guests", _GUESTS, facts["n_guest_lines"], {"share": facts["share_revenue_guests"]}, {}
+        yield "guests", _GUESTS, facts["n_guest_lines"], {"share": facts["share_revenue_guests"]}, _ROWS
     if facts.get("n_guest_orders"):
-        yield "guest_orders", _GUEST_ORDERS, facts["n_guest_orders"], {}, {}
+        yield "guest_orders", _GUEST_ORDERS, facts["n_guest_orders"], {}, {"unit": "orders"}
     if facts.get("n_described", facts["n_customers"]) < facts["n_customers"]:
         n, described = facts["n_customers"], facts["n_described"]
         shares = {
@@ -210,7 +212,8 @@ def _warnings(health: Health, facts: dict[str, Any]) -> Iterator[Warning_]:
             "share": described / max(1, n),
             "revenue": facts["share_revenue_described"],
         }
-        yield "coverage", _COVERAGE, n, shares, {"source": "customers, transactions"}
+        share = {"value": shares["share"], "unit": "fraction", "source": "customers, transactions"}
+        yield "coverage", _COVERAGE, n, shares, share
     for key, text in _LINES.items():
         if facts[f"n_{key}"]:
-            yield key, text, facts[f"n_{key}"], {}, {}
+            yield key, text, facts[f"n_{key}"], {}, {} if key == "shared_order_ids" else _ROWS

@@ -166,6 +166,7 @@ def build_personas(
     more: Mapping[str, Mapping[str, Sequence[Claim]]] | None = None,
     caveats: Iterable[Text] = (),
     min_group_size: int = 10,
+    orders_from: int = 1,
     level: float = 0.95,
     only: Sequence[str] | None = None,
     slug: str = "personas",
@@ -205,6 +206,8 @@ def build_personas(
         The study's, printed on every card.
     min_group_size : int
         Segments with fewer customers are named without figures.
+    orders_from : int
+        Orders from which a customer has a segment here; more than 1 is said beside the shares.
     level : float
         Of the intervals.
     only : sequence of str, optional
@@ -245,7 +248,7 @@ def build_personas(
         frame = Frame(
             slug, notebook, name, code_of(name), title, currency, features.as_of, min_group_size, level
         )  # fmt: skip
-        slots, own = _measured(frame, ground), ground.labels == name
+        slots, own = _measured(frame, ground, orders_from), ground.labels == name
         for slot, claims in ((more or {}).get(name) or {}).items():
             slots[slot] = [*claims, *slots[slot]]
         epithet = choose_epithet(_effects(ground.rows.get(name)), taken)
@@ -272,7 +275,7 @@ def build_personas(
     return tuple(built[name] for name in wanted)
 
 
-def _measured(frame: Frame, ground: Ground) -> dict[str, list[Claim]]:
+def _measured(frame: Frame, ground: Ground, orders_from: int) -> dict[str, list[Claim]]:
     """Return the slots with what the data say of a segment."""
     slots: dict[str, list[Claim]] = {slot: [] for slot in SLOTS}
     inside = ground.labels == frame.segment
@@ -280,7 +283,7 @@ def _measured(frame: Frame, ground: Ground) -> dict[str, list[Claim]]:
     revenue, total = None, None
     if "revenue_total" in own:
         revenue, total = float(own["revenue_total"].sum()), float(ground.matrix["revenue_total"].sum())
-    slots["size"] = [size_claim(frame, n, len(ground.labels), revenue, total)]
+    slots["size"] = [size_claim(frame, n, len(ground.labels), revenue, total, orders_from=orders_from)]
     if n < frame.min_group_size:
         return slots
     rows = ground.rows.get(frame.segment)

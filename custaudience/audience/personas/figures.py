@@ -100,8 +100,13 @@ class Frame:
         )
 
 
-def size_claim(frame: Frame, n: int, n_all: int, revenue: float | None, revenue_all: float | None) -> Claim:
-    """Say how many customers the segment has, and which shares of customers and of revenue."""
+def size_claim(
+    frame: Frame, n: int, n_all: int, revenue: float | None, revenue_all: float | None, *, orders_from: int = 1
+) -> Claim:
+    """Say how many customers the segment has, and which shares of customers and of revenue.
+
+    `orders_from`: all are only those with so many orders or more.
+    """
     values: dict[str, Any] = {"n": n, "share": n / n_all if n_all else 0.0, "least": frame.min_group_size}
     text = template("{segment:term}: {n:count} {n:plural customer|customers}, {share:percent} of all")
     if n < frame.min_group_size:
@@ -130,6 +135,14 @@ def size_claim(frame: Frame, n: int, n_all: int, revenue: float | None, revenue_
         )
         if "share_revenue" not in values:
             text = template("{segment:term}: {n:count} {n:plural customer|customers}, {share:percent1} of all")
+    method = template("Of customers with an order that counts; net revenue up to the date")
+    if orders_from > 1 and "share_revenue" in values:
+        values["orders"] = orders_from
+        text = template(
+            "{segment:term}: {n:count} {n:plural customer|customers}, {share:percent} of those with {orders:count} "
+            "{orders:plural order|orders} or more, with {share_revenue:percent} of their revenue"
+        )
+        method = template("Of customers with {orders:count} {orders:plural order|orders} or more; net revenue to date")
     return frame.claim(
         "size",
         template=text,
@@ -139,7 +152,7 @@ def size_claim(frame: Frame, n: int, n_all: int, revenue: float | None, revenue_
         value=n,
         unit="customers",
         n=n,
-        method=template("Of customers with an order that counts; net revenue up to the date"),
+        method=method,
     )
 
 

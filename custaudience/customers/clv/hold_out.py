@@ -57,6 +57,7 @@ def check_hold_out(
     *,
     as_of: dt.date,
     calibrated_until: dt.date,
+    orders_then: IntoFrame | None = None,
     count_free_orders: bool = False,
     level: float = 0.9,
     n_draws: int = 400,
@@ -67,8 +68,9 @@ def check_hold_out(
     Parameters
     ----------
     purchases : fitted `BgNbd` or `ParetoNbd`
-        Fitted to `summarise_repeat_purchases` with the same `calibrated_until` and `count_free_orders`.
-    orders : any frame Narwhals reads, one row per order
+        Fitted to `summarise_repeat_purchases` with the same `calibrated_until`, `orders_then` and `count_free_orders`.
+    orders, orders_then : any frame Narwhals reads, one row per order
+        As they stand at `as_of`, and as they stood at `calibrated_until`.
     as_of, calibrated_until : date
         Last day held out and last day of the calibration.
     count_free_orders, level, n_draws, seed
@@ -87,7 +89,7 @@ def check_hold_out(
     """
     unit = unit_of(purchases)
     options = {"as_of": as_of, "calibrated_until": calibrated_until, "count_free_orders": count_free_orders}
-    summary = summarise_repeat_purchases(orders, time_unit=unit, **options)  # type: ignore[arg-type]
+    summary = summarise_repeat_purchases(orders, time_unit=unit, orders_then=orders_then, **options)  # type: ignore[arg-type]
     fitted_until = purchases.ends_on_ or calibrated_until.isoformat()
     if fitted_until != calibrated_until.isoformat() or purchases.n_customers_ != len(summary):
         raise DataError(

@@ -123,6 +123,7 @@ def fit_value_models(
     *,
     as_of: dt.date,
     calibrated_until: dt.date | None = None,
+    orders_then: IntoFrame | None = None,
     time_unit: TimeUnit = "W",
     count_free_orders: bool = True,
     minor_digits: int = 2,
@@ -132,7 +133,7 @@ def fit_value_models(
 
     Parameters
     ----------
-    orders, as_of, calibrated_until, time_unit, count_free_orders, minor_digits
+    orders, as_of, calibrated_until, orders_then, time_unit, count_free_orders, minor_digits
         As in `summarise_repeat_purchases`.
     first_orders : {"observed", "cut off", "unknown"}
         Whether customers' first orders are in the data; "unknown": they are looked for.
@@ -149,6 +150,7 @@ def fit_value_models(
             orders,
             as_of=as_of,
             calibrated_until=calibrated_until,
+            orders_then=orders_then,
             time_unit=time_unit,
             count_free_orders=count_free_orders,
             minor_digits=minor_digits,
@@ -229,6 +231,7 @@ def check_value_models(
     *,
     as_of: dt.date,
     calibrated_until: dt.date,
+    orders_then: IntoFrame | None = None,
     count_free_orders: bool = True,
     level: float = 0.95,
     n_draws: int = 400,
@@ -248,6 +251,7 @@ def check_value_models(
         orders,
         as_of=as_of,
         calibrated_until=calibrated_until,
+        orders_then=orders_then,
         count_free_orders=count_free_orders,
         level=level,
         n_draws=n_draws,

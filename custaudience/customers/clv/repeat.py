@@ -25,6 +25,7 @@ def summarise_repeat_purchases(
     *,
     as_of: dt.date,
     calibrated_until: dt.date | None = None,
+    orders_then: IntoFrame | None = None,
     time_unit: TimeUnit = "W",
     count_free_orders: bool = False,
     minor_digits: int = 2,
@@ -39,6 +40,10 @@ def summarise_repeat_purchases(
         Last day that counts, inclusive; it must not lie beyond the data, else silence is made up.
     calibrated_until : date, optional
         Before `as_of`: the summary ends here, and what comes after it up to `as_of` is held out.
+    orders_then : any frame Narwhals reads, optional
+        Orders as they stood on `calibrated_until`, for example ``study.orders(calibrated_until)``. In `orders` a
+        refund paid in the time held out has already lowered the order it belongs to, or undone it: give this wherever
+        there are refunds, else the summary knows something of that time.
     time_unit : {"D", "W", "M", "Y"}
         Unit of ``first_to_last`` and ``tenure``: days, weeks, months and years of mean length. It changes no
         model but by its scale.
@@ -86,6 +91,10 @@ def summarise_repeat_purchases(
     """
     end = summary_end(as_of, calibrated_until)
     unit = days_per_unit(time_unit)
+    if calibrated_until is not None and orders_then is not None:
+        options: dict[str, Any] = {"count_free_orders": count_free_orders, "minor_digits": minor_digits}
+        summary = summarise_repeat_purchases(orders_then, as_of=end, time_unit=time_unit, **options)
+        return _with_hold_out(summary, orders, as_of, end, time_unit, count_free_orders, minor_digits)
     table = collect_customers(_reduced(orders, as_of, end, count_free_orders), as_of)
     apart = pc.sum(table["apart"]).as_py() or 0
     bought = table.filter(pc.and_(pc.greater(table["n"], 0), pc.less_equal(table["first"], _same_type(end, table))))
@@ -121,8 +130,31 @@ def summarise_repeat_purchases(
     return summary
 
 
+def _with_hold_out(
+    summary: pd.DataFrame,
+    orders: IntoFrame,
+    as_of: dt.date,
+    end: dt.date,
+    time_unit: TimeUnit,
+    count_free_orders: bool,
+    minor_digits: int,
+) -> pd.DataFrame:
+    """Add to a summary what its customers bought after its end."""
+    later = collect_customers(_reduced(orders, as_of, end, count_free_orders), as_of)
+    found = later.select(["customer_id", "n_holdout", "holdout_value"]).to_pandas().set_index("customer_id")
+    found = found.reindex(summary["customer_id"]).fillna(0).astype("int64")
+    summary["n_holdout"] = found["n_holdout"].to_numpy()
+    summary["holdout_value"] = found["holdout_value"].to_numpy() / 10**minor_digits
+    summary.attrs["holdout"] = (as_of - end).days / days_per_unit(time_unit)
+    return summary
+
+
 def count_purchase_days(
-    orders: IntoFrame, *, as_of: dt.date, calibrated_until: dt.date | None = None, count_free_orders: bool = False
+    orders: IntoFrame,
+    *,
+    as_of: dt.date,
+    calibrated_until: dt.date | None = None,
+    count_free_orders: bool = False,
 ) -> pd.DataFrame:
     """Count, day by day, first and repeat purchases of the customers who had bought by `calibrated_until`.
 

@@ -17,8 +17,9 @@ _FEW = template("Fewer than {least:count} customers: not shown, so that nobody c
 def count_claim(
     key: str, text: str, n: int | None, min_group_size: int, common: dict[str, Any], **fields: Any
 ) -> Claim:
-    """Return a claim that counts people; a small group is named without its figures."""
-    defaults: dict[str, Any] = {"kind": "count", "unit": "customers", "n": n, "statistic": "customers", "value": n}
+    """Return a claim that counts people, or with a `value` of its own, money of them; a small group without figures."""
+    defaults: dict[str, Any] = {"kind": "count", "unit": "customers", "n": n, "statistic": "customers"}
+    defaults["value"] = fields.pop("value", n)
     values = {"n": n, **fields.pop("values", {})}
     if n is not None and 0 < n < min_group_size:
         defaults |= {"n": None, "value": None, "status": "too_few"}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import narwhals as nw
@@ -17,6 +18,7 @@ from custaudience.errors import ColumnError, EmptyTableError
 from custaudience.evidence import template
 
 STATES = ("primary", "lost", "potential")
+OrdersAt = Callable[[dt.date], IntoFrame]
 
 REASONS: dict[str, str] = {
     "never_ordered": template("Known, and no order yet."),
@@ -190,7 +192,13 @@ class Backtest:
 
 
 def backtest_lost(
-    orders: IntoFrame, *, as_of: dt.date, lost_factor: float = 2.0, share: float = 0.95, min_gaps: int = 5
+    orders: IntoFrame,
+    *,
+    as_of: dt.date,
+    orders_at: OrdersAt | None = None,
+    lost_factor: float = 2.0,
+    share: float = 0.95,
+    min_gaps: int = 5,
 ) -> Backtest:
     """Count how many of the customers who counted as lost at an earlier date have ordered since.
 
@@ -201,6 +209,8 @@ def backtest_lost(
     ----------
     orders, as_of, lost_factor, share, min_gaps
         As in `classify_lifecycle`.
+    orders_at : callable, optional
+        As in `backtest_overdue`.
 
     Raises
     ------
@@ -209,13 +219,20 @@ def backtest_lost(
     """
     days = min(182, _history_days(orders, as_of) // 2)
     earlier = as_of - dt.timedelta(days=days)
-    then = classify_lifecycle(orders, as_of=earlier, lost_factor=lost_factor, share=share, min_gaps=min_gaps).table
+    before = orders_at(earlier) if orders_at else orders
+    then = classify_lifecycle(before, as_of=earlier, lost_factor=lost_factor, share=share, min_gaps=min_gaps).table
     then = then[then["state"] != "potential"]
     return _looked_back(orders, "lost", then["customer_id"], then["state"] == "lost", earlier, as_of)
 
 
 def backtest_overdue(
-    orders: IntoFrame, *, as_of: dt.date, days: int = 30, share: float = 0.95, min_gaps: int = 5
+    orders: IntoFrame,
+    *,
+    as_of: dt.date,
+    orders_at: OrdersAt | None = None,
+    days: int = 30,
+    share: float = 0.95,
+    min_gaps: int = 5,
 ) -> Backtest:
     """Count how many of the customers who were overdue some days ago have ordered since.
 
@@ -223,6 +240,10 @@ def backtest_overdue(
     ----------
     orders, as_of, share, min_gaps
         As in `overdue_customers`.
+    orders_at : callable, optional
+        Returns the orders as they stood on a day, for example `Study.orders`. Without it the orders are those of
+        `as_of`, in which a refund paid after the earlier date has already undone its order: give it wherever there
+        are refunds.
     days : int
         How long ago the rule is applied; at most half of the history.
 
@@ -232,7 +253,8 @@ def backtest_overdue(
         If no order counts by the earlier date.
     """
     earlier = as_of - dt.timedelta(days=min(days, _history_days(orders, as_of) // 2))
-    then = measure_rhythm(orders, as_of=earlier, share=share, min_gaps=min_gaps).table
+    before = orders_at(earlier) if orders_at else orders
+    then = measure_rhythm(before, as_of=earlier, share=share, min_gaps=min_gaps).table
     named = then["overdue"].fillna(False).astype(bool)
     return _looked_back(orders, "overdue", then["customer_id"], named, earlier, as_of)
 

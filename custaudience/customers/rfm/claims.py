@@ -154,6 +154,7 @@ def _segment_claims(segments: pd.DataFrame, currency: str, least: int, common: d
                     values=values | money,
                     few=few,
                     unit=currency,
+                    value=row["revenue_total"],
                     method=template("Net revenue up to the date, of the customers now in the segment."),
                 )
             )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -59,6 +59,7 @@ def describe_segments(
     segments: CustomerSegments | pd.Series,
     *,
     features: Sequence[str] | None = None,
+    by_mean: Collection[str] = (),
     min_group_size: int = 10,
     level: float = 0.95,
     include_sensitive: bool = False,
@@ -74,6 +75,9 @@ def describe_segments(
         Customers without a segment are left out.
     features : sequence of str, optional
         All columns by default.
+    by_mean : collection of str
+        Numbers compared by their means, as shares of product categories always are: of who has ordered often, a share
+        of orders is seldom 0 and near the middle, so that medians and "any at all" would tell how often they ordered.
     min_group_size : int
         Segments, levels, and yes and no, with fewer customers get no figures.
     level : float
@@ -123,7 +127,8 @@ def describe_segments(
             notes.append(f"{name} is left out: sensitive ({topic}). include_sensitive=True shows it in aggregate.")
             continue
         try:
-            for row in _feature_rows(table[name], labels, len(found), min_group_size, level, rng):
+            means = name in by_mean
+            for row in _feature_rows(table[name], labels, len(found), min_group_size, level, rng, by_mean=means):
                 rows.append(
                     {"segment": found[row.pop("number")], "feature": name, **row, "made_from": name in made_from}
                 )
@@ -154,7 +159,7 @@ _COLUMNS = [
 
 
 def _feature_rows(
-    values: pd.Series, labels: np.ndarray, k: int, least: int, level: float, rng: np.random.Generator
+    values: pd.Series, labels: np.ndarray, k: int, least: int, level: float, rng: np.random.Generator, *, by_mean: bool
 ) -> Iterator[dict[str, Any]]:
     """Yield one row per segment, and level of a category."""
     known = values.notna().to_numpy()
@@ -173,16 +178,16 @@ def _feature_rows(
     numbers = as_numbers(values)
     smallest = float(numbers.min())
     # who orders often has bought of everything once, so that "any at all" would tell how often, not what
-    is_product_share = str(values.name).startswith(CATEGORY_SHARE)
+    by_mean |= str(values.name).startswith(CATEGORY_SHARE)
     if smallest == numbers.max():
         raise DataError("the same for all customers.")
     if set(np.unique(numbers[:1000])) <= {0.0, 1.0} and np.isin(numbers, (0.0, 1.0)).all():
         yield from _share_rows(numbers == 1, labels, k, least, level, {"category": "", "statistic": "share"})
-    elif (numbers == smallest).mean() >= 0.5 and not is_product_share:
+    elif (numbers == smallest).mean() >= 0.5 and not by_mean:
         facts = {"category": "", "statistic": "share above", "above": smallest}
         yield from _share_rows(numbers > smallest, labels, k, least, level, facts)
     else:
-        yield from _number_rows(numbers, labels, k, least, level, rng, by_mean=is_product_share)
+        yield from _number_rows(numbers, labels, k, least, level, rng, by_mean=by_mean)
 
 
 def _number_rows(
@@ -248,14 +253,14 @@ def _means(a: np.ndarray, b: np.ndarray, level: float) -> Measured:
 
 def _medians(a: np.ndarray, b: np.ndarray, level: float, rng: np.random.Generator) -> Measured:
     """Bootstrap: medians, the interval of their difference, and p."""
-    difference = np.sort(_median_draws(a, rng) - _median_draws(b, rng))
+    difference = np.sort(median_draws(a, rng) - median_draws(b, rng))
     low, high = np.quantile(difference, [(1 - level) / 2, (1 + level) / 2])
     tail = min((difference <= 0).sum(), (difference >= 0).sum())
     p_value = min(1.0, 2 * (1 + int(tail)) / (DRAWS + 1))
     return float(np.median(a)), float(np.median(b)), float(low), float(high), p_value
 
 
-def _median_draws(values: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def median_draws(values: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Draw medians of bootstrap samples: the median of n uniform numbers is Beta((n + 1) / 2, (n + 1) / 2)."""
     half = (len(values) + 1) / 2
     place = np.ceil(rng.beta(half, half, DRAWS) * len(values)).astype(int) - 1

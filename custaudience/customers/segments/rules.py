@@ -115,6 +115,7 @@ def segment_rules(
     features: Sequence[str] | None = None,
     max_depth: int = 3,
     hold_out: float = 0.3,
+    balanced: bool = False,
     level: float = 0.95,
     seed: int = 0,
 ) -> SegmentTree:
@@ -131,6 +132,9 @@ def segment_rules(
         Conditions per rule before they are put together.
     hold_out : float
         Share of customers the rules are judged on.
+    balanced : bool
+        Segments weigh the same however many customers they have: a rule names the segment that is more frequent where
+        it holds than elsewhere, and not only the one that most belong to.
     level : float
         Of the intervals.
     seed : int
@@ -169,7 +173,12 @@ def segment_rules(
     train, test = _split(label, hold_out, np.random.default_rng(seed))
     train = train[:MOST_TRAINED]
     x, meaning, middle = _encode(table, train)
-    tree = DecisionTreeClassifier(max_depth=max_depth, min_samples_leaf=max(5, len(train) // 200), random_state=seed)
+    tree = DecisionTreeClassifier(
+        max_depth=max_depth,
+        min_samples_leaf=max(5, len(train) // 200),
+        class_weight="balanced" if balanced else None,
+        random_state=seed,
+    )
     tree.fit(x[train], label[train])
     conditions = tuple(
         (_shortened(path), found[number]) for path, number in _leaves(tree, 0, (), meaning, x[train], table)

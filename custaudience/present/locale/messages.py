@@ -154,7 +154,7 @@ def _from_templates() -> Iterator[tuple[str, str]]:
 
 
 def _from_data() -> Iterator[tuple[str, str]]:
-    segments = PACKAGE / "customers" / "segments.toml"
+    segments = PACKAGE / "customers" / "rfm" / "segments.toml"
     if segments.exists():
         rules = tomllib.loads(segments.read_text(encoding="utf-8"))
         for row in (*rules.get("segment", ()), *([rules["no_order"]] if "no_order" in rules else ())):

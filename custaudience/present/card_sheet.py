@@ -1,0 +1,147 @@
+"""All personas of a study side by side on one page, the evidence of each figure below."""
+
+from __future__ import annotations
+
+import string
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from markupsafe import Markup, escape
+
+from custaudience.evidence import template as _
+from custaudience.present.card_evidence import clean, evidence_parts
+from custaudience.present.card_fit import sheet_scale
+from custaudience.present.cards import (
+    Link,
+    Numbers,
+    card_parts,
+    direction_of,
+    environment_of,
+    fact_parts,
+    line_parts,
+    stylesheet,
+)
+from custaudience.present.words import format_value, render, status_name
+
+if TYPE_CHECKING:
+    from custaudience.audience.personas.build import Persona
+    from custaudience.evidence import Claim
+
+
+def persona_sheet(
+    personas: Sequence[Persona], *, language: str = "en", said: Sequence[Claim] = (),
+    cards: Mapping[str, str] | None = None, links: Sequence[Link] = (), top: Markup | None = None,
+    foot: Markup | None = None,
+) -> str:  # fmt: skip
+    """Return all personas of a study side by side as one HTML page, with the evidence of each figure below.
+
+    Parameters
+    ----------
+    personas : sequence of Persona
+    language : str
+    said : sequence of Claim
+        What is said of them together, printed above; for example what changed.
+    cards : mapping of persona key to address, optional
+        Where each persona's card is; its name becomes a link.
+    links : sequence of Link
+        To other pages; not printed.
+    top, foot : Markup, optional
+        What a report prints above and below each of its pages.
+
+    Raises
+    ------
+    ValueError
+        If there is no persona.
+    WordsError
+        If the language is not shipped.
+    """
+    if not personas:
+        raise ValueError("persona_sheet: there is no persona. Build some with build_personas first.")
+    built = [card_parts(persona, language) for persona in personas]
+    numbers = Numbers()
+    together = [line_parts(claim, numbers, language) for claim in said]
+    rows = [_row(persona, card, numbers, language) for persona, card in zip(personas, built, strict=True)]
+    widest = max((share for row in rows for _form, share, _text in row["shares"]), default=1.0) or 1.0
+    heads = list(dict.fromkeys(str(fact["label"]) for row in rows for fact in row["facts"]))
+    for row in rows:
+        by_label = {str(fact["label"]): fact for fact in row["facts"]}
+        row["cells"] = [by_label.get(head) for head in heads]
+        row["href"] = (cards or {}).get(row["card"]["key"], "")
+    sheet: dict[str, Any] = {
+        "said": together, "rows": rows, "heads": heads, "widest": widest, "notes": built[0]["caveats"],
+        "study": built[0]["study"], "as_of": built[0]["as_of"], "level": next((c["level"] for c in built), ""),
+        **_evidence(numbers, rows, language),
+    }  # fmt: skip
+    return environment_of(language).get_template("card_sheet.html.j2").render(
+        lang=language, direction=direction_of(language), sheet=sheet, scale=sheet_scale(sheet), css=stylesheet(),
+        links=links, top=top or "", foot=foot or "",
+    )  # fmt: skip
+
+
+def _row(persona: Persona, card: dict[str, Any], numbers: Numbers, language: str) -> dict[str, Any]:
+    """Return a persona's line."""
+    slots = persona.slots
+    size = slots.get("size", ())
+    shares = [
+        (form, float(size[0].values[key]), format_value(size[0].values[key], "percent", language=language))
+        for form, key in (("who", "share"), ("", "share_revenue"))
+        if size and key in size[0].values
+    ]
+    lines = [*slots.get("categories", ())[:2], *slots.get("demographics", ())[:1]]
+    lines = [claim for claim in lines if claim.status == "measured" and claim.statistic != "known_for"]
+    typed = [claim for slot in ("demographics", "goals", "problems") for claim in slots.get(slot, ())[:2]]
+    lines = [c for c in (typed if persona.system == "typed" else lines) if c.statistic != "not_measured"]
+    return {
+        "card": card,
+        "shares": shares,
+        "size": [line_parts(claim, numbers, language) for claim in size],
+        "facts": [fact_parts(claim, numbers, language) for claim in slots.get("facts", ())],
+        "lines": [line_parts(claim, numbers, language) | {"short": _short(claim, language)} for claim in lines],
+        "advice": [
+            line_parts(claim, numbers, language) | {"word": status_name(claim.status, language)}
+            for claim in slots.get("advice", ())[:1]
+        ],
+    }
+
+
+def _short(claim: Claim, language: str) -> str:
+    """Return a category with its ratio, "" for another claim."""
+    if claim.unit != "ratio":
+        return ""
+    values = {"category": clean(claim.values["category"], most=60), "ratio": claim.values["ratio"]}
+    return render(_("{category:text}: {ratio:number1}\u00a0× all others"), values, language=language)
+
+
+def _evidence(numbers: Numbers, rows: Sequence[Mapping[str, Any]], language: str) -> dict[str, Any]:
+    """Return the evidence by persona; a way of measuring that several lines share is said once, under a letter."""
+    parts = {claim.id: (claim, number, *evidence_parts(claim, language)) for claim, number in numbers.items()}
+    used = Counter(method for claim, _n, method, _base, _rest in parts.values() if method and claim.kind != "advice")
+    shared = [method for method, n in used.items() if n > 1][: len(string.ascii_lowercase)]
+    letters = dict(zip(shared, string.ascii_lowercase, strict=False))
+    groups, mine = [], set[str]()
+    for row in rows:
+        lines = [*row["size"], *row["facts"], *row["lines"], *row["advice"]]
+        ids = [str(line["id"]) for line in lines]
+        mine |= set(ids)
+        bases = Counter(parts[key][3] for key in ids if parts[key][3])
+        base = bases.most_common(1)[0][0] if bases else ""
+        name = " ".join(str(line["text"]).split(",")[0] for line in row["card"]["heading"])
+        entries = [_entry(*parts[key], base, letters, numbers) for key in ids]
+        groups.append({"title": Markup(name), "base": escape(base), "entries": entries})
+    first = [_entry(*found, "", letters, numbers) for key, found in parts.items() if key not in mine]
+    title = render(_("All together"), {}, language=language)
+    return {
+        "methods": [(letter, escape(method)) for method, letter in letters.items()],
+        "groups": [*([{"title": title, "base": "", "entries": first}] if first else []), *groups],
+    }
+
+
+def _entry(
+    claim: Claim, number: int, method: str, base: str, rest: str, shared: str, letters: Mapping[str, str],
+    numbers: Numbers,
+) -> dict[str, Any]:  # fmt: skip
+    letter = letters.get(method, "")
+    said = "; ".join(part for part in ("" if letter else method, "" if base == shared else base, rest) if part)
+    rests = [known for needed in claim.rests_on if (known := numbers.known(needed))]
+    return {"id": claim.id, "number": number, "letter": letter, "text": escape(said), "rests_on": rests}

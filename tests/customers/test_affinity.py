@@ -12,7 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from custaudience.customers.affinity.pairs import bought_items, lines_until, product_pairs
+from custaudience.customers.affinity.baskets import bought_items, lines_until
+from custaudience.customers.affinity.pairs import product_pairs
 from custaudience.errors import ColumnError, EmptyTableError
 from custaudience.study import open_study
 

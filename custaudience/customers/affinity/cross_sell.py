@@ -12,7 +12,8 @@ import numpy as np
 import pandas as pd
 from narwhals.typing import IntoFrame
 
-from custaudience.customers.affinity.pairs import bought_items, false_discovery_rates, lines_until
+from custaudience.customers.affinity.baskets import bought_items, lines_until
+from custaudience.customers.affinity.pairs import false_discovery_rates
 from custaudience.customers.lifecycle.history import FirstOrders
 from custaudience.customers.lifecycle.rhythm import order_days, overdue_customers
 from custaudience.errors import DataError, EmptyTableError

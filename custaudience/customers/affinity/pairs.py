@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import datetime as dt
+import itertools
 from dataclasses import dataclass
-from typing import Any
 
-import narwhals as nw
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 from narwhals.typing import IntoFrame
 from scipy import sparse
 
-from custaudience.errors import ColumnError, EmptyTableError, near_miss
+from custaudience.customers.affinity.baskets import coded_baskets, count_one_item, lines_until
+from custaudience.errors import EmptyTableError
 
 _CHUNK = 1000  # pairs worked on at a time: keeps memory level
+_BLOCKS = 4  # of items: half of the products of pairs are never made
 
 
 @dataclass(frozen=True)
@@ -130,12 +130,12 @@ def product_pairs(
     _check_shares(min_support=min_support, interval_level=interval_level, max_fdr=max_fdr)
     lines = lines_until(transactions, as_of, "order_id", "revenue_minor", level, since=since)
     table = lines.select("customer_id", "order_id", level, "revenue_minor").collect(backend="pyarrow").to_native()
-    customer_of, basket, item, names = _bought(table, level)
+    customer_of, basket, item, names = coded_baskets(table, level)
     if not len(customer_of):
         raise EmptyTableError(f"no line with something bought by {as_of}. Choose a later as_of or an earlier since.")
     n, m = len(customer_of), int(customer_of.max()) + 1
     needed = max(min_count, int(np.ceil(min_support * n - 1e-9)), 1)
-    in_one = _one_item(basket, item, n)
+    in_one = count_one_item(basket, item, n)
     per_item = np.bincount(item, minlength=len(names))
     n_items, frequent = int((per_item > 0).sum()), np.flatnonzero(per_item >= needed)  # lines: at least the baskets
     matrix = _matrix(basket, item, frequent, (n, len(names)))
@@ -157,116 +157,10 @@ def product_pairs(
     return ProductPairs(result[order], n, m, in_one, n_items, len(frequent), n_tested, needed, level, as_of)
 
 
-def lines_until(
-    transactions: IntoFrame, as_of: dt.date, *columns: str, since: dt.date | None = None
-) -> nw.LazyFrame[Any]:
-    """Return order lines from `since` to `as_of`, both inclusive, as a lazy Narwhals frame, columns checked.
-
-    Raises
-    ------
-    ColumnError
-        If one of `columns` is missing.
-    """
-    if not isinstance(as_of, dt.date):
-        raise ValueError(f"as_of: expected a datetime.date, got {as_of!r}")
-    frame = nw.from_native(transactions).lazy()
-    schema = frame.collect_schema()
-    for column in ("customer_id", "ordered_at", *columns):
-        if column not in schema:
-            raise ColumnError(
-                f"transactions: column {column!r} not found; it has {', '.join(map(repr, schema))}."
-                f"{near_miss(column, schema)} What products.csv knows can be joined on product_id first."
-            )
-    frame = frame.filter(nw.col("ordered_at") < dt.datetime.combine(as_of + dt.timedelta(days=1), dt.time()))
-    if since is not None:
-        frame = frame.filter(nw.col("ordered_at") >= dt.datetime.combine(since, dt.time()))
-    return frame
-
-
-def bought_items(lines: nw.LazyFrame[Any], level: str) -> nw.LazyFrame[Any]:
-    """Net lines to what was bought and kept: one row per customer, order and item.
-
-    ``customer_id``, ``order_id``, ``item``, ``bought_on`` (day of the earliest line, at midnight),
-    ``revenue_minor`` (net). Items that refunds of the same order take back in full have no row; gifts have one.
-    """
-    revenue = nw.col("revenue_minor")
-    return (
-        lines.filter(~nw.col(level).is_null())
-        .with_columns(item=nw.col(level), least=revenue)
-        .group_by("customer_id", "order_id", "item")
-        .agg(nw.col("ordered_at").min(), revenue.sum(), nw.col("least").min())
-        .filter((revenue > 0) | (nw.col("least") >= 0))
-        .with_columns(revenue.cast(nw.Int64), bought_on=nw.col("ordered_at").dt.truncate("1d"))
-        .select("customer_id", "order_id", "item", "bought_on", "revenue_minor")
-    )
-
-
 def _check_shares(**shares: float) -> None:
     for name, value in shares.items():
         if not 0 <= value <= 1:
             raise ValueError(f"{name}: expected a fraction between 0 and 1, got {value}")
-
-
-def _codes(column: pa.ChunkedArray) -> tuple[np.ndarray, pa.Array]:
-    """Return a text column as numbers from 0 (-1 = missing) and the distinct values they stand for."""
-    coded = column.dictionary_encode().combine_chunks()
-    if isinstance(coded, pa.ChunkedArray):  # of no rows
-        coded = pa.array([], column.type).dictionary_encode()
-    indices = coded.indices.fill_null(-1) if coded.null_count else coded.indices
-    return indices.to_numpy(zero_copy_only=False), coded.dictionary
-
-
-def _bought(table: pa.Table, level: str) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Return the customer of each basket; of each thing bought its basket and item; the items' names.
-
-    The same as `bought_items`, but on numbers: grouping by three text columns would take most of the time.
-    """
-    customer, _ = _codes(table["customer_id"])
-    order, orders = _codes(table["order_id"])
-    item, values = _codes(table[level])
-    revenue = table["revenue_minor"].to_numpy()
-    names = values.cast(pa.large_string()).to_pandas().to_numpy(dtype=object)
-    owner = np.full(len(orders) + 1, -1, dtype="int32")
-    owner[order] = customer
-    if (owner[order] == customer).all():
-        basket = order
-    else:  # order numbers that start anew with every customer
-        basket = np.unique(customer.astype("int64") * (len(orders) + 1) + order + 1, return_inverse=True)[1]
-    kept = revenue >= 0
-    if not kept.all():
-        key = basket.astype("int64") * (len(names) + 1) + item + 1
-        touched = np.unique(key[~kept])
-        place = np.searchsorted(touched, key).clip(max=len(touched) - 1)
-        mine = touched[place] == key
-        net = np.zeros(len(touched), dtype="int64")
-        np.add.at(net, place[mine], revenue[mine])
-        kept &= ~mine | (net[place] > 0)
-        basket, customer, item = basket[kept], customer[kept], item[kept]
-    basket, used = _renumber(basket)
-    customer_of = np.empty(used, dtype="int64")
-    customer_of[basket] = customer
-    customer_of, _ = _renumber(customer_of)
-    known = item >= 0 if item.min(initial=0) < 0 else slice(None)
-    return customer_of, basket[known], item[known], names
-
-
-def _renumber(codes: np.ndarray) -> tuple[np.ndarray, int]:
-    """Return the codes numbered anew, from 0 without a gap, and how many there are."""
-    if not len(codes):
-        return codes, 0
-    low = codes.min()
-    seen = np.bincount(codes - low) > 0
-    if low == 0 and seen.all():
-        return codes, len(seen)
-    return (np.cumsum(seen) - 1)[codes - low], int(seen.sum())
-
-
-def _one_item(basket: np.ndarray, item: np.ndarray, n: int) -> int:
-    """Count the baskets whose lines all name one item."""
-    low, high = np.full(n, np.iinfo("int32").max, dtype="int32"), np.full(n, -1, dtype="int32")
-    np.minimum.at(low, basket, item)
-    np.maximum.at(high, basket, item)
-    return int((low == high).sum())
 
 
 def _matrix(basket: np.ndarray, item: np.ndarray, items: np.ndarray, shape: tuple[int, int]) -> sparse.csr_matrix:
@@ -284,13 +178,17 @@ def _matrix(basket: np.ndarray, item: np.ndarray, items: np.ndarray, shape: tupl
 
 def _frequent_pairs(matrix: sparse.csc_matrix, names: np.ndarray, needed: int) -> tuple[np.ndarray, ...]:
     """Return the columns and the number of baskets of each pair in enough of them, the first name first."""
-    together = (matrix.T @ matrix).tocoo()
-    kept = (together.row < together.col) & (together.data >= needed)
-    one, other = together.row[kept].astype("int64"), together.col[kept].astype("int64")
+    edges = [*np.searchsorted(matrix.indptr[1:], matrix.nnz * np.arange(_BLOCKS) / _BLOCKS), matrix.shape[1]]
+    found = []
+    for start, end in itertools.pairwise(edges):  # each pair once: a block of items by itself and those behind it
+        block = (matrix[:, start:end].T @ matrix[:, start:]).tocoo()
+        kept = (block.row < block.col) & (block.data >= needed)
+        found.append(np.stack([block.row[kept] + start, block.col[kept] + start, block.data[kept]]).astype("int64"))
+    one, other, both = np.concatenate(found, axis=1)
     rank = np.empty(len(names), dtype="int64")
     rank[np.argsort(names)] = np.arange(len(names))
     swap = rank[one] > rank[other]
-    return np.where(swap, other, one), np.where(swap, one, other), together.data[kept].astype("int64")
+    return np.where(swap, other, one), np.where(swap, one, other), both
 
 
 def _by_customer(
@@ -304,22 +202,33 @@ def _by_customer(
     n = len(customer_of)
     used, places = np.unique(np.concatenate([first, second]), return_inverse=True)
     matrix, (first, second) = matrix[:, used], places.reshape(2, -1)
-    owns = sparse.csr_matrix((np.ones(n), (customer_of, np.arange(n))), shape=(m, n))
     baskets = np.bincount(customer_of, minlength=m) / n
-    single = (owns @ matrix).tocsc()
+    single = _per_customer(matrix, customer_of, m)
     single = single @ sparse.diags_array(1 / np.maximum(np.asarray(single.sum(axis=0)).ravel(), 1))
     buyers = np.zeros(len(first), dtype="int64")
     squares = np.zeros(len(first))
     for start in range(0, len(first), _CHUNK):
         part = slice(start, start + _CHUNK)
         a, b = first[part], second[part]
-        pair = (owns @ matrix[:, a].multiply(matrix[:, b])).tocsc()
+        pair = _per_customer(matrix[:, a].multiply(matrix[:, b]).tocsc(), customer_of, m)
         buyers[part] = np.diff(pair.indptr)
         moved = pair @ sparse.diags_array(1 / both[part]) - single[:, a] - single[:, b]
         # a sum of squares of (moved + baskets), where `moved` stays sparse
         cross = np.asarray(moved.T @ baskets).ravel()
         squares[part] = np.asarray(moved.multiply(moved).sum(axis=0)).ravel() + 2 * cross + (baskets**2).sum()
     return buyers, np.maximum(squares, 0) * m / max(m - 1, 1)
+
+
+def _per_customer(matrix: sparse.csc_matrix, customer_of: np.ndarray, m: int) -> sparse.csc_matrix:
+    """Add up ones by customer and column; customers rise along a column, so equal ones stand together."""
+    matrix.sort_indices()
+    customer = customer_of[matrix.indices]
+    begins = np.concatenate([[True], customer[1:] != customer[:-1]])[: len(customer)]
+    begins[matrix.indptr[:-1][np.diff(matrix.indptr) > 0]] = True
+    places = np.flatnonzero(begins)
+    counts = np.diff(places, append=len(customer)).astype("float64")
+    columns = np.searchsorted(places, matrix.indptr)
+    return sparse.csc_matrix((counts, customer[places], columns), shape=(m, matrix.shape[1]))
 
 
 def _measures(both: np.ndarray, a: np.ndarray, b: np.ndarray, n: int) -> pd.DataFrame:

@@ -11,7 +11,8 @@ import numpy as np
 import pandas as pd
 from narwhals.typing import IntoFrame
 
-from custaudience.customers.affinity.pairs import false_discovery_rates, lines_until
+from custaudience.customers.affinity.baskets import lines_until
+from custaudience.customers.affinity.pairs import false_discovery_rates
 from custaudience.customers.cohorts.cohorts import time_to_second_order
 from custaudience.customers.cohorts.survival import median_survival, survival_table
 from custaudience.customers.lifecycle.history import FirstOrders

@@ -9,6 +9,8 @@ from typing import Literal
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 from scipy.stats import norm, rankdata
 
 from custaudience.customers.segments.gower import find_medoids, mixed_distance, silhouette
@@ -161,6 +163,10 @@ def by_customer(matrix: pd.DataFrame) -> pd.DataFrame:
         If a customer comes twice or has no id.
     """
     table = matrix.set_index("customer_id") if "customer_id" in matrix else matrix
+    if table.index.dtype == "str":  # as a study gives them: pandas would make each id an object to find this out
+        ids = pa.array(table.index)
+        if pc.all(pc.less(ids[:-1], ids[1:]), skip_nulls=False).as_py():
+            return table
     if table.index.hasnans or not table.index.is_unique:
         raise DataError("customer matrix: customer_id is missing or comes twice. Give one row per customer.")
     return table if table.index.is_monotonic_increasing else table.sort_index()

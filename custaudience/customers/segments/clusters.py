@@ -262,8 +262,9 @@ def _named(index: pd.Index, placed: np.ndarray, labels: np.ndarray, names: tuple
 def _summary(worth: np.ndarray, labels: np.ndarray, names: tuple[str, ...]) -> pd.DataFrame:
     total = np.nansum(worth)
     rows = []
-    for number, name in enumerate(names):
-        part = worth[labels == number]
+    by_group = worth[np.argsort(labels.astype("int8"), kind="stable")]
+    ends = np.bincount(labels, minlength=len(names)).cumsum()
+    for name, part in zip(names, np.split(by_group, ends[:-1]), strict=True):
         known = part[~np.isnan(part)]
         middle = (float(known.mean()), float(np.median(known))) if len(known) else (np.nan, np.nan)
         rows.append((name, len(part), len(part) / len(worth), *middle, known.sum() / total if total > 0 else np.nan))

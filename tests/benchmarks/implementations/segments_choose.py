@@ -6,6 +6,7 @@ from pathlib import Path
 
 import clock
 import pandas as pd
+import sklearn.cluster  # noqa: F401  (before the clock, as in the others)
 from segments_matrix import load
 
 from custaudience.customers.segments.choosing_k import GroupCount, choose_k

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import clock
 import pandas as pd
+import sklearn.cluster  # noqa: F401  (before the clock, as in the others)
 from segments_matrix import against_planted, load
 
 from custaudience.customers.segments.clusters import CustomerSegments, segment_customers

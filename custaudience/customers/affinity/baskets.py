@@ -1,0 +1,135 @@
+"""What stands in each basket: order lines netted to things bought, as rows and as numbers."""
+
+from __future__ import annotations
+
+import datetime as dt
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import narwhals as nw
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from narwhals.typing import IntoFrame
+
+from custaudience.errors import ColumnError, near_miss
+
+
+def lines_until(
+    transactions: IntoFrame, as_of: dt.date, *columns: str, since: dt.date | None = None
+) -> nw.LazyFrame[Any]:
+    """Return order lines from `since` to `as_of`, both inclusive, as a lazy Narwhals frame, columns checked.
+
+    Raises
+    ------
+    ColumnError
+        If one of `columns` is missing.
+    """
+    if not isinstance(as_of, dt.date):
+        raise ValueError(f"as_of: expected a datetime.date, got {as_of!r}")
+    frame = nw.from_native(transactions).lazy()
+    schema = frame.collect_schema()
+    for column in ("customer_id", "ordered_at", *columns):
+        if column not in schema:
+            raise ColumnError(
+                f"transactions: column {column!r} not found; it has {', '.join(map(repr, schema))}."
+                f"{near_miss(column, schema)} What products.csv knows can be joined on product_id first."
+            )
+    frame = frame.filter(nw.col("ordered_at") < dt.datetime.combine(as_of + dt.timedelta(days=1), dt.time()))
+    if since is not None:
+        frame = frame.filter(nw.col("ordered_at") >= dt.datetime.combine(since, dt.time()))
+    return frame
+
+
+def bought_items(lines: nw.LazyFrame[Any], level: str) -> nw.LazyFrame[Any]:
+    """Net lines to what was bought and kept: one row per customer, order and item.
+
+    ``customer_id``, ``order_id``, ``item``, ``bought_on`` (day of the earliest line, at midnight),
+    ``revenue_minor`` (net). Items that refunds of the same order take back in full have no row; gifts have one.
+    """
+    revenue = nw.col("revenue_minor")
+    return (
+        lines.filter(~nw.col(level).is_null())
+        .with_columns(item=nw.col(level), least=revenue)
+        .group_by("customer_id", "order_id", "item")
+        .agg(nw.col("ordered_at").min(), revenue.sum(), nw.col("least").min())
+        .filter((revenue > 0) | (nw.col("least") >= 0))
+        .with_columns(revenue.cast(nw.Int64), bought_on=nw.col("ordered_at").dt.truncate("1d"))
+        .select("customer_id", "order_id", "item", "bought_on", "revenue_minor")
+    )
+
+
+def _codes(column: pa.ChunkedArray, *, in_runs: bool = False) -> tuple[np.ndarray, pa.Array]:
+    """Return a text column as numbers from 0 (-1 = missing) and the distinct values they stand for.
+
+    With `in_runs`, equal values in a row are looked up once: the lines of an order mostly stand together.
+    """
+    lengths = None
+    if in_runs and len(column):
+        runs = [pc.run_end_encode(chunk, run_end_type=pa.int64()) for chunk in column.chunks if len(chunk)]
+        lengths = np.concatenate([np.diff(run.run_ends.to_numpy(), prepend=0) for run in runs])
+        column = pa.chunked_array([run.values for run in runs])
+    coded = column.dictionary_encode().combine_chunks()
+    if isinstance(coded, pa.ChunkedArray):  # of no rows
+        coded = pa.array([], column.type).dictionary_encode()
+    indices = (coded.indices.fill_null(-1) if coded.null_count else coded.indices).to_numpy(zero_copy_only=False)
+    return indices if lengths is None else np.repeat(indices, lengths), coded.dictionary
+
+
+def coded_baskets(table: pa.Table, level: str) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Return the customer of each basket, in rising order; of each thing bought its basket and item; the items' names.
+
+    The same as `bought_items`, but on numbers: grouping by three text columns would take most of the time.
+    """
+    with ThreadPoolExecutor(3) as pool:  # Arrow lets go of the interpreter
+        columns = [pool.submit(_codes, table[level])]
+        columns += [pool.submit(_codes, table[name], in_runs=True) for name in ("order_id", "customer_id")]
+        (item, values), (order, orders), (customer, _) = (column.result() for column in columns)
+    revenue = table["revenue_minor"].to_numpy()
+    names = values.cast(pa.large_string()).to_pandas().to_numpy(dtype=object)
+    owner = np.full(len(orders) + 1, -1, dtype="int32")
+    owner[order] = customer
+    if (owner[order] == customer).all():
+        basket = order
+    else:  # order numbers that start anew with every customer
+        basket = np.unique(customer.astype("int64") * (len(orders) + 1) + order + 1, return_inverse=True)[1]
+    kept = revenue >= 0
+    if not kept.all():
+        key = basket.astype("int64") * (len(names) + 1) + item + 1
+        touched = np.unique(key[~kept])
+        place = np.searchsorted(touched, key).clip(max=len(touched) - 1)
+        mine = touched[place] == key
+        net = np.zeros(len(touched), dtype="int64")
+        np.add.at(net, place[mine], revenue[mine])
+        kept &= ~mine | (net[place] > 0)
+        basket, customer, item = basket[kept], customer[kept], item[kept]
+    basket, used = _renumber(basket)
+    customer_of = np.empty(used, dtype="int64")
+    customer_of[basket] = customer
+    customer_of, _ = _renumber(customer_of)
+    if (np.diff(customer_of) < 0).any():
+        by_customer = np.argsort(customer_of, kind="stable")
+        place_of = np.empty_like(by_customer)
+        place_of[by_customer] = np.arange(used)
+        basket, customer_of = place_of[basket], customer_of[by_customer]
+    known = item >= 0 if item.min(initial=0) < 0 else slice(None)
+    return customer_of, basket[known], item[known], names
+
+
+def _renumber(codes: np.ndarray) -> tuple[np.ndarray, int]:
+    """Return the codes numbered anew, from 0 without a gap, and how many there are."""
+    if not len(codes):
+        return codes, 0
+    low = codes.min()
+    seen = np.bincount(codes - low) > 0
+    if low == 0 and seen.all():
+        return codes, len(seen)
+    return (np.cumsum(seen) - 1)[codes - low], int(seen.sum())
+
+
+def count_one_item(basket: np.ndarray, item: np.ndarray, n: int) -> int:
+    """Count the baskets whose lines all name one item."""
+    low, high = np.full(n, np.iinfo("int32").max, dtype="int32"), np.full(n, -1, dtype="int32")
+    np.minimum.at(low, basket, item)
+    np.maximum.at(high, basket, item)
+    return int((low == high).sum())

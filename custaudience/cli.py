@@ -103,6 +103,7 @@ def report(
     private: Annotated[Path | None, typer.Option(help="Folder not to publish; default ./private.")] = None,
     language: Annotated[list[str] | None, typer.Option(help="Repeatable; default the study's.")] = None,
     timeout: Annotated[float, typer.Option(min=1, help="Seconds for one cell.")] = 3600,
+    pictures: Annotated[bool, typer.Option("--pictures", help="Persona cards as PNG, too; needs a Chromium.")] = False,
 ) -> None:
     """Run the notebooks on a study and publish one month's report; prints the path of its first page."""
     with _for_users():
@@ -118,6 +119,7 @@ def report(
             languages=language,
             private=private,
             timeout=timeout,
+            pictures=pictures,
             progress=_progress(),
         )
         typer.echo(str(result.index))

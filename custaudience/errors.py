@@ -38,6 +38,12 @@ class PrivacyError(CustaudienceError):
     """Something that identifies a person, or a group that is too small, was about to be published."""
 
 
+class MissingEngineError(CustaudienceError):
+    """A picture or a PDF is asked for, and no program is installed that makes it."""
+
+    exit_code = 3
+
+
 def near_miss(name: str, known: Iterable[str]) -> str:
     """Return `` Did you mean 'x'?`` for the closest known name, or an empty string.
 

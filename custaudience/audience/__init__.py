@@ -4,6 +4,9 @@ from custaudience.audience.definition.check import DefinitionCheck, check_defini
 from custaudience.audience.definition.findings import Finding
 from custaudience.audience.definition.hierarchy import Hierarchy, check_hierarchy
 from custaudience.audience.definition.rules import Definition, Rule, parse_definition
+from custaudience.audience.ideal.customers import IdealCustomers, ideal_customers
+from custaudience.audience.ideal.rule import IdealRule, ideal_rules
+from custaudience.audience.ideal.traits import DistinctiveTraits, distinctive_traits
 from custaudience.audience.personas.build import (
     AVATAR_BLOCKS,
     BUYING_ROLES,
@@ -31,8 +34,11 @@ __all__ = [
     "PROFILE_KINDS",
     "Definition",
     "DefinitionCheck",
+    "DistinctiveTraits",
     "Finding",
     "Hierarchy",
+    "IdealCustomers",
+    "IdealRule",
     "MessageCheck",
     "Persona",
     "Profile",
@@ -43,7 +49,10 @@ __all__ = [
     "check_definition",
     "check_hierarchy",
     "check_message",
+    "distinctive_traits",
     "holds_since",
+    "ideal_customers",
+    "ideal_rules",
     "krippendorff_alpha",
     "load_profile",
     "parse_definition",

@@ -11,6 +11,7 @@ from custaudience.present.glossary import glossary
 from custaudience.present.plots import plot_lifecycle, plot_months, plot_rfm_grid, plot_segments
 from custaudience.present.plots_change import plot_bridge, plot_bridge_history
 from custaudience.present.plots_drivers import plot_drivers, plot_second_order, variable_names
+from custaudience.present.plots_ideal import plot_cut_offs, plot_traits
 from custaudience.present.plots_lists import plot_contact_lists
 from custaudience.present.plots_products import plot_pairs
 from custaudience.present.plots_response import plot_before, plot_response
@@ -54,6 +55,7 @@ __all__ = [
     "plot_bridge_history",
     "plot_concentration",
     "plot_contact_lists",
+    "plot_cut_offs",
     "plot_drivers",
     "plot_gaps",
     "plot_group_count",
@@ -70,6 +72,7 @@ __all__ = [
     "plot_segments",
     "plot_survival",
     "plot_tracking",
+    "plot_traits",
     "render",
     "render_claim",
     "segment_color",

@@ -12,7 +12,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from custaudience.errors import CustaudienceError
+from custaudience.errors import CustaudienceError, MissingEngineError
 from custaudience.evidence import template as _
 from custaudience.present.card_evidence import STATUS_SHOWN, clean, evidence_line, sentence
 from custaudience.present.cards import HEADINGS
@@ -168,12 +168,7 @@ def card_png(html: str, path: str | os.PathLike[str], *, width: int = 900, brows
     CustaudienceError
         If there is no Chromium, or it fails; the message says what to do.
     """
-    program = browser or next((found for name in _BROWSERS if (found := shutil.which(name))), None)
-    if program is None:
-        raise CustaudienceError(
-            "no Chromium found to draw the picture. Install it (Debian: apt-get install chromium), or open the HTML "
-            "file in a browser and print it."
-        )
+    program = browser or installed_browser()
     target = Path(path).absolute()
     with tempfile.TemporaryDirectory() as folder:
         page, shot = Path(folder) / "card.html", Path(folder) / "card.png"
@@ -194,6 +189,23 @@ def card_png(html: str, path: str | os.PathLike[str], *, width: int = 900, brows
             raise CustaudienceError(f"{program} could not draw the picture: {said[0][:200]}")
         _trim(shot, target)
     return target
+
+
+def installed_browser() -> str:
+    """Return the Chromium that draws pictures.
+
+    Raises
+    ------
+    MissingEngineError
+        If none is installed; the message says what to do.
+    """
+    program = next((found for name in _BROWSERS if (found := shutil.which(name))), None)
+    if program is None:
+        raise MissingEngineError(
+            "no Chromium found to draw the picture. Install it (Debian: apt-get install chromium), or open the HTML "
+            "file in a browser and print it."
+        )
+    return program
 
 
 def _trim(shot: Path, target: Path) -> None:

@@ -34,24 +34,25 @@ def sheet_scale(sheet: dict[str, Any]) -> float:
 
 def _sheet_height(sheet: dict[str, Any], scale: float) -> float:
     """Estimate the height of the printed sheet."""
-    facts = 0.40 if sheet["heads"] else 0.0
+    facts = 116.0 if sheet["roomy"] else 46.0 if sheet["heads"] else 0.0
     lines = _SHEET * (0.26 if sheet["heads"] else 0.66)
     height = 30 + _text(f"{sheet['study']} {sheet['as_of']}", 11, _SHEET * 0.5, scale)
     height += sum(_text(f"{line['text']}.", 11, _SHEET, scale) for line in sheet["notes"])
-    height += sum(_text(line["text"], 12, _SHEET, scale) for line in sheet["said"])
+    height += sum(_text(line["text"], 12, _SHEET, scale) + 3 for line in sheet["said"])
     height += 34 if sheet["heads"] else 8
     for row in sheet["rows"]:
         who = sum(_text(f"{x['text']}", 13.5, _SHEET * 0.19, scale) for x in row["card"]["heading"])
         who += sum(_text(f"{x['text']}··", 10.5, _SHEET * 0.19, scale) for x in row["size"])
         said = [*(x["short"] or x["text"] for x in row["lines"]), *(f"{x['text']} {x['word']} " for x in row["advice"])]
         told = sum(_text(f"{text}··", 11, lines - 24, scale) + 2 for text in said)
-        height += max(who, 52.0, told, 46.0 if facts else 0.0) + 11
+        height += max(who, 52.0, told, facts) + 11
     parts = [
         f"{g['title']} {g['base']} " + " ".join(f"{e['number']} {e['letter']} {e['text']}" for e in g["entries"])
         for g in sheet["groups"]
     ]
     height += 24 + sum(_text(f"{letter} {text}; ", 9.4, _SHEET, scale) for letter, text in sheet["methods"]) * 0.6
-    return (height + sum(_text(part, 9.4, _SHEET / 2 - 14, scale) + 3 for part in parts) / 2 + 14) * scale + 20
+    height += sum(_text(part, 9.4, _SHEET / 2 - 14, scale) + 3 for part in parts) / 2 + 14
+    return _OBSERVED * height * scale + 20
 
 
 def _height(card: dict[str, Any], scale: float) -> float:

@@ -68,7 +68,10 @@ def persona_sheet(
         by_label = {str(fact["label"]): fact for fact in row["facts"]}
         row["cells"] = [by_label.get(head) for head in heads]
         row["href"] = (cards or {}).get(row["card"]["key"], "")
+    # amounts of nine digits need the room of two columns, and their names then stand with them
+    roomy = any(len(str(fact["value"])) > 11 for row in rows for fact in row["facts"])
     sheet: dict[str, Any] = {
+        "roomy": roomy,
         "said": together, "rows": rows, "heads": heads, "widest": widest, "notes": built[0]["caveats"],
         "study": built[0]["study"], "as_of": built[0]["as_of"], "level": next((c["level"] for c in built), ""),
         **_evidence(numbers, rows, language),

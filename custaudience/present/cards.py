@@ -131,6 +131,7 @@ class Numbers:
 
 
 def card_parts(persona: Persona, language: str) -> dict[str, Any]:
+    """Return all that a card says, in the language asked."""
     translator(language)  # refuses a language that is not shipped
     numbers, slots = Numbers(), persona.slots
     accent = accent_of(persona)
@@ -219,6 +220,7 @@ def _parted(claim: Claim, language: str) -> dict[str, Any]:
 
 
 def fact_parts(claim: Claim, numbers: Numbers, language: str) -> dict[str, Any]:
+    """Return a figure that stands alone: its value, what it is called, and that of all others."""
     values, form = claim.values, str(claim.values.get("form", "number"))
     currency = values.get("currency")
 
@@ -273,6 +275,7 @@ def _entry(claim: Claim, number: int, numbers: Numbers, language: str) -> dict[s
 
 @lru_cache(maxsize=8)
 def environment_of(language: str) -> Environment:
+    """Return where templates are rendered in a language."""
     from jinja2 import Environment, PackageLoader, StrictUndefined  # the command line need not wait for it
 
     environment = Environment(
@@ -285,10 +288,12 @@ def environment_of(language: str) -> Environment:
 
 @lru_cache(maxsize=1)
 def stylesheet() -> Markup:
+    """Return the look of cards and sheets."""
     # Our own stylesheet, part of the package: not to be escaped.
     text = files("custaudience.present").joinpath("templates", "card.css").read_text(encoding="utf-8")
     return Markup(css_tokens() + text)
 
 
 def direction_of(language: str) -> str:
+    """Return in which direction a language is written: ltr or rtl."""
     return Locale.parse(language).text_direction

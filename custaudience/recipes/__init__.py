@@ -2,6 +2,7 @@
 
 from custaudience.recipes.contacts import consent_of, contact_lists_at, earlier_contacts_at
 from custaudience.recipes.customers import clusters_at, drivers_at, second_orders_at, segments_at
+from custaudience.recipes.ideal import first_orders_at, ideal_customers_at, ideal_later_at
 from custaudience.recipes.personas import persona_month_at, personas_at, published_personas
 
 __all__ = [
@@ -10,6 +11,9 @@ __all__ = [
     "contact_lists_at",
     "drivers_at",
     "earlier_contacts_at",
+    "first_orders_at",
+    "ideal_customers_at",
+    "ideal_later_at",
     "persona_month_at",
     "personas_at",
     "published_personas",

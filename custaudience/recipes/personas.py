@@ -50,12 +50,7 @@ def personas_at(study: Study, as_of: dt.date, *, n_months: int = 6, review_month
 
 
 def persona_month_at(
-    study: Study,
-    as_of: dt.date,
-    *,
-    earlier: Sequence[Persona] = (),
-    n_months: int = 6,
-    review_months: int = 3,
+    study: Study, as_of: dt.date, *, earlier: Sequence[Persona] = (), n_months: int = 6, review_months: int = 3
 ) -> PersonaMonth:
     """Return the personas of a study at a date, each beside the one it was at the end of the month before.
 

@@ -37,7 +37,7 @@ def write_csv(path: Path, table: pd.DataFrame, language: str) -> None:
     """Write a table as Excel of that language opens it: UTF-8 with BOM, and ``;`` where a comma is the decimal sign."""
     comma = Locale.parse(language).number_symbols["latn"]["decimal"] == ","
     text = table.copy()
-    for column in text.columns.drop("expected_value"):
+    for column in text.columns.drop("expected_value", errors="ignore"):
         text[column] = text[column].astype("str").map(safe_cell)
     marks = {"sep": ";", "decimal": ","} if comma else {"sep": ",", "decimal": "."}
     text.to_csv(path, index=False, encoding="utf-8-sig", lineterminator="\r\n", **marks)

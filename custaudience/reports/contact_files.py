@@ -22,6 +22,7 @@ from custaudience.reports.plan import settle_month
 
 if TYPE_CHECKING:
     from custaudience.customers.contacts.lists import ContactLists
+    from custaudience.reports.ideal_list import IdealList
     from custaudience.study import Study
 
 
@@ -84,8 +85,8 @@ def write_contact_files(
     ContactFiles
         ``<list>.csv`` holds whom to write to: with consent where it is known, and not held out. ``hold_out.csv``
         holds who must not get a letter, ``hold_out.json`` the terms of the draw, ``drawn.parquet`` who was drawn for
-        what, by which a later run judges it; ``README.txt`` says all this to the reader. The same options write the
-        same files.
+        what, by which a later run judges it; ``ideal.csv`` the ideal customers, to know and not to write to;
+        ``README.txt`` says all this to the reader. The same options write the same files.
 
     Raises
     ------
@@ -97,6 +98,7 @@ def write_contact_files(
     from custaudience.customers.contacts.lists import draw_hold_out
     from custaudience.customers.contacts.outcomes import look_back
     from custaudience.recipes import contact_lists_at, earlier_contacts_at
+    from custaudience.reports.ideal_list import ideal_list
     from custaudience.study import open_study
 
     if not 0 <= hold_out <= 0.9:
@@ -119,14 +121,16 @@ def write_contact_files(
     before = look_back(then, orders, after=after, as_of=lists.as_of, minor_digits=digits)
     expected = before.set_index("list")["revenue_each"].round(digits)
     record = make_record(study, lists, held, month=month, share=hold_out, seed=seed, window_days=window_days)
+    held_ids = set(lists.table.loc[held, "customer_id"])
+    ideal = ideal_list(study, lists.as_of, held_out=held_ids, language=language)
     root = _private_folder(study, private)
     folder = root / month / "lists"
     with RunLock(root / ".lists.lock"):
         settle_record(folder, record, again)
-        _publish(folder, lists, held, readable(lists, expected, language), record, study.name, language)
+        _publish(folder, lists, held, readable(lists, expected, language), ideal, record, study.name, language)
         earlier = judge_latest(root, month, study)
     warnings = () if lists.n_agreed is not None else (UNKNOWN_CONSENT,)
-    return ContactFiles(folder, (*_lines(record, lists), *earlier), warnings)
+    return ContactFiles(folder, (*_lines(record, lists), ideal.line, *earlier), warnings)
 
 
 def _language(study: Study, asked: str | None) -> str:
@@ -153,6 +157,7 @@ def _publish(
     lists: ContactLists,
     held: pd.Series,
     rows: pd.DataFrame,
+    ideal: IdealList,
     record: dict[str, Any],
     study: str,
     language: str,
@@ -169,10 +174,12 @@ def _publish(
             write_csv(build / f"{name}.csv", rows[to_write & (rows["list"] == name)], language)
         if record["share"]:
             write_csv(build / "hold_out.csv", rows[held], language)
+        if len(ideal.rows):
+            write_csv(build / "ideal.csv", ideal.rows, language)
         drawn = lists.table.loc[lists.table["may_write"], ["customer_id", "list", "segment"]]
         drawn = drawn.assign(held_out=held[drawn.index]).sort_values(["customer_id", "list"], ignore_index=True)
         drawn.to_parquet(build / DRAWN, index=False)
-        notes = contact_notes(lists, record, study, language)
+        notes = [*contact_notes(lists, record, study, language), ideal.note]
         (build / "README.txt").write_text("\n".join(notes) + "\n", encoding="utf-8-sig", newline="\r\n")
         text = json.dumps(record, ensure_ascii=False, indent=1) + "\n"
         (build / RECORD).write_text(text, encoding="utf-8")

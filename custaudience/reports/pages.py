@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from importlib.resources import files
@@ -110,11 +110,15 @@ def page_name(stem: str, language: str, info: RunInfo) -> str:
     return f"{stem}.html" if language == info.languages[0] else f"{stem}.{language}.html"
 
 
-def index_page(source: Source, *, said_elsewhere: Collection[str] = (), acts: Collection[str] = ()) -> dict[str, Any]:
+def index_page(
+    source: Source, *, said_elsewhere: Collection[str] = (), acts: Collection[str] = (),
+    personas: Callable[[Source], dict[str, Any] | None] = lambda source: None,
+) -> dict[str, Any]:  # fmt: skip
     """Return what the executive page says.
 
     Citations are numbered in the order of reading, so the parts are put together from the top down. Advice and
     warnings of the slugs in `said_elsewhere` stand on pages of their own; advice of those in `acts` here, too.
+    `personas` gives the rows of the personas.
     """
     ledger, info = source.ledger, source.info
     finding = ledger.get("start_here.finding") or ledger.get("rfm_and_lifecycle.finding")
@@ -135,6 +139,7 @@ def index_page(source: Source, *, said_elsewhere: Collection[str] = (), acts: Co
     page["widest"] = max(
         (s for row in page["segments"] for s in (row["share_of_customers"], row["share_of_revenue"]) if s), default=1.0
     )
+    page["personas"] = personas(source)
     elsewhere = set(said_elsewhere)
     advice = [c for c in ledger.of_kind("advice") if _slug(c) not in elsewhere - set(acts)]
     page["advice"] = source.claims(sorted(advice, key=lambda claim: _slug(claim) in elsewhere))

@@ -234,6 +234,40 @@ TABLE: dict[str, tuple[Parameter, ...]] = {
         Parameter("n_runs", "int", 50, "Times customers are drawn anew to see whether groups return", low=10, high=500),
         Parameter("seed", "int", 0, "Start of all random draws", low=0, high=1_000_000),
     ),
+    "ideal_customer": _declare(
+        "data/grocery",
+        Parameter("min_orders", "int", 3, "Loyal: so many orders, or more", low=1, high=1000),
+        Parameter("min_span_days", "int", 90, "Loyal: so many days from first order to last", low=0, high=3650),
+        Parameter("top_share", "float", 0.2, "Valuable: share of customers with most revenue", low=0.01, high=1),
+        Parameter(
+            "overdue_share",
+            "float",
+            0.95,
+            "In the own rhythm: silent no longer than this share of the own gaps",
+            low=0.5,
+            high=0.999,
+        ),
+        Parameter(
+            "satisfaction_column", "str", "", "Column of the survey that tells satisfaction; empty means by its name"
+        ),
+        Parameter(
+            "satisfied_from", "float", 0.0, "Satisfied: this answer or more; 0 means the best two", low=0, high=100
+        ),
+        Parameter("min_responses", "int", 1, "Engaged: responded to so many campaigns, or more", low=1, high=100),
+        Parameter(
+            "ask", "str", "all", "Parts that are asked: all that are known, or orders only", choices=("all", "orders")
+        ),
+        Parameter("months_back", "int", 3, "Months to look back, for what they did since", low=1, high=60),
+        Parameter("n_first", "int", 3, "First orders that a rule may look at", low=2, high=20),
+        Parameter("n_categories", "int", 8, "Product categories whose shares are compared", low=2, high=20),
+        Parameter(
+            "definition",
+            "str",
+            "women aged 18-40 with middle and high income",
+            "An audience as somebody wrote it, to be held against the customers; empty means none",
+        ),
+        Parameter("seed", "int", 0, "Start of all random draws", low=0, high=1_000_000),
+    ),
     "personas": _declare(
         "data/grocery",
         Parameter("n_months", "int", 6, "Month ends looked back at, to say since when a persona holds", low=0, high=60),

@@ -14,6 +14,7 @@ from custaudience.errors import ParameterError, near_miss
 from custaudience.reports import places
 from custaudience.reports.execution import Task
 from custaudience.reports.notebooks import Notebook, find_notebooks, select_notebooks
+from custaudience.reports.parameter_table import declared
 from custaudience.reports.parameters import check_parameters, last_day
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ class Plan:
     reports: Path  # reports/<study>
     private: Path  # private/<study>
     timeout: float | None
+    pictures: bool = False
 
 
 def make_plan(
@@ -47,6 +49,7 @@ def make_plan(
     languages: Sequence[str] | None,
     private: str | os.PathLike[str] | None,
     timeout: float | None,
+    pictures: bool = False,
 ) -> Plan:
     """Check the usage of a run; opens the study but reads no table.
 
@@ -54,7 +57,13 @@ def make_plan(
     ------
     CustaudienceError
         If a notebook, parameter, month or language does not exist, or the study cannot be opened.
+    MissingEngineError
+        If pictures are asked for, and no Chromium is installed.
     """
+    if pictures:
+        from custaudience.present.card_files import installed_browser
+
+        installed_browser()
     for path in (study_path, out, private):
         if path is not None:
             places.refuse_address(path)
@@ -78,6 +87,7 @@ def make_plan(
         reports=_below(out, "reports", study),
         private=_below(private, "private", study),
         timeout=timeout,
+        pictures=pictures,
     )
 
 
@@ -109,18 +119,28 @@ def tasks_of(plan: Plan, month: str, build: Path, notebooks: Sequence[Notebook])
     tasks = []
     for notebook in notebooks:
         own = dict(plan.parameters[notebook.slug])
+        given = _month_before(plan, month, notebook.slug, own)
         as_of = last_day(month).isoformat()
         tasks.append(
             Task(
                 notebook.path,
                 appendix / notebook.file,
-                parameters={"study": str(folder), "as_of": as_of, **own, "out": str(build)},
-                shown={"study": places.shown_path(folder), "as_of": as_of, **own},
+                parameters={"study": str(folder), "as_of": as_of, **own, **given, "out": str(build)},
+                shown={"study": places.shown_path(folder), "as_of": as_of, **own}
+                | {name: Path(path).relative_to(plan.reports).as_posix() for name, path in given.items()},
                 folders=hidden,
                 timeout=plan.timeout,
             )
         )
     return tasks
+
+
+def _month_before(plan: Plan, month: str, slug: str, own: Mapping[str, Any]) -> dict[str, str]:
+    """Return where the personas of the month before were published, for the notebook that keeps their names."""
+    before = f"{last_day(month).replace(day=1) - dt.timedelta(days=1):%Y-%m}"
+    path = plan.reports / before / "personas" / "personas.json"
+    is_asked = "previous" in declared(slug) and not own.get("previous")
+    return {"previous": str(path)} if is_asked and path.is_file() else {}
 
 
 def split_by_tables(plan: Plan) -> tuple[list[Notebook], dict[str, str]]:

@@ -42,3 +42,4 @@ class RunInfo:
     version: str  # of custaudience
     caveats: tuple[str | dict[str, str], ...] = ()  # from study.toml, maybe one per language; printed with the name
     status: Literal["complete", "failed", "incomplete"] = "complete"
+    pictures: bool = False  # personas as PNG, too

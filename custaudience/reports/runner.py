@@ -52,6 +52,7 @@ def run_report(
     languages: Sequence[str] | None = None,
     private: str | os.PathLike[str] | None = None,
     timeout: float | None = CELL_TIMEOUT,
+    pictures: bool = False,
     progress: Progress = lambda text, stays: None,
 ) -> RunResult:
     """Run the notebooks on a study and publish one month's report.
@@ -75,6 +76,8 @@ def run_report(
         The first is that of ``index.html``; by default the study's own.
     timeout : float, optional
         Seconds for one cell, None for no limit.
+    pictures : bool
+        Write each persona's card as PNG, too; an installed Chromium draws it.
     progress : callable, optional
         Called with lines of text; see `Progress`.
 
@@ -99,6 +102,7 @@ def run_report(
         languages=languages,
         private=private,
         timeout=timeout,
+        pictures=pictures,
     )
     with _folder_made(plan.reports), RunLock(plan.reports / ".lock"):
         for sentence in swap.repair(plan.reports):
@@ -235,6 +239,7 @@ def _run_info(plan: Plan, month: str, runs: tuple[NotebookRun, ...]) -> RunInfo:
         version=custaudience.__version__,
         caveats=study.caveats,
         status="failed" if any(run.status == "failed" for run in runs) else "complete",
+        pictures=plan.pictures,
     )
 
 

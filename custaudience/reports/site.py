@@ -13,7 +13,6 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from babel import Locale
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
@@ -22,13 +21,14 @@ from custaudience.evidence import template as _
 from custaudience.present.figures import in_language, language_of
 from custaudience.present.style import css_tokens
 from custaudience.present.words import format_value, render, term, terms, translator
+from custaudience.reports import persona_pages
 from custaudience.reports.appendix import notebook_body
 from custaudience.reports.ledger import read_ledger
 from custaudience.reports.pages import Source, index_page, page_name
 from custaudience.reports.run_info import NotebookRun, RunInfo
 from custaudience.reports.segment_pages import segments_page
 from custaudience.reports.topic_pages import topic_page
-from custaudience.reports.topics import TOPICS
+from custaudience.reports.topics import PERSONAS, TOPICS
 
 _MONTH = re.compile(r"\d{4}-\d{2}")
 
@@ -51,7 +51,10 @@ def render_month(build: Path, info: RunInfo) -> None:
     """
     ledger = read_ledger(build)
     index = partial(
-        index_page, said_elsewhere={topic.slug for topic in TOPICS}, acts={topic.slug for topic in TOPICS if topic.acts}
+        index_page,
+        said_elsewhere={persona_pages.SLUG, *(topic.slug for topic in TOPICS)},
+        acts={topic.slug for topic in TOPICS if topic.acts},
+        personas=persona_pages.persona_rows,
     )
     pages: list[tuple[str, str, Callable[[Source], dict[str, Any]], str]] = [
         ("index", "index.html.j2", index, _("Overview of the month")),
@@ -62,20 +65,36 @@ def render_month(build: Path, info: RunInfo) -> None:
             if topic.in_ledger(ledger)
         ),
     ]
+    if persona_pages.in_ledger(ledger):
+        # the last but those of single topics: whom the segments stand for
+        pages.insert(2, (persona_pages.STEM, "topic.html.j2", partial(topic_page, topic=PERSONAS), persona_pages.NAME))
     for language in info.languages:
         for stem, template, make, _name in pages:
             source = Source(info, ledger, build, language)
-            page = make(source)
-            page["links"] = _links(info, language, stem)
-            page["nav"] = [
+            nav = [
                 {"href": page_name(other, language, info), "name": source.say(name), "here": other == stem}
                 for other, _template, _make, name in pages
             ]
-            _write(
-                build / page_name(stem, language, info),
-                _page(template, language, info, page=page, evidence=source.evidence, fmt=source.fmt),
-            )
+            made = _persona_index(source, nav) if stem == persona_pages.STEM else ""
+            if not made:
+                page = make(source) | {"links": _links(info, language, stem), "nav": nav}
+                context = {"page": page, "evidence": source.evidence, "fmt": source.fmt}
+                made = _page(template, language, info, root="../" * stem.count("/"), **context)
+            _write(build / page_name(stem, language, info), made)
+    persona_pages.write_cards(build, info)
     _write_appendix_index(build, info)
+
+
+def _persona_index(source: Source, nav: list[dict[str, Any]]) -> str:
+    """Return the index of the personas, "" where the run has none: then a page says why."""
+    if not persona_pages.read_personas(source.folder):
+        return ""
+    info, language = source.info, source.language
+    page = {"nav": nav, "links": _links(info, language, persona_pages.STEM)}
+    parts = _environment(language).get_template("personas.html.j2")
+    context = _context(language, study_language=info.languages[0]) | {"info": info, "page": page, "root": "../"}
+    top, foot = (Markup(parts.render(context, part=part)) for part in ("top", "foot"))
+    return persona_pages.index_sheet(source, (), top, foot)
 
 
 def render_appendix_page(notebook_path: Path, html_path: Path, info: RunInfo, run: NotebookRun) -> None:
@@ -148,7 +167,7 @@ def _write_appendix_index(build: Path, info: RunInfo) -> None:
 
 def _page(template: str, language: str, info: RunInfo, **context: Any) -> str:
     page = _environment(language).get_template(template)
-    return page.render(_context(language, study_language=info.languages[0]), info=info, **context)
+    return page.render(_context(language, study_language=info.languages[0]) | context, info=info)
 
 
 def _context(language: str, *, study_language: str) -> dict[str, Any]:
@@ -164,6 +183,7 @@ def _context(language: str, *, study_language: str) -> dict[str, Any]:
 
     return {
         "lang": language,
+        "root": "",  # from a page's folder up to the month's
         "css": Markup(css_tokens() + _css()),
         "version": custaudience.__version__,
         "study_lang": study_lang,
@@ -204,7 +224,7 @@ def _links(info: RunInfo, language: str, stem: str) -> list[dict[str, str]]:
         {"href": "manifest.json", "name": say(_("manifest")), "lang": ""},
         {"href": "../index.html", "name": say(_("all months")), "lang": ""},
         *(
-            {"href": page_name(stem, other, info), "name": _own_name(other), "lang": other}
+            {"href": page_name(stem, other, info), "name": persona_pages.own_name(other), "lang": other}
             for other in info.languages
             if other != language
         ),
@@ -217,12 +237,6 @@ def _appendix_links(info: RunInfo) -> list[dict[str, str]]:
         {"href": "../manifest.json", "name": "manifest", "lang": ""},
         {"href": "../../index.html", "name": "all months", "lang": ""},
     ]
-
-
-def _own_name(language: str) -> str:
-    """Return what a language calls itself."""
-    name = Locale.parse(language).get_language_name(language) or language
-    return name[:1].upper() + name[1:]
 
 
 def _write(path: Path, page: str) -> None:

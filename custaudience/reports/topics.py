@@ -13,6 +13,7 @@ from custaudience.present import (
     plot_bridge_history,
     plot_concentration,
     plot_contact_lists,
+    plot_cut_offs,
     plot_drivers,
     plot_group_count,
     plot_pairs,
@@ -21,6 +22,7 @@ from custaudience.present import (
     plot_response,
     plot_second_order,
     plot_tracking,
+    plot_traits,
 )
 from custaudience.reports.topic_pages import Figure, Section, Topic
 
@@ -270,6 +272,44 @@ CROSS_SELL = Topic(
     ),
 )
 
+IDEAL = Topic(
+    stem="ideal_customer",
+    slug="ideal_customer",
+    notebook="40_ideal_customer.ipynb",
+    name=_("Ideal customer"),
+    lead=("finding", "advice"),
+    intro=_("Numbers only: custaudience lists writes the customers themselves to a private folder."),
+    sections=(
+        Section(_("Who counts as ideal"), ("asked.*",)),
+        Section(_("What is not known"), ("missing.*", "not_known.*")),
+        Section(
+            _("What a cut-off more or less would change"),
+            ("sensitivity", "without.*"),
+            _(
+                "Each bar moves one cut-off and leaves the others. Dark: ideal as set, and still; striped: others who "
+                "would be. A bar that ends at the dotted line says that nothing depends on where that cut-off stands."
+            ),
+            Figure(
+                "ideal_cut_offs",
+                lambda t, s: plot_cut_offs(t, min_group_size=s.info.min_group_size, language=s.language),
+            ),
+        ),
+        Section(_("What they did since"), ("later", "still")),
+        Section(
+            _("What sets them apart from the rest"),
+            ("traits", "trait.*", "unclear.*", "not_because"),
+            _(
+                "A dot to the right of the dotted line: more frequent, or more, among ideal customers. Where the line "
+                "through a dot crosses it, or the dot is an empty diamond, chance explains as much."
+            ),
+            Figure("ideal_traits", lambda t, s: plot_traits(t, currency=s.info.currency, language=s.language)),
+        ),
+        Section(_("Of whom that is said"), ("known", "compared_not")),
+        Section(_("By which rule they can be told"), ("rule.*",)),
+        Section(_("An audience as somebody wrote it, held against the customers"), ("definition.*",)),
+    ),
+)
+
 RESPONSE = Topic(
     stem="campaign_response",
     slug="campaign_response",
@@ -301,4 +341,13 @@ RESPONSE = Topic(
     ),
 )
 
-TOPICS: tuple[Topic, ...] = (CHANGE, CONTACTS, VALUE, DRIVERS, GROUPS, CROSS_SELL, RESPONSE)
+PERSONAS = Topic(
+    stem="personas/index",
+    slug="personas",
+    notebook="42_personas.ipynb",
+    name=_("Personas"),
+    sections=(Section(_("What is known of them"), ("blanks", "changes")),),
+)
+"""Printed where there are no personas; else `persona_pages` puts them side by side."""
+
+TOPICS: tuple[Topic, ...] = (CHANGE, CONTACTS, VALUE, DRIVERS, GROUPS, IDEAL, CROSS_SELL, RESPONSE)

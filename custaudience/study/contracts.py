@@ -129,6 +129,14 @@ TABLES: dict[str, Table] = {
             ),
         ),
         Table(
+            "survey",
+            "a respondent's answers",
+            (
+                Column("customer_id", "id", False, "who answered, where it is a known customer"),
+                Column("answered_at", "datetime", False, "when"),
+            ),
+        ),
+        Table(
             "spend",
             "what a channel cost and brought in a period",
             (

@@ -17,6 +17,7 @@ _CLIPPED = """() => {
   for (const e of document.querySelectorAll('body *')) {
     const style = getComputedStyle(e), box = e.getBoundingClientRect();
     if (!box.width || e.closest('.hidden, .skip, thead, svg, .scroll, pre') || style.display === 'inline') continue;
+    if (style.clipPath === 'inset(50%)') continue;  // meant for screen readers only
     if (box.right > wide || box.left < -1) found.push(e.tagName + ' over the edge: ' + e.textContent.slice(0, 60));
     else if (e.scrollWidth > e.clientWidth + 1 && style.overflowX !== 'auto')
       found.push(e.tagName + ' overflows: ' + e.textContent.slice(0, 60));

@@ -223,7 +223,8 @@ def _advice(
         text = (
             template(
                 "Treat a customer whose first {orders:count} {orders:plural order|orders} fit the rule "
-                "({rule:sentence}) as one who may become ideal, and hold some out at random: only that shows whether it pays."
+                "({rule:sentence}) as one who may become ideal, and hold some out at random: only that shows whether "
+                "it pays."
             )
             if rule.view == "early"
             else template(

@@ -38,11 +38,11 @@ SHORT_HISTORY = template(
     "asked between the first and the last order."
 )
 TOO_FEW_FOR_A_TOP = template(
-    "Nobody can be called valuable: {n:count} {n:plural customer|customers} are too few to have a top {share:percent}."
+    "Nobody can be called valuable: too few customers have ordered to have a top {share:percent}."
 )
 ALL_ALIKE = template(
-    "Nobody can be called more valuable than the others: {part:percent} of the customers brought as much as the last "
-    "of the top {share:percent}, or more."
+    "Nobody can be called more valuable than the others: {part:percent} of the customers brought as much as the "
+    "last of the top {share:percent}, or more."
 )
 NO_REVENUE = template("Nobody can be called valuable: refunds reach the sales of every customer.")
 NO_RHYTHM = template("Nobody's rhythm is known: no customer has ordered on two days yet.")
@@ -185,7 +185,7 @@ def least_revenue(revenue: pd.Series, top_share: float) -> float | MissingPart:
     n = len(revenue)
     rank = math.ceil(round(top_share * n, 9))
     if n * top_share < 1:
-        return MissingPart("valuable", TOO_FEW_FOR_A_TOP, {"n": n, "share": top_share}, essential=True)
+        return MissingPart("valuable", TOO_FEW_FOR_A_TOP, {"share": top_share}, essential=True)
     ranked = np.sort(revenue.to_numpy())[::-1]
     least = float(ranked[min(rank, n) - 1])
     if ranked[0] <= 0:

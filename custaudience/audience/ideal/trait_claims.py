@@ -14,7 +14,8 @@ from custaudience.customers.features.features import CustomerFeatures
 from custaudience.evidence import Claim, template
 
 ENOUGH = 30  # customers on both sides
-MOST = 8
+MOST = 6
+MOST_UNCLEAR = 4
 REST = template("All other customers of whom it is known.")
 _SHARES = template(
     "Newcombe's interval of the difference, Koopman's of the ratio; false discoveries held to 5 in 100 over all "
@@ -37,7 +38,10 @@ def trait_claims(
     return [
         _summary(table, clear, common),
         *(_trait("trait", row, traits, features, currency, common) for row in clear.head(MOST).to_dict("records")),
-        *(_trait("unclear", row, traits, features, currency, common) for row in unclear.head(MOST).to_dict("records")),
+        *(
+            _trait("unclear", row, traits, features, currency, common)
+            for row in unclear.head(MOST_UNCLEAR).to_dict("records")
+        ),
         *_not_compared(traits, common),
     ]
 
@@ -58,7 +62,11 @@ def _summary(table: pd.DataFrame, clear: pd.DataFrame, common: dict[str, Any]) -
     } | common  # fmt: skip
     if not tested:
         text = template("Nothing is known of customers, beside what ideal is made of, in which they could differ.")
-        return Claim(template=text, values={}, status="too_few", **facts)
+        if few:
+            text = template(
+                "Too few customers are ideal for any of {few:count} {few:plural comparison|comparisons} with the rest."
+            )
+        return Claim(template=text, values={"few": few}, status="too_few", **facts)
     if clear.empty:
         text = template(
             "In none of {n:count} {n:plural comparison|comparisons} with the rest do ideal customers differ clearly, "

@@ -30,21 +30,26 @@ VIEW_NAMES = {
     "early": template("By the first {orders:count} {orders:plural order|orders}"),
 }
 CUT_OFFS = {
-    "min_orders": template("number of orders"),
-    "min_span_days": template("days from the first order to the last"),
-    "top_share": template("share of customers that counts as the top"),
-    "overdue_share": template("share of the own gaps that a silence may outlast"),
-    "satisfied_from": template("answer from which a customer is satisfied"),
-    "min_responses": template("number of campaigns responded to"),
+    "min_orders": template("Number of orders at least"),
+    "min_span_days": template("Days from the first order to the last"),
+    "top_share": template("Share of customers that counts as the top"),
+    "overdue_share": template("Share of own gaps a silence may outlast"),
+    "satisfied_from": template("Answer from which somebody is satisfied"),
+    "min_responses": template("Campaigns responded to at least"),
 }
 PART_NAMES = {
-    "loyal": template("loyal"),
-    "valuable": template("valuable"),
-    "current": template("in the own rhythm"),
-    "satisfied": template("satisfied"),
-    "engaged": template("engaged"),
+    "loyal": template("Loyal"),
+    "valuable": template("Valuable"),
+    "current": template("In the own rhythm"),
+    "satisfied": template("Satisfied"),
+    "engaged": template("Engaged"),
 }
-DIRECTIONS = (template("As set"), template("Lower"), template("Higher"), template("Left out"), template("All"))
+# The codes of published columns, for `present.label`.
+CODES = (
+    *(template("As set"), template("Lower"), template("Higher"), template("Left out"), template("All")),
+    *(template("Ideal"), template("Rest"), template("Everybody"), template("Asked"), template("Early")),
+    *(template("Better than chance"), template("No better"), template("None")),
+)
 
 
 def trait_values(row: Mapping[Any, Any], kind: str, unit: str, currency: str) -> tuple[str, dict[str, Any]]:

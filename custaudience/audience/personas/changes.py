@@ -139,19 +139,21 @@ def month_claims(month: PersonaMonth, *, min_group_size: int, notebook: str) -> 
     ]
 
 
+_TOO_SMALL = template(
+    "No persona can be made: no segment has {least:count} customers, and smaller groups are not shown."
+)
+
+
 def _none(month: PersonaMonth, least: int, common: dict[str, Any]) -> Claim:
     return Claim(
         id=f"{SLUG}.finding",
-        template=month.reason
-        or template("No persona can be made: no segment has {least:count} customers, and smaller groups are not shown."),
+        template=month.reason or _TOO_SMALL,
         values={"least": least}, kind="count", statistic="persona_size", value=0, unit="personas", n=None,
         status="too_few", method=template("Groups of fewer than {least:count} are named without figures"), **common,
     )  # fmt: skip
 
 
-def _finding(
-    shown: Sequence[Persona], n_small: int, month: PersonaMonth, least: int, common: dict[str, Any]
-) -> Claim:
+def _finding(shown: Sequence[Persona], n_small: int, month: PersonaMonth, least: int, common: dict[str, Any]) -> Claim:
     """Name the persona that brings more than its share, by most."""
     sizes = {p.key: p.slots["size"][0] for p in shown}
     brings = {p.key: sizes[p.key].values.get("share_revenue", 0.0) - sizes[p.key].values["share"] for p in shown}
@@ -161,17 +163,19 @@ def _finding(
         "n_small": n_small, "least": least, "orders": month.searched_from,
     }  # fmt: skip
     if "share_revenue" not in sizes[top.key].values or brings[top.key] <= 0:
-        text = template("{k:count} {k:plural persona|personas}; the largest is {name:text}, the segment {segment:term}: "
-                        "{share:percent} of customers.")  # fmt: skip
+        text = template(
+            "{k:count} {k:plural persona|personas}; the largest is {name:text}, the segment {segment:term}: "
+            "{share:percent} of customers."
+        )
     else:
         values["revenue"] = sizes[top.key].values["share_revenue"]
         text = template(
-            "Of {k:count} {k:plural persona|personas}, {name:text} brings most above the average: the segment "
+            "Of {k:count} {k:plural persona|personas}, {name:text} brings most above its share: the segment "
             "{segment:term} is {share:percent} of customers and {revenue:percent} of revenue."
         )
         if month.searched_from > 1:
             text = template(
-                "Of {k:count} {k:plural persona|personas}, {name:text} brings most above the average: the group "
+                "Of {k:count} {k:plural persona|personas}, {name:text} brings most above its share: the group "
                 "{segment:term} is {share:percent} of customers with {orders:count} "
                 "{orders:plural order|orders} or more, and {revenue:percent} of their revenue."
             )

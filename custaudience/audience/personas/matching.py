@@ -11,6 +11,7 @@ from custaudience.errors import DataError
 FLOOR = 0.5
 """Overlap of members below which a group is another one (Hennig 2007: below it a group counts as dissolved)."""
 _COLUMNS = ["now", "before", "state", "overlap"]
+_Row = tuple[str | None, str | None, str, float]
 
 
 def match_groups(
@@ -82,12 +83,14 @@ def _groups(labels: pd.Series, least: int) -> pd.Index:
     if labels.index.has_duplicates:
         raise DataError("groups of two dates: a customer has two groups at one date. Give each one group.")
     sizes = labels.dropna().astype("str").value_counts()
-    known = labels.cat.categories.astype("str") if isinstance(labels.dtype, pd.CategoricalDtype) else sorted(sizes.index)
+    known = (
+        labels.cat.categories.astype("str") if isinstance(labels.dtype, pd.CategoricalDtype) else sorted(sizes.index)
+    )
     return pd.Index([name for name in known if sizes.get(name, 0) >= max(1, least)], dtype="str")
 
 
 def _by_name(here: list[str], there: list[str]) -> pd.DataFrame:
-    rows = [(name, name, "kept", np.nan) if name in there else (name, None, "new", np.nan) for name in here]
+    rows: list[_Row] = [(name, name, "kept", np.nan) if name in there else (name, None, "new", np.nan) for name in here]
     rows += [(None, name, "gone", np.nan) for name in there if name not in here]
     return pd.DataFrame(rows, columns=_COLUMNS)
 
@@ -103,7 +106,7 @@ def _by_members(now: pd.Series, before: pd.Series, here: list[str], there: list[
         overlap = np.nan_to_num(shared / (mine + theirs - shared))
         came, went = np.nan_to_num(shared / mine), np.nan_to_num(shared / theirs)
     pairs = {i: j for i, j in zip(*linear_sum_assignment(-overlap), strict=True) if overlap[i, j] >= floor}
-    found = []
+    found: list[_Row] = []
     for i, name in enumerate(here):
         if i in pairs:
             found.append((name, there[pairs[i]], "kept", overlap[i, pairs[i]]))

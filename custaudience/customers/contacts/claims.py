@@ -146,7 +146,7 @@ def _overdue(lists: ContactLists, row: pd.Series, least: int, common: dict[str, 
         values["lost"] = lists.n_lost
         text = template(
             "{n:count} of {all:count} {all:plural customer|customers} {n:plural is|are} overdue: silent for longer "
-            "than usual, and not yet for twice as long. A further {lost:count} count as lost and are on no list."
+            "than usual, and not yet for twice as long. A further {lost:count} count as lost and are not on this list."
         )
     return _count(
         "overdue", text, int(row["n_customers"]), values, least, common, statistic="overdue", method=_RULES["overdue"]

@@ -202,7 +202,7 @@ def _regular(regular: RegularBuyers, lost_factor: float) -> pd.DataFrame:
          "due": row.next_due_on.date().isoformat(), **({"item": row.item} if by_item else {})}
         for row in first.itertuples()
     ]  # fmt: skip
-    late = pd.to_datetime(first["next_due_on"]) <= pd.Timestamp(regular.as_of)
+    late = pd.to_datetime(first["next_due_on"]) < pd.Timestamp(regular.as_of)  # due today is not late yet
     keys = np.where(late, "_late", "").astype(object)
     return _rows("regular", first["customer_id"], ("buys" if by_item else "orders") + "_regularly" + keys, values)
 

@@ -40,7 +40,7 @@ def rejection_claims(told: Told) -> list[Claim]:
     rows = told.main[~told.main["variable"].isin(passed | buys)]
     attributes = rows[rows["variable"].isin(told.attributes)]
     claims = [_rejected(told, str(name), part) for name, part in attributes.groupby("variable", sort=False)]
-    return [*claims, *_behaviour(told, rows), *_left_out(told), *_within(told)]
+    return [*claims, *_behaviour(told), *_left_out(told), *_within(told)]
 
 
 def _rejected(told: Told, variable: str, rows: pd.DataFrame) -> Claim:
@@ -89,10 +89,10 @@ def _rejected(told: Told, variable: str, rows: pd.DataFrame) -> Claim:
     )  # fmt: skip
 
 
-def _behaviour(told: Told, rows: pd.DataFrame) -> list[Claim]:
-    """Count the facts of earlier behaviour that did not pass."""
-    all_ = set(told.main["variable"]) - told.attributes
-    rejected = set(told.main["variable"]) - told.attributes - set(told.strongest["variable"])
+def _behaviour(told: Told) -> list[Claim]:
+    """Count the facts of earlier behaviour that were tested and did not pass."""
+    all_ = set(told.main.dropna(subset="p_value")["variable"]) - told.attributes
+    rejected = all_ - set(told.strongest["variable"])
     if not rejected:
         return []
     return [

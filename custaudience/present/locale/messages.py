@@ -155,11 +155,10 @@ def _from_templates() -> Iterator[tuple[str, str]]:
 
 def _from_data() -> Iterator[tuple[str, str]]:
     segments = PACKAGE / "customers" / "rfm" / "segments.toml"
-    if segments.exists():
-        rules = tomllib.loads(segments.read_text(encoding="utf-8"))
-        for row in (*rules.get("segment", ()), *([rules["no_order"]] if "no_order" in rules else ())):
-            for key in ("name", "meaning", "action"):
-                yield row.get(key, ""), _place(segments)
+    rules = tomllib.loads(segments.read_text(encoding="utf-8"))
+    for row in (*rules["segment"], *([rules["no_order"]] if "no_order" in rules else ())):
+        for key in ("name", "meaning", "action"):
+            yield row.get(key, ""), _place(segments)
     for path in sorted((PACKAGE.parent / "data").glob("*/study.toml")):
         for caveat in tomllib.loads(path.read_text(encoding="utf-8"))["study"].get("caveats", ()):
             if isinstance(caveat, str):  # one given once per language brings its translations

@@ -17,6 +17,10 @@ MODULES = [
     "what_changed",
     "rfm_and_lifecycle",
     "customer_value",
+    "cohorts",
+    "cross_sell",
+    "whom_to_write_to",
+    "what_drives_behaviour",
 ]
 """A module per topic; ``ideal_customer`` and ``personas`` belong here as well once their claims are in the ledger."""
 

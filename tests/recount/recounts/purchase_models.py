@@ -34,6 +34,7 @@ def _log_a0(r: float, alpha: float, s: float, beta: float, x: Array, last: Array
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         first, then = log_term(last), log_term(tenure)
         found = first + np.log(-np.expm1(np.minimum(then - first, 0)))
+    found[last >= tenure] = -np.inf
     lost = ~np.isfinite(found) & (last < tenure)  # the functions overflow where s or beta is very large
     if lost.any():
         u = np.linspace(0, 1, 401)

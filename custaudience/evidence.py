@@ -68,7 +68,8 @@ class Claim:
     as_of : date
         Last day that counts.
     status : str
-        As readers see it; see `Status`.
+        As readers see it; see `Status`. A difference is ``measured`` only if its interval leaves out the value that
+        means no difference; it may be ``no_clear_difference`` all the same, where many were tested.
     notebook : str
         File name of the notebook that computed it.
     rests_on : tuple of str
@@ -112,25 +113,40 @@ class Claim:
             raise ValueError(f"claim {self.id}: a count is exact and has no interval")
         if interval and not (self.low <= self.high and 0 < self.level < 1):  # type: ignore[operator]
             raise ValueError(f"claim {self.id}: interval {self.low}..{self.high} at level {self.level}")
+        if self.kind == "difference" and self.status == "measured" and interval:
+            nothing = no_difference(self.unit)
+            if self.low <= nothing <= self.high:  # type: ignore[operator]
+                raise ValueError(
+                    f"claim {self.id}: {self.low}..{self.high} covers {nothing:g}, no difference: it is not measured"
+                )
         if _OWN_STATUS.get(self.kind, self.status) != self.status:
             raise ValueError(f"claim {self.id}: kind {self.kind!r} has status {_OWN_STATUS[self.kind]!r}")
         if self.kind == "advice" and not (self.method and self.rests_on):
             raise ValueError(f"claim {self.id}: advice must name its rule (method) and the claims it rests on")
 
 
-def status_of_difference(low: float, high: float, n: int, *, at_least: int = 30) -> Status:
-    """Return the status of a difference from its interval and its number of units.
+def no_difference(unit: str) -> float:
+    """Return the value that means "as all others": 1 for what is told as so many times, else 0."""
+    return 1.0 if unit == "times" else 0.0
 
-    ``too_few`` below `at_least` units, ``no_clear_difference`` when the interval covers 0, else ``measured``.
+
+def status_of_difference(low: float, high: float, n: int, *, at_least: int = 30, unit: str = "") -> Status:
+    """Return the status of a difference from its interval, its number of units and the unit of its value.
+
+    ``too_few`` below `at_least` units or without an interval, ``no_clear_difference`` when the interval covers
+    what means no difference (`no_difference`), else ``measured``. With fewer than 30 the normal approximations
+    behind most intervals are too short; methods that are exact may ask for less.
 
     Examples
     --------
     >>> status_of_difference(-0.02, 0.12, 168)
     'no_clear_difference'
+    >>> status_of_difference(1.1, 1.9, 168, unit="times")
+    'measured'
     """
     if n < at_least or math.isnan(low) or math.isnan(high):
         return "too_few"
-    return "no_clear_difference" if low <= 0 <= high else "measured"
+    return "no_clear_difference" if low <= no_difference(unit) <= high else "measured"
 
 
 def ledger_frame(claims: Iterable[Claim]) -> pd.DataFrame:

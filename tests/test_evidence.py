@@ -50,6 +50,8 @@ def claim(**changes: Any) -> Claim:
         ({"kind": "advice", "status": "advice"}, "must name its rule"),
         ({"kind": "advice", "method": "rule", "rests_on": ("kpi.orders",)}, "has status 'advice'"),
         ({"kind": "guess"}, "does not exist"),
+        ({"kind": "difference", "low": -0.1, "high": 0.2, "level": 0.95}, "covers 0, no difference"),
+        ({"kind": "difference", "low": 0.9, "high": 2.0, "level": 0.95, "unit": "times"}, "covers 1, no difference"),
     ],
 )
 def test_a_claim_that_contradicts_its_kind_is_refused(changes: dict[str, Any], message: str) -> None:
@@ -73,6 +75,17 @@ def test_an_estimate_without_interval_may_say_too_few() -> None:
 )
 def test_status_of_a_difference(low: float, high: float, n: int, status: str) -> None:
     assert status_of_difference(low, high, n) == status
+
+
+def test_what_is_told_as_so_many_times_is_compared_with_one() -> None:
+    assert status_of_difference(0.8, 1.2, 200, unit="times") == "no_clear_difference"
+    assert status_of_difference(0.6, 0.9, 200, unit="times") == "measured"
+    assert claim(kind="difference", low=0.6, high=0.9, level=0.95, unit="times").status == "measured"
+
+
+def test_of_many_tested_one_may_be_unclear_though_its_interval_is_not() -> None:
+    held_back = claim(kind="difference", low=0.1, high=0.2, level=0.95, status="no_clear_difference")
+    assert held_back.status == "no_clear_difference"
 
 
 def test_claims_survive_writing_and_reading(tmp_path: Path) -> None:

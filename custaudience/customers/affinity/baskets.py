@@ -76,17 +76,18 @@ def _codes(column: pa.ChunkedArray, *, in_runs: bool = False) -> tuple[np.ndarra
     return indices if lengths is None else np.repeat(indices, lengths), coded.dictionary
 
 
-def coded_baskets(table: pa.Table, level: str) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+def coded_baskets(lines: nw.LazyFrame[Any], level: str) -> tuple[np.ndarray, np.ndarray, np.ndarray, pa.Array]:
     """Return the customer of each basket, in rising order; of each thing bought its basket and item; the items' names.
 
     The same as `bought_items`, but on numbers: grouping by three text columns would take most of the time.
     """
+    table = lines.select("customer_id", "order_id", level, "revenue_minor").collect(backend="pyarrow").to_native()
     with ThreadPoolExecutor(3) as pool:  # Arrow lets go of the interpreter
         columns = [pool.submit(_codes, table[level])]
         columns += [pool.submit(_codes, table[name], in_runs=True) for name in ("order_id", "customer_id")]
         (item, values), (order, orders), (customer, _) = (column.result() for column in columns)
     revenue = table["revenue_minor"].to_numpy()
-    names = values.cast(pa.large_string()).to_pandas().to_numpy(dtype=object)
+    del table, columns  # texts take more room than all that follows
     owner = np.full(len(orders) + 1, -1, dtype="int32")
     owner[order] = customer
     if (owner[order] == customer).all():
@@ -95,7 +96,7 @@ def coded_baskets(table: pa.Table, level: str) -> tuple[np.ndarray, np.ndarray, 
         basket = np.unique(customer.astype("int64") * (len(orders) + 1) + order + 1, return_inverse=True)[1]
     kept = revenue >= 0
     if not kept.all():
-        key = basket.astype("int64") * (len(names) + 1) + item + 1
+        key = basket.astype("int64") * (len(values) + 1) + item + 1
         touched = np.unique(key[~kept])
         place = np.searchsorted(touched, key).clip(max=len(touched) - 1)
         mine = touched[place] == key
@@ -113,7 +114,7 @@ def coded_baskets(table: pa.Table, level: str) -> tuple[np.ndarray, np.ndarray, 
         place_of[by_customer] = np.arange(used)
         basket, customer_of = place_of[basket], customer_of[by_customer]
     known = item >= 0 if item.min(initial=0) < 0 else slice(None)
-    return customer_of, basket[known], item[known], names
+    return customer_of, basket[known], item[known], values
 
 
 def _renumber(codes: np.ndarray) -> tuple[np.ndarray, int]:

@@ -10,7 +10,7 @@ import pandas as pd
 
 from custaudience.customers.affinity.cross_sell import MissedCrossSell, RegularBuyers
 from custaudience.customers.affinity.offers import Offer
-from custaudience.evidence import Claim, template
+from custaudience.evidence import Claim, status_of_difference, template
 
 SLUG = "cross_sell"
 NO_PRODUCTS = template("the order lines do not say what was bought")
@@ -177,7 +177,6 @@ def _versus(missed: MissedCrossSell, words: dict[str, Any], level: float, common
         "low": missed.difference_low,
         "high": missed.difference_high,
     }
-    clear = not missed.difference_low <= 0 <= missed.difference_high
     return Claim(
         id=f"{SLUG}.goes_with",
         template=template(
@@ -194,7 +193,7 @@ def _versus(missed: MissedCrossSell, words: dict[str, Any], level: float, common
         high=missed.difference_high,
         level=level,
         n=missed.n_seen,
-        status="measured" if clear else "no_clear_difference",
+        status=status_of_difference(missed.difference_low, missed.difference_high, missed.n_seen, at_least=10),
         method=template("Difference of two shares of customers, Newcombe's interval."),
         **common,
     )

@@ -8,7 +8,7 @@ import pandas as pd
 
 from custaudience.customers.affinity.offers import directed_pairs, misleading_pair, strong_pairs
 from custaudience.customers.affinity.pairs import ProductPairs
-from custaudience.evidence import Claim, template
+from custaudience.evidence import Claim, status_of_difference, template
 
 SLUG = "cross_sell"
 _PAIR_METHOD = template(
@@ -138,7 +138,7 @@ def _lift(row: pd.Series, text: str, id_: str, statistic: str, level: float, com
         high=high,
         level=level,
         n=n,
-        status="no_clear_difference" if low <= 1 <= high else "measured",
+        status=status_of_difference(low, high, n, at_least=10, unit="times"),
         method=_PAIR_METHOD,
         base=template("Baskets up to the date; a basket holds a thing once, however many pieces."),
         **common,

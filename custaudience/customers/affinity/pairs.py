@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 from narwhals.typing import IntoFrame
 from scipy import sparse
 
@@ -129,22 +130,22 @@ def product_pairs(
     """
     _check_shares(min_support=min_support, interval_level=interval_level, max_fdr=max_fdr)
     lines = lines_until(transactions, as_of, "order_id", "revenue_minor", level, since=since)
-    table = lines.select("customer_id", "order_id", level, "revenue_minor").collect(backend="pyarrow").to_native()
-    customer_of, basket, item, names = coded_baskets(table, level)
+    customer_of, basket, item, values = coded_baskets(lines, level)
     if not len(customer_of):
         raise EmptyTableError(f"no line with something bought by {as_of}. Choose a later as_of or an earlier since.")
     n, m = len(customer_of), int(customer_of.max()) + 1
     needed = max(min_count, int(np.ceil(min_support * n - 1e-9)), 1)
     in_one = count_one_item(basket, item, n)
-    per_item = np.bincount(item, minlength=len(names))
+    per_item = np.bincount(item, minlength=len(values))
     n_items, frequent = int((per_item > 0).sum()), np.flatnonzero(per_item >= needed)  # lines: at least the baskets
-    matrix = _matrix(basket, item, frequent, (n, len(names)))
+    matrix = _matrix(basket, item, frequent, (n, len(values)))
     enough = np.asarray(matrix.sum(axis=0)).ravel() >= needed
     matrix, frequent = matrix[:, enough].tocsc(), frequent[enough]
-    first, second, both = _frequent_pairs(matrix, names[frequent], needed)
+    names = values.take(pa.array(frequent)).cast(pa.large_string()).to_pandas().to_numpy(dtype=object)
+    first, second, both = _frequent_pairs(matrix, names, needed)
     counts = np.asarray(matrix.sum(axis=0)).ravel().astype("int64")
     n_tested = len(frequent) * (len(frequent) - 1) // 2
-    result = pd.DataFrame({"item_a": names[frequent[first]], "item_b": names[frequent[second]], "n_baskets": both})
+    result = pd.DataFrame({"item_a": names[first], "item_b": names[second], "n_baskets": both})
     n_with_both, variance = _by_customer(matrix, customer_of, m, first, second, both)
     result["n_customers"] = n_with_both
     result = result.join(_measures(both, counts[first], counts[second], n))

@@ -8,7 +8,7 @@ import pandas as pd
 
 from custaudience.customers.response.before_contact import SPEND_BEFORE, BeforeContact
 from custaudience.customers.response.response import CampaignResponse
-from custaudience.evidence import Claim, template
+from custaudience.evidence import Claim, status_of_difference, template
 
 SLUG = "campaign_response"
 
@@ -66,7 +66,7 @@ def finding_claim(before: BeforeContact | None, currency: str, common: dict[str,
         high=before.high,
         level=before.level,
         n=int(table.loc["responded", "n_customers"]),
-        status="measured" if clear else "no_clear_difference",
+        status=status_of_difference(before.low, before.high, int(table.loc["responded", "n_customers"]), at_least=2),
         method=template("Mean net revenue per customer before the campaign, Welch's interval; the largest campaign."),
         **shared,
     )
@@ -108,7 +108,7 @@ def targeting_claims(response: CampaignResponse, level: float, common: dict[str,
             high=float(best["difference_high"]),
             level=level,
             n=int(best["n_customers"]),
-            status="measured" if clear else "no_clear_difference",
+            status=status_of_difference(best["difference_low"], best["difference_high"], int(best["n_customers"])),
             method=template("Shares of customers known before the campaigns; Newcombe's interval."),
             **common,
         )
@@ -146,6 +146,7 @@ def during_claims(before: BeforeContact | None, currency: str, common: dict[str,
             high=before.high_during,
             level=before.level,
             n=n,
+            status=status_of_difference(before.low_during, before.high_during, n),
             method=template("Difference of mean net revenue per customer, Welch's interval, in as many days before."),
             **common,
         )

@@ -34,7 +34,7 @@ def sheet_scale(sheet: dict[str, Any]) -> float:
 
 def _sheet_height(sheet: dict[str, Any], scale: float) -> float:
     """Estimate the height of the printed sheet."""
-    facts = 116.0 if sheet["roomy"] else 46.0 if sheet["heads"] else 0.0
+    facts = 58.0 if sheet["roomy"] else 46.0 if sheet["heads"] else 0.0
     lines = _SHEET * (0.26 if sheet["heads"] else 0.66)
     height = 30 + _text(f"{sheet['study']} {sheet['as_of']}", 11, _SHEET * 0.5, scale)
     height += sum(_text(f"{line['text']}.", 11, _SHEET, scale) for line in sheet["notes"])
@@ -50,9 +50,10 @@ def _sheet_height(sheet: dict[str, Any], scale: float) -> float:
         f"{g['title']} {g['base']} " + " ".join(f"{e['number']} {e['letter']} {e['text']}" for e in g["entries"])
         for g in sheet["groups"]
     ]
-    height += 24 + sum(_text(f"{letter} {text}; ", 9.4, _SHEET, scale) for letter, text in sheet["methods"]) * 0.6
-    height += sum(_text(part, 9.4, _SHEET / 2 - 14, scale) + 3 for part in parts) / 2 + 14
-    return _OBSERVED * height * scale + 20
+    height += 24 + sum(_text(f"{letter} {text}; ", 9.8, _SHEET, scale) for letter, text in sheet["methods"]) * 0.6
+    height += sum(_text(part, 9.8, _SHEET / 2 - 14, scale) + 3 for part in parts) / 2 + 14
+    runs_wide = any("\u0400" <= letter <= "\u04ff" for letter in sheet["as_of"])  # Latin letters are narrower
+    return height * scale * (1.0 if runs_wide else 0.94) + 20
 
 
 def _height(card: dict[str, Any], scale: float) -> float:

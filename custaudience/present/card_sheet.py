@@ -69,7 +69,7 @@ def persona_sheet(
         row["cells"] = [by_label.get(head) for head in heads]
         row["href"] = (cards or {}).get(row["card"]["key"], "")
     # amounts of nine digits need the room of two columns, and their names then stand with them
-    roomy = any(len(str(fact["value"])) > 11 for row in rows for fact in row["facts"])
+    roomy = any(len(str(fact["value"])) > 10 for row in rows for fact in row["facts"])
     sheet: dict[str, Any] = {
         "roomy": roomy,
         "said": together, "rows": rows, "heads": heads, "widest": widest, "notes": built[0]["caveats"],

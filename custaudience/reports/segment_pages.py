@@ -83,7 +83,7 @@ def _figures(source: Source, row: dict[str, Any]) -> list[dict[str, Any]]:
         fact(_("Revenue per customer"), row["revenue_per_customer"]),
         fact(_("Days since the last order, median"), row["days"]),
         fact(_("Orders, median"), source.fmt(raw.get("median_n_orders"), "number")),
-        fact(_("Overdue by their own rhythm"), _overdue(source, raw)),
+        fact(_("Silent longer than usual"), _overdue(source, raw)),
         fact(_("Since the month before"), row["moved"]),
     ]
     return [f for f in facts if f["value"] != "–"]

@@ -49,6 +49,8 @@ def render_month(build: Path, info: RunInfo) -> None:
     WordsError
         If a language is not shipped, or a claim does not fit its template.
     """
+    for language in info.languages:
+        translator(language)  # refuses what is not shipped before anything is written
     ledger = read_ledger(build)
     index = partial(
         index_page,

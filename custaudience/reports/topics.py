@@ -320,7 +320,7 @@ RESPONSE = Topic(
             _("Does answering mean that the campaign worked?"),
             ("naive", "targeting", "no_hold_out"),
             _(
-                "Hollow dots: before anything was sent. Where they stand apart already, the groups are different "
+                "Hollow dots: before the campaign was sent. Where they stand apart already, the groups are different "
                 "people."
             ),
             Figure("response_before", _before),

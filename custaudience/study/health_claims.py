@@ -57,14 +57,14 @@ _LINES = {
 }
 
 
-def _count(health: Health, key: str, text: str, value: int | None, **fields: Any) -> Claim:
-    values = fields.pop("values", {"n": value})
+def _count(health: Health, key: str, text: str, n: int | None, **fields: Any) -> Claim:
+    values = fields.pop("values", {"n": n})
     defaults: dict[str, Any] = {
         "kind": "count",
         "statistic": "quarantine",
-        "value": value,
+        "value": n,
         "unit": "rows",
-        "n": value,
+        "n": n,
         "source": "all tables",
         "as_of": health.as_of,
         "notebook": "",

@@ -370,4 +370,4 @@ def test_a_blanked_count_is_said_to_be_small_not_left_out(month):
     table.to_parquet(path)
     site.render_month(month, made_up.run_info())
     first = (month / "segments.html").read_text(encoding="utf-8").split('<section class="segment"')[1]
-    assert re.search(r"Overdue by their own rhythm</dt><dd[^>]*>fewer than\s10", first)
+    assert re.search(r"Silent longer than usual</dt><dd[^>]*>fewer than\s10", first)

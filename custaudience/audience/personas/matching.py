@@ -36,7 +36,7 @@ def match_groups(
     DataFrame, one row per group of now in their order, then the groups of before that are left
         ``now``, ``before`` (missing where there is none); ``state``: "kept"; "new"; "split" (most of its members
         were in the group ``before``, which is another group's, or nobody's, now); "gone"; "merged" (most of its
-        members are in the group ``now``); ``overlap`` (Jaccard; NaN by name).
+        members are in the group ``now``, which was another one); ``overlap`` (Jaccard; NaN by name).
 
     Raises
     ------
@@ -118,6 +118,6 @@ def _by_members(now: pd.Series, before: pd.Series, here: list[str], there: list[
     for j, name in enumerate(there):
         if j not in pairs.values():
             i = int(went[:, j].argmax()) if here else 0
-            merged = bool(here) and went[i, j] >= 0.5
+            merged = i in pairs and went[i, j] >= 0.5  # into a group that is another one's heir
             found.append((here[i] if merged else None, name, "merged" if merged else "gone", np.nan))
     return pd.DataFrame(found, columns=_COLUMNS)

@@ -36,14 +36,14 @@ def finding_claim(before: BeforeContact | None, currency: str, common: dict[str,
         template(
             "Customers who answered campaign “{campaign:text}” had brought {mine:money0} each in the {days:count} days "
             "before it, those who did not answer {other:money0}: {difference:money0} more ({low:money0} to "
-            "{high:money0}) before anything was sent. What they bought afterwards cannot simply be credited to the "
+            "{high:money0}) before it was sent. What they bought afterwards cannot simply be credited to the "
             "campaign."
         )
         if clear and before.difference > 0
         else template(
             "Customers who answered campaign “{campaign:text}” had brought {mine:money0} each in the {days:count} days "
             "before it, those who did not answer {other:money0}: a difference of {difference:money0} ({low:money0} to "
-            "{high:money0}) before anything was sent."
+            "{high:money0}) before it was sent."
         )
     )
     values = {

@@ -21,6 +21,8 @@ MODULES = [
     "cross_sell",
     "whom_to_write_to",
     "what_drives_behaviour",
+    "segments",
+    "campaign_response",
 ]
 """A module per topic; ``ideal_customer`` and ``personas`` belong here as well once their claims are in the ledger."""
 

@@ -1,0 +1,110 @@
+"""Notebook 42 on other studies and dates: personas or the reason why not, names that are kept, nobody named."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from custaudience.audience import personas_from_json
+from custaudience.evidence import read_claims
+from custaudience.present import render_claim
+
+_spec = importlib.util.spec_from_file_location("segments_runs", Path(__file__).with_name("test_segments.py"))
+assert _spec is not None and _spec.loader is not None
+_segments = importlib.util.module_from_spec(_spec)
+_spec.loader.exec_module(_segments)
+run, ROOT, made_up, tables_of = _segments.run, _segments.ROOT, _segments.made_up, _segments.tables_of
+
+NOTEBOOK = "42_personas.ipynb"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def cache_of_its_own(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("CUSTAUDIENCE_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
+def assert_publishable(out: Path, *markers: str) -> None:
+    for path in (p for p in out.rglob("*") if p.is_file()):
+        text = path.read_text(encoding="utf-8", errors="replace")
+        assert not [marker for marker in markers if marker in text], path.name
+    for persona in personas_from_json((out / "personas/personas.json").read_text(encoding="utf-8")):
+        assert persona.n is None or persona.n >= 10
+    for name, table in tables_of(out).items():
+        for column in {"n_customers", "n_before"} & set(table.columns):
+            assert not table[column].between(1, 9).fillna(False).any(), (name, column)
+
+
+def test_orders_alone_give_personas_that_say_what_is_not_known(tmp_path: Path) -> None:
+    """CDNOW has dates and amounts only: personas of rules, no block filled, and the questions that would."""
+    texts, claims, out = run(NOTEBOOK, tmp_path, study=str(ROOT / "data" / "cdnow"))
+    assert claims["personas.blanks"]["values"] | {"filled": 0, "all": 5} == claims["personas.blanks"]["values"]
+    blocks = tables_of(out)["persona_blocks"]
+    assert blocks["why"].eq("not measured").all() and blocks["questions"].str.len().gt(20).all()
+    assert claims["personas.price_blank.champions"]["status"] == "too_few"
+    assert any("fewer than 10" in text for text in texts)  # Loyal and Cannot lose are too small to be shown
+    assert claims["personas.size.loyal"]["n"] is None
+    shares = tables_of(out)["personas"]
+    assert float(shares["share_of_customers"].sum()) <= 1
+    assert_publishable(out)
+
+
+def test_too_early_a_date_is_refused_in_words(tmp_path: Path) -> None:
+    texts, claims, out = run(NOTEBOOK, tmp_path, study=str(ROOT / "data" / "b2b"), as_of="2022-11-22")
+    assert claims["personas.finding"]["status"] == "too_few" and claims["personas.finding"]["n"] is None
+    assert any("No persona can be made" in text for text in texts)
+    assert not tables_of(out)
+    assert any("Live in cities" in text for text in texts)  # the worked examples need no customers
+    assert_publishable(out)
+
+
+@pytest.mark.slow
+def test_hostile_names_and_names_that_are_kept(tmp_path: Path) -> None:
+    """Groups that were found keep the names that were published a month ago, whatever these were."""
+    first, second = tmp_path / "first", tmp_path / "second"
+    for folder in (first, second):
+        folder.mkdir()
+    study = str(made_up(tmp_path / "study"))
+    _texts, claims, out = run(NOTEBOOK, first, study=study, as_of="2025-05-31")
+    assert claims["personas.changes"]["values"]["kept"] == 3
+    assert_publishable(out, "secret-", "order-")
+    published = out / "personas" / "personas.json"
+    personas = json.loads(published.read_text(encoding="utf-8"))
+    for i, persona in enumerate(personas):
+        persona["name_number"] = 20 + i
+    published.write_text(json.dumps(personas), encoding="utf-8")
+    later = run(NOTEBOOK, second, study=study, as_of="2025-06-30", previous=str(published))
+    found = personas_from_json((later[2] / "personas/personas.json").read_text(encoding="utf-8"))
+    then = {p["segment"]: p["name_number"] for p in personas}
+    changes = tables_of(later[2])["persona_changes"]
+    for row in changes[changes["state"].isin(["kept", "changed"])].itertuples():
+        assert next(p for p in found if p.segment == row.segment).name_number == then[row.segment_before]
+    assert changes["overlap"].ge(0.5).all()
+    for claim in read_claims(out / "claims/personas.json"):
+        assert "<script>" not in render_claim(claim, language="uk", html=True)
+    cells = json.loads((first / "out.ipynb").read_text(encoding="utf-8"))["cells"]
+    shown = "".join(
+        "".join(o.get("data", {}).get(kind, "")) for kind in ("text/html", "text/markdown")
+        for c in cells for o in c.get("outputs", [])
+    )  # fmt: skip
+    assert "script" in shown and not re.search(r"(?<!\\)<script", shown)
+
+
+def test_committed_notebook_agrees_with_the_panel() -> None:
+    """Its first claim recounted from the raw file: revenue of the segment that brings most above its share."""
+    cells = json.loads((ROOT / "notebooks" / NOTEBOOK).read_text(encoding="utf-8"))["cells"]
+    texts = ["".join(o.get("data", {}).get("text/plain", "")) for c in cells for o in c.get("outputs", [])]
+    lines = pd.read_parquet(ROOT / "data/grocery/transactions.parquet")
+    pattern = r"Champions: (\d+) customers, (\d+) % of all, with (\d+) % of revenue"
+    size = next(re.search(pattern, t.replace("\u00a0", " ")) for t in texts if "Champions: " in t)
+    assert size is not None
+    baskets = lines.groupby("basket_id")["sales_value"].sum()
+    counted = lines.loc[lines["basket_id"].isin(baskets[baskets > 0].index), "household_id"].nunique()
+    assert round(100 * int(size[1]) / counted) == int(size[2])

@@ -126,8 +126,8 @@ class Claim:
 
 
 def no_difference(unit: str) -> float:
-    """Return the value that means "as all others": 1 for what is told as so many times, else 0."""
-    return 1.0 if unit == "times" else 0.0
+    """Return the value that means "as all others": 1 for what is told as so many times or a ratio, else 0."""
+    return 1.0 if unit in ("times", "ratio") else 0.0
 
 
 def status_of_difference(low: float, high: float, n: int, *, at_least: int = 30, unit: str = "") -> Status:

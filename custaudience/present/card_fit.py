@@ -65,7 +65,7 @@ def _height(card: dict[str, Any], scale: float) -> float:
     height = _head(card, scale) + rows
     height += _text(notes, 11.5, _PAGE, scale) + 10 + (_text(caveats, 11.5, _PAGE, scale) + 5 if caveats.strip() else 0)
     if card["entries"]:
-        lines = [_text(f"{e['text']} {e['rests_on']}", 10.5, _COLUMN - 22, scale) + 1.5 for e in card["entries"]]
+        lines = [_text(f"{e['text']} {e['rests_on']}", 10.5, _COLUMN - 30, scale) + 1.5 for e in card["entries"]]
         height += 26 + sum(lines) / 2 + 14
     return _OBSERVED * height * scale + 24
 

@@ -13,6 +13,7 @@ from custaudience.evidence import template as _
 from custaudience.present.card_evidence import clean, evidence_parts
 from custaudience.present.card_fit import sheet_scale
 from custaudience.present.cards import (
+    SMALL_RATIO,
     Link,
     Numbers,
     card_parts,
@@ -113,6 +114,8 @@ def _short(claim: Claim, language: str) -> str:
     if claim.unit != "ratio":
         return ""
     values = {"category": clean(claim.values["category"], most=60), "ratio": claim.values["ratio"]}
+    if float(claim.values["ratio"]) < SMALL_RATIO:
+        return render(_("{category:text}: {ratio:number2}\u00a0× all others"), values, language=language)
     return render(_("{category:text}: {ratio:number1}\u00a0× all others"), values, language=language)
 
 

@@ -60,6 +60,7 @@ _BLOCKS = (
     ("advice", ("advice",)),
 )
 _WIDEST = 4.0  # ratio at which a bar ends
+SMALL_RATIO = 0.095  # below it one decimal would read as none
 
 
 @dataclass(frozen=True)
@@ -244,6 +245,9 @@ def _share_fact(claim: Claim, numbers: Numbers, language: str) -> dict[str, Any]
     value = format_value(claim.values["share_revenue"], "percent", language=language)
     others = render(_("from {share:percent} of customers"), {"share": claim.values["share"]}, language=language)
     label = translator(language)(_("of revenue"))
+    if "orders" in claim.values:
+        text = _("of the revenue of those with {orders:count} {orders:plural order|orders} or more")
+        label, others = (render(t, claim.values, language=language) for t in (text, _("from {share:percent} of them")))
     return line_parts(claim, numbers, language) | {"value": value, "label": label, "others": others}
 
 
@@ -254,7 +258,11 @@ def _bar(claim: Claim, numbers: Numbers, language: str) -> dict[str, Any]:
     width = max(1.5, (62 if ratio >= 1 else 38) * reach)
     return line_parts(claim, numbers, language) | {
         "name": clean(claim.values["category"], most=60),
-        "ratio": render(_("{ratio:number1}\u00a0×"), {"ratio": ratio}, language=language),
+        "ratio": render(
+            _("{ratio:number1}\u00a0×") if ratio >= SMALL_RATIO else _("{ratio:number2}\u00a0×"),
+            {"ratio": ratio},
+            language=language,
+        ),
         "left": round(38 if ratio >= 1 else 38 - width, 1),
         "width": round(width, 1),
         "is_clear": claim.status == "measured",

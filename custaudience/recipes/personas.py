@@ -95,7 +95,9 @@ def persona_month_at(
             matches, group_sizes(now, revenue, min_group_size=least),
             group_sizes(labels, spent, min_group_size=least), of_now, of_before,
         )  # fmt: skip
-    personas = _built(study, as_of, groups, n_months, review_months, names)
+    stayed = [] if changes.empty or day is None else changes[changes["state"].isin(["kept", "changed"])]["segment"]
+    since = {str(name): day for name in stayed} if is_found else {}
+    personas = _built(study, as_of, groups, n_months, review_months, names, since)
     return PersonaMonth(
         personas, changes, as_of, day if then is not None else None, groups.basis,
         groups.plan.min_orders if is_found else 1,
@@ -160,7 +162,7 @@ def _earlier(study: Study, day: dt.date, is_found: bool) -> tuple[pd.Series, pd.
 
 def _built(
     study: Study, as_of: dt.date, groups: CustomerGroups, n_months: int, review_months: int,
-    names: Mapping[str, int] | None,
+    names: Mapping[str, int] | None, since: Mapping[str, dt.date | None] | None = None,
 ) -> tuple[Persona, ...]:  # fmt: skip
     is_found = groups.basis == "found"
     labels = groups.labels.set_index("customer_id")["group"].astype("str")
@@ -184,7 +186,7 @@ def _built(
         study=study.name,
         category_sales=sales,
         titles=_titles(groups),
-        since=holds_since(history, min_group_size=study.min_group_size),
+        since=since or holds_since(history, min_group_size=study.min_group_size),
         review_months=review_months,
         names=names,
         caveats=study.caveats,

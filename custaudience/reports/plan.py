@@ -120,13 +120,14 @@ def tasks_of(plan: Plan, month: str, build: Path, notebooks: Sequence[Notebook])
     for notebook in notebooks:
         own = dict(plan.parameters[notebook.slug])
         given = _month_before(plan, month, notebook.slug, own)
+        told = {"previous": places.shown_path(Path(own["previous"]))} if own.get("previous") else {}
         as_of = last_day(month).isoformat()
         tasks.append(
             Task(
                 notebook.path,
                 appendix / notebook.file,
                 parameters={"study": str(folder), "as_of": as_of, **own, **given, "out": str(build)},
-                shown={"study": places.shown_path(folder), "as_of": as_of, **own}
+                shown={"study": places.shown_path(folder), "as_of": as_of, **own, **told}
                 | {name: Path(path).relative_to(plan.reports).as_posix() for name, path in given.items()},
                 folders=hidden,
                 timeout=plan.timeout,

@@ -280,7 +280,10 @@ IDEAL = Topic(
     lead=("finding", "advice"),
     intro=_("Numbers only: custaudience lists writes the customers themselves to a private folder."),
     sections=(
-        Section(_("Who counts as ideal"), ("asked.*",)),
+        Section(
+            _("Who counts as ideal"),
+            ("asked.loyal", "asked.valuable", "asked.current", "asked.satisfied", "asked.engaged"),
+        ),
         Section(_("What is not known"), ("missing.*", "not_known.*")),
         Section(
             _("What a cut-off more or less would change"),
@@ -305,8 +308,16 @@ IDEAL = Topic(
             Figure("ideal_traits", lambda t, s: plot_traits(t, currency=s.info.currency, language=s.language)),
         ),
         Section(_("Of whom that is said"), ("known", "compared_not")),
-        Section(_("By which rule they can be told"), ("rule.*",)),
-        Section(_("An audience as somebody wrote it, held against the customers"), ("definition.*",)),
+        Section(_("By which rule they can be told"), ("rule.everybody", "rule.asked", "rule.early")),
+        Section(
+            _("An audience as somebody wrote it, held against the customers"),
+            (
+                *("definition.says", "definition.only_sex_age_income", "definition.demographic_only"),
+                *("definition.covers", "definition.known", "definition.revenue", "definition.orders"),
+                *("definition.per_order", "definition.category", "definition.sharpen", "definition.add"),
+                "definition.*",
+            ),
+        ),
     ),
 )
 

@@ -202,6 +202,7 @@ def test_cut_offs_that_cannot_be_are_refused(wrong) -> None:
 def test_equal_customers_are_both_in_the_top_or_both_out() -> None:
     revenue = pd.Series([50.0, 40.0, 40.0, 10.0, 10.0, 5.0, 4.0, 3.0, 2.0, 1.0])
     assert least_revenue(revenue, 0.2) == 40.0
+    assert least_revenue(pd.Series([9.0, 8.0] + [1.0] * 18), 0.2) == 8.0  # the tie is nearly everybody
     people = [(f"{i}", monthly(8), float(each)) for i, each in enumerate(revenue)]
     assert named(ideal_customers(orders_of_people(*people), as_of=AS_OF)) == ["0", "1", "2"]
 

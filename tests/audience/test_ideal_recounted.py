@@ -247,7 +247,7 @@ def test_every_trait_recounts(both) -> None:
     known = {name: people[name] for name in people}
     orders = now.orders
     known["evening_share"] = (orders["at"].dt.hour >= 18).groupby(orders["who"]).mean()
-    known["weekend_share"] = (orders["at"].dt.dayofweek >= 5).groupby(orders["who"]).mean()
+    known["weekend_share"] = (orders["at"].dt.day_of_week >= 5).groupby(orders["who"]).mean()
     sold = now.lines[now.lines["cents"] > 0]
     total = sold.groupby("who")["cents"].sum()
     for category, part in sold.groupby("category"):

@@ -366,7 +366,7 @@ def test_since_and_review(made) -> None:
         "alpha", made["features"], made["labels"], currency="EUR", since={"alpha": dt.date(2025, 3, 31)}
     )
     notes = by_key(persona)
-    assert render_claim(notes["holds"], language="en") == "Holds since March 2025"
+    assert render_claim(notes["holds"], language="en") == "Holds at least since March 2025"
     assert notes["review"].value == "2026-01-31" and notes["review"].rests_on == (notes["size"].id,)
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -13,28 +15,35 @@ from bs4 import BeautifulSoup, Tag
 from bs4.element import NavigableString
 
 from custaudience.evidence import Claim
+from custaudience.present.tables import fewer_than
 from custaudience.present.words import format_value, render, render_claim, status_name, term, terms
 from custaudience.reports.ledger import Ledger, read_ledger
 from custaudience.reports.topics import TOPICS
 
 NUMBER = re.compile(r"\d+(?:[.,\u00a0\u202f]\d+)*")
+RESTS_ON = re.compile(r"([Rr]ests on|[Сс]пирається на):?( \d+,?)+")
+"""Numbers of the entries that an advice rests on."""
 FORMATS = ("count", "number", "number1", "number2", "number3", "percent", "percent1", "points1", "signed_percent1")
 MONEY = ("money", "money0")
 FURNITURE = (
     "Made by custaudience {version:text}",
-    "Groups of fewer than {least:count} are not shown; a total beside them can give one away.",
+    "Groups of fewer than {n:count} are not shown; a total beside them can give one away.",
     "Revenue and orders are counted over the whole history up to {day:date}.",
     "Of five scores 1 and 2 are low, 3 is middle, 4 and 5 are high; where fewer scores exist, by thirds.",
-    "Fewer than {least:count} customers: no figure is shown, so that nobody can be recognised.",
+    "Fewer than {n:count} customers: no figure is shown, so that nobody can be recognised.",
     "fewer than {n:count} customers",
     "{month:month} · as of {day:date} · {currency:text}",
     "as of {day:date}",
     "on {earlier:date}",
+    "{day:date}",
+    "{year_ago:month}",
+    "intervals at {level:percent}",
 )
+MORE = "{n:count} more {n:plural sentence stands|sentences stand} in the notebook {name:text}."
 """Sentences of the pages themselves that hold a number or a date, and no figure about customers."""
 
 
-@dataclass
+@dataclass(eq=False)
 class Month:
     """A rendered month: its folder, ledger, and what pages may print that is no claim."""
 
@@ -75,6 +84,7 @@ class Month:
         figures = [*claim.values.values(), claim.value, claim.low, claim.high, claim.level, claim.n]
         return found | {text for figure in figures for text in self.written(figure, language)}
 
+    @lru_cache(maxsize=8)  # noqa: B019 - a month lives as long as its test
     def of_tables(self, language: str) -> set[str]:
         """The numbers of the published tables that pages print, which are recounted, too."""
         found: set[str] = set()
@@ -86,17 +96,22 @@ class Month:
                 found |= {text for value in values for text in self.written(float(value), language)}
         return found
 
+    @lru_cache(maxsize=8)  # noqa: B019 - a month lives as long as its test
     def furniture(self, language: str) -> list[str]:
         """What a page says of its own, longest first: no figure about customers is in it."""
         from custaudience import __version__
 
         before = self.as_of.replace(day=1)
         values = {
-            "version": __version__, "least": 10, "n": 10, "day": self.as_of, "month": f"{self.as_of:%Y-%m}",
-            "currency": self.currency, "earlier": pd.Timestamp(before) - pd.Timedelta(days=1),
+            "version": __version__, "n": 10, "day": self.as_of, "month": f"{self.as_of:%Y-%m}", "level": 0.95,
+            "currency": self.currency, "earlier": before - dt.timedelta(days=1),
+            "year_ago": f"{self.as_of.year - 1}-{self.as_of:%m}",
         }  # fmt: skip
         texts = [render(text, values, language=language) for text in FURNITURE]
-        texts += [text.rstrip(".") for text in texts]
+        names = {topic.notebook.removesuffix(".ipynb") for topic in TOPICS}
+        texts += names
+        texts += [render(MORE, {"n": n, "name": name}, language=language) for n in range(1, 80) for name in names]
+        texts += [fewer_than(10, language), *(text.rstrip(".") for text in texts)]
         for topic in TOPICS:
             own = [topic.name, topic.intro, *(t for s in topic.sections for t in (s.heading, s.reading))]
             texts += [render(text, {}, language=language) for text in own if text]
@@ -123,11 +138,12 @@ def problems_of(month: Month, page: Path) -> list[str]:
     language = language_of(page, soup)
     wrong = [*_links(month, page, soup), *_entries(month, soup, language), *_marked(month, soup)]
     furniture, tables = month.furniture(language), month.of_tables(language)
-    for node in list(soup.select("style, head, svg, script, a.ev, sup")):
+    for node in list(soup.select("style, head, svg, script, a.ev, sup, .entry > b")):
         node.decompose()
     for block, text in _blocks(soup):
         own_number = re.compile(r"^\d+ · ") if block.name == "dt" else re.compile(r"^$")
-        left = NUMBER.findall(_without(own_number.sub("", text), furniture))
+        text = RESTS_ON.sub("", own_number.sub("", text))
+        left = NUMBER.findall(_without(text, furniture))
         allowed: set[str] = set()
         for claim_id in _cited(month, page, block):
             allowed |= month.of_claim(month.ledger[claim_id], language)
@@ -165,6 +181,12 @@ def _cited(month: Month, page: Path, block: Tag) -> set[str]:
     """The claims a block stands for: marked on it or around it, listed below it, or cited where it stands."""
     original = page_refs(page)
     found = {tag["data-claim"] for tag in [block, *block.find_all(True), *block.parents] if tag.get("data-claim")}
+    if block.find_parent("article") and block.get("aria-hidden"):  # bars of a row, whose claims stand beside them
+        found |= {tag["data-claim"] for tag in block.find_parent("article").select("[data-claim]")}
+    if around := block.find_parent("dl", class_="proof"):  # what the entries of one group share stands in its title
+        found |= {tag["data-claim"] for tag in (block.find_parent("div") or around).select("[data-claim]")}
+    if "how" in block.get("class", []) and (proof := block.find_next("dl", class_="proof")):
+        found |= {tag["data-claim"] for tag in proof.select("[data-claim]")}
     entry = block if block.get("id") else block.find_previous_sibling("dt") or block
     if (anchor := entry.get("id")) in month.by_anchor:
         found.add(month.by_anchor[anchor])

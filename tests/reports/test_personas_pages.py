@@ -20,12 +20,13 @@ from custaudience.audience import build_personas, personas_to_json
 from custaudience.audience.personas.changes import PersonaMonth, group_sizes, month_claims, persona_changes
 from custaudience.audience.personas.matching import carried_names, match_groups
 from custaudience.audience.personas.words import name_numbers
-from custaudience.errors import MissingEngineError
+from custaudience.errors import DataError, MissingEngineError
 from custaudience.evidence import publish
 from custaudience.present import card_schema
 from custaudience.present.words import WordsError
+from custaudience.recipes import published_personas
 from custaudience.reports import site
-from custaudience.reports.plan import make_plan
+from custaudience.reports.plan import make_plan, tasks_of
 
 for room in ("present", "audience"):
     sys.path.insert(0, str(Path(__file__).parents[1] / room))
@@ -241,6 +242,36 @@ def test_pictures_without_a_browser_are_refused_before_anything_runs(monkeypatch
             timeout=None, pictures=True,
         )  # fmt: skip
     assert error.value.exit_code == 3
+
+
+def test_the_month_before_hands_its_names_on(tmp_path: Path) -> None:
+    """The notebook gets the published personas of the month before, and the manifest no path of this computer."""
+    root = Path(__file__).parents[2]
+    options = {"month": "2017-12", "notebooks": ["42"], "languages": None, "private": None, "timeout": None}
+    plan = make_plan(root / "data" / "grocery", parameters=None, out=tmp_path, **options)
+    notebooks = list(plan.notebooks)
+    (task,) = tasks_of(plan, "2017-12", tmp_path / "build", notebooks)
+    assert "previous" not in task.parameters
+    published = tmp_path / "grocery" / "2017-11" / "personas" / "personas.json"
+    published.parent.mkdir(parents=True)
+    published.write_text("[]", encoding="utf-8")
+    (task,) = tasks_of(plan, "2017-12", tmp_path / "build", notebooks)
+    assert task.parameters["previous"] == str(published)
+    assert task.shown["previous"] == "2017-11/personas/personas.json"
+    own = make_plan(root / "data" / "grocery", parameters={"previous": "/home/me/x.json"}, out=tmp_path, **options)
+    (task,) = tasks_of(own, "2017-12", tmp_path / "build", notebooks)
+    assert task.parameters["previous"] == "/home/me/x.json" and task.shown["previous"] == "x.json"
+
+
+@pytest.mark.parametrize(("text", "said"), [("{", "cannot be read"), ('{"a": 1}', "cannot be read"), ("[3]", "cannot")])
+def test_an_earlier_file_that_is_none_is_named(tmp_path: Path, text: str, said: str) -> None:
+    path = tmp_path / "personas.json"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(DataError, match=said):
+        published_personas(path)
+    with pytest.raises(DataError, match="absolute"):
+        published_personas("personas.json")
+    assert published_personas("") == ()
 
 
 @pytest.mark.browser

@@ -36,12 +36,12 @@ def asked_claims(ideal: IdealCustomers, currency: str, least: int, common: dict[
         )
         found.append(claim("loyal", "loyal", text, orders=cut.min_orders, span=cut.min_span_days))
     if "valuable" in counts:
+        n = int(counts["valuable"])  # with ties not always the share that was asked
+        top = cut.top_share if n < least else n / ideal.n_customers
         text = template(
-            "Valuable here: {least:money0} or more in all, which the top {top:percent} of customers brought."
+            "Valuable here: {least:money0} or more in all, which the top {top:percent1} of customers brought."
         )
-        found.append(
-            claim("valuable", "valuable", text, least=ideal.least_revenue, top=cut.top_share, currency=currency)
-        )
+        found.append(claim("valuable", "valuable", text, least=ideal.least_revenue, top=top, currency=currency))
     if "current" in counts:
         text = template(
             "In the own rhythm here: not silent for longer than {gaps:sentence} of the customer's own gaps between "

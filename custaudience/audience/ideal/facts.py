@@ -59,7 +59,8 @@ class CutOffs:
     min_span_days : int
         Loyal: so many days, or more, from the first of them to the last.
     top_share : float
-        Valuable: among this share of customers with most net revenue; who brought as much as the last of them, too.
+        Valuable: among this share of customers with most net revenue; who brought as much as the last of them, too,
+        unless that is half of all or more.
     overdue_share : float
         Current: not silent for longer than this share of the own gaps (of everybody's, with fewer than five).
     satisfied_from : float or None
@@ -177,6 +178,8 @@ def judge(facts: Facts, cut: CutOffs) -> tuple[pd.DataFrame, dict[str, MissingPa
 def least_revenue(revenue: pd.Series, top_share: float) -> float | MissingPart:
     """Return what the last customer of the top brought, or why there is no top.
 
+    Where half of all or more brought as much as that one, it is the least of those who brought more.
+
     Examples
     --------
     >>> least_revenue(pd.Series([5.0, 40.0, 10.0, 20.0, 30.0]), 0.4)
@@ -191,8 +194,11 @@ def least_revenue(revenue: pd.Series, top_share: float) -> float | MissingPart:
     if ranked[0] <= 0:
         return MissingPart("valuable", NO_REVENUE, essential=True)
     part = float((ranked >= least).mean())
-    if top_share <= 0.5 <= part and part > rank / n:  # ties: the top is not told from the rest
-        return MissingPart("valuable", ALL_ALIKE, {"part": part, "share": top_share}, essential=True)
+    if top_share <= 0.5 <= part and part > rank / n:  # ties: who brought more than they is told from the rest, if any
+        above = ranked[ranked > least]
+        if not len(above):
+            return MissingPart("valuable", ALL_ALIKE, {"part": part, "share": top_share}, essential=True)
+        least = float(above[-1])
     return max(least, float(ranked[ranked > 0][-1]))  # who brought nothing is no part of a top
 
 

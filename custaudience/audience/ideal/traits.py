@@ -51,7 +51,8 @@ class DistinctiveTraits:
         `describe_segments` has them, but that of means is what Cliff's delta would be of two normal distributions so
         far apart: ranks would tell how often somebody ordered; ``ratio``, ``ratio_low``, ``ratio_high`` (how many
         times as often, or as much; NaN where a ratio says nothing); ``p_value``, ``p_adjusted`` (false discovery rate
-        over the table); ``status`` ("measured", "no_clear_difference", "too_few").
+        over the table); ``status``: "measured" where that rate holds and neither interval covers no difference,
+        "no_clear_difference", "too_few".
     known : DataFrame
         Per attribute that is not known of everybody, see `known_about`.
     left_out : DataFrame
@@ -239,7 +240,9 @@ def _judged(rows: pd.DataFrame, level: float) -> pd.DataFrame:
     rows["p_adjusted"] = np.nan
     if tested.any():
         rows.loc[tested, "p_adjusted"] = multipletests(rows.loc[tested, "p_value"], method="fdr_bh")[1]
-    clear = rows["p_adjusted"] < 1 - level
+    # what is said by an interval must not cover "no difference", however small p is: two methods may disagree there
+    apart = ((rows["low"] > 0) | (rows["high"] < 0)) & ~((rows["ratio_low"] <= 1) & (rows["ratio_high"] >= 1))
+    clear = (rows["p_adjusted"] < 1 - level) & apart
     rows["status"] = np.where(~tested, "too_few", np.where(clear, "measured", "no_clear_difference"))
     place = rows["status"].map({"measured": 0, "no_clear_difference": 1, "too_few": 2})
     order = rows.assign(place=place, size=-rows["effect"].abs())

@@ -191,12 +191,18 @@ def _claim(frame: Frame, row: dict[str, object]) -> Claim:
         "share": row["share"], "others": row["share_others"], "n": row["n"], "buyers": row["n_buyers"],
         "effect": abs(float(np.log(ratio))),
     }  # fmt: skip
+    text = template(
+        "{category:text}: {ratio:number1} times the share it has with all others ({share:percent1} of spending "
+        "against {others:percent1})"
+    )
+    if ratio < 0.095:  # one decimal would read as none
+        text = template(
+            "{category:text}: {ratio:number2} times the share it has with all others ({share:percent1} of spending "
+            "against {others:percent1})"
+        )
     return frame.claim(
         f"categories_{code_of(row['category'])}",
-        template=template(
-            "{category:text}: {ratio:number1} times the share it has with all others ({share:percent1} of spending "
-            "against {others:percent1})"
-        ),
+        template=text,
         values=values,
         kind="difference",
         statistic="category_ratio",

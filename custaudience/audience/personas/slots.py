@@ -15,6 +15,7 @@ from custaudience.customers.rfm.segments import load_segment_rules
 from custaudience.evidence import Claim, template
 
 MOST_ADVICE = 3
+WORTH_ACTING = 0.05  # a difference of shares that would change what is done
 _ALL_BLANK = (
     template("Not measured."),
     template("Not measured. Ask in the next survey: “{q1:text}”"),
@@ -127,7 +128,8 @@ def holds_claims(frame: Frame, n: int, since: dt.date | None, review_months: int
         )  # fmt: skip
     else:
         holds = frame.claim(
-            "holds", template=template("Holds since {since:month}"), values={"since": since.isoformat(), **least},
+            "holds", template=template("Holds at least since {since:month}"),
+            values={"since": since.isoformat(), **least},
             kind="count", value=since.isoformat(),
             method=template("At each month's end since then the segment had at least {least:count} customers"),
             **common,
@@ -243,7 +245,7 @@ def advice_claims(frame: Frame, slots: Mapping[str, Sequence[Claim]]) -> list[Cl
         if c.status == "measured" and c.kind == "difference"
     }
     for feature, more, less, rule in _RULES:
-        if (seen := clear.get(feature)) is not None:
+        if (seen := clear.get(feature)) is not None and abs(float(seen.value or 0)) >= WORTH_ACTING:
             advise(feature, more if float(seen.value or 0) > 0 else less, rule, seen.id)
     rules = {s.key: s for s in load_segment_rules().segments}
     if frame.segment in rules:
@@ -258,18 +260,18 @@ _RULES = (
         "discounted_share",
         template("Tell them of offers, and try with some of them how many buy without one"),
         template("Do not begin with a discount"),
-        template("Rule: they buy clearly more, or clearly less, at a discount than all others"),
+        template("Rule: they buy clearly more, or clearly less, at a discount than all others, by 5 points or more"),
     ),
     (
         "weekend_share",
         template("Write before the weekend"),
         template("Write on weekdays"),
-        template("Rule: they order clearly more, or clearly less, at the weekend than all others"),
+        template("Rule: they order clearly more, or clearly less, at the weekend than all others, by 5 points or more"),
     ),
     (
         "evening_share",
         template("Write in the afternoon, before they shop"),
         template("Write in the morning, before they shop"),
-        template("Rule: they order clearly more, or clearly less, in the evening than all others"),
+        template("Rule: they order clearly more, or clearly less, in the evening than all others, by 5 points or more"),
     ),
 )

@@ -1,0 +1,131 @@
+"""Notebook 40 on made-up and bundled studies: what a survey adds, hostile names, early dates, no id, no small group."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from custaudience.evidence import read_claims
+from custaudience.present import render_claim
+
+_spec = importlib.util.spec_from_file_location("other_runs", Path(__file__).with_name("test_other_runs.py"))
+assert _spec is not None and _spec.loader is not None
+_other = importlib.util.module_from_spec(_spec)
+_spec.loader.exec_module(_other)
+run, ROOT = _other.run, _other.ROOT
+
+NOTEBOOK = "40_ideal_customer.ipynb"
+HOSTILE = "<script>alert(1)</script> {n:count} $x$"
+COUNTS = {"n", "n_others", "n_customers", "n_kept", "n_yes", "n_no", "n_unknown", "n_left", "n_known"}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def cache_of_its_own(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("CUSTAUDIENCE_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
+def tables_of(out: Path) -> dict[str, pd.DataFrame]:
+    return {path.stem: pd.read_parquet(path) for path in sorted((out / "tables").glob("*.parquet"))}
+
+
+def assert_publishable(texts: list[str], out: Path, *ids: str) -> None:
+    published = "\n".join(p.read_text(encoding="utf-8", errors="replace") for p in out.rglob("*") if p.is_file())
+    for marker in ids:
+        assert marker not in published and not any(marker in text for text in texts)
+    for name, table in tables_of(out).items():
+        assert not {"customer_id", "order_id"} & set(table.columns), name
+        for column in COUNTS & set(table.columns):
+            assert not table[column].between(1, 9).fillna(False).any(), (name, column)
+
+
+def made_up(folder: Path, *, until: str = "2025-12-31") -> Path:
+    """600 customers, 120 of whom order monthly for much; a town and a hostile kind are theirs; a survey of half."""
+    folder.mkdir(parents=True)
+    rng = np.random.default_rng(4)
+    rows = []
+    for i in range(600):
+        often = i < 120
+        days = rng.choice(700, 24 if often else rng.integers(1, 5), replace=False)
+        for day in days:
+            kind = "p0" if rng.random() < (0.7 if often else 0.3) else "p1"
+            rows.append(
+                (f"secret-{i:04d}", f"order-{i}-{day}", day, kind, round(float(rng.gamma(4, 9 if often else 4)), 2))
+            )
+    lines = pd.DataFrame(rows, columns=["customer_id", "order_id", "day", "product_id", "revenue"])
+    lines["ordered_at"] = (pd.Timestamp("2024-01-20") + pd.to_timedelta(lines.pop("day"), unit="D")).dt.date
+    last = pd.Timestamp(until).date()
+    lines[lines["ordered_at"] <= last].to_csv(folder / "orders.csv", index=False)
+    pd.DataFrame({"product_id": ["p0", "p1"], "category": [HOSTILE, "tea"]}).to_csv(
+        folder / "products.csv", index=False
+    )
+    ids = [f"secret-{i:04d}" for i in range(600)]
+    town = np.where(rng.random(600) < np.where(np.arange(600) < 120, 0.7, 0.3), "north", "south")
+    pd.DataFrame({"customer_id": ids, "town <b>": town, "age": rng.integers(18, 70, 600)}).to_csv(
+        folder / "people.csv", index=False
+    )
+    answered = pd.Timestamp("2024-06-01") + pd.to_timedelta(rng.integers(0, 600, 300), unit="D")
+    survey = pd.DataFrame({"customer_id": ids[::2], "NPS": rng.integers(0, 11, 300), "answered_at": answered})
+    survey[survey["answered_at"] < pd.Timestamp(until) + pd.Timedelta(days=1)].to_csv(
+        folder / "survey.csv", index=False
+    )
+    (folder / "study.toml").write_text(
+        '[study]\nname = "Made up"\ncurrency = "EUR"\ntimezone = "Europe/Kyiv"\ncomplete_until = "2025-12-31"\n'
+        'first_orders = "observed"\n[tables.transactions]\npath = "orders.csv"\ndate_format = "%Y-%m-%d"\n'
+        '[tables.products]\npath = "products.csv"\n[tables.customers]\npath = "people.csv"\n'
+        '[tables.survey]\npath = "survey.csv"\n',
+        encoding="utf-8",
+    )
+    return folder
+
+
+@pytest.mark.slow
+def test_a_survey_is_asked_and_nothing_later_than_as_of_is_known(tmp_path: Path) -> None:
+    """Cutting the export at the date changes nothing that is claimed or published."""
+    whole, cut = tmp_path / "whole", tmp_path / "cut"
+    for folder in (whole, cut):
+        folder.mkdir()
+    options = {"as_of": "2025-06-30", "definition": f"women 20-35 in {HOSTILE}"}
+    first = run(NOTEBOOK, whole, study=str(made_up(whole / "study")), **options)
+    second = run(NOTEBOOK, cut, study=str(made_up(cut / "study", until="2025-06-30")), **options)
+    assert first[1] == second[1]
+    for name, table in tables_of(first[2]).items():
+        pd.testing.assert_frame_equal(table, tables_of(second[2])[name])
+    texts, claims, out = first
+    assert claims["ideal_customer.asked.satisfied"]["values"]["start"] == 9
+    assert "ideal_customer.missing.engaged" in claims and "ideal_customer.missing.satisfied" not in claims
+    assert (
+        claims["ideal_customer.not_known.satisfied"]["values"]["all"] == claims["ideal_customer.finding"]["values"]["n"]
+    )
+    assert any("the recipe names the same customers" in text for text in texts)
+    assert_publishable(texts, out, "secret-", "order-")
+    for claim in read_claims(out / "claims/ideal_customer.json"):
+        assert "<script>" not in render_claim(claim, language="uk", html=True)
+    cells = json.loads((whole / "out.ipynb").read_text(encoding="utf-8"))["cells"]
+    html = "".join("".join(o.get("data", {}).get("text/html", "")) for c in cells for o in c.get("outputs", []))
+    assert "&lt;script&gt;" in html and "<script>" not in html and "<b>" not in html
+
+
+def test_too_early_a_date_is_refused_in_words_and_the_notebook_goes_on(tmp_path: Path) -> None:
+    texts, claims, out = run(NOTEBOOK, tmp_path, study=str(ROOT / "data" / "shop"), as_of="2023-11-30", definition="")
+    assert claims["ideal_customer.finding"]["status"] == "too_few"
+    assert any("No ideal customers can be named. Nobody can be called loyal yet" in text for text in texts)
+    assert not any(".definition." in key or ".trait" in key for key in claims)
+    assert tables_of(out)["ideal_cut_offs"].empty
+    assert_publishable(texts, out)
+
+
+def test_without_products_customers_or_campaigns_orders_are_asked(tmp_path: Path) -> None:
+    texts, claims, out = run(NOTEBOOK, tmp_path, study=str(ROOT / "data" / "cdnow"))
+    assert claims["ideal_customer.finding"]["values"]["n"] == 316
+    assert {"ideal_customer.missing.satisfied", "ideal_customer.missing.engaged"} <= set(claims)
+    assert claims["ideal_customer.rule.everybody"]["status"] == "too_few"
+    assert any("no column of the data says it" in text for text in texts)
+    assert_publishable(texts, out)

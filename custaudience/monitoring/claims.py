@@ -125,7 +125,7 @@ def month_claims(
                     values={"value": value, "month": month, "currency": currency},
                     value=value,
                     unit=unit or currency,
-                    n=value if key == "customers" else _orders(months, month),
+                    n=int(value) if key == "customers" else _orders(months, month),
                     method=method,
                     **common,
                 )

@@ -50,7 +50,7 @@ def _valuable(books: Books) -> pd.DataFrame:
     """Customers with the highest revenue score, with their rhythm."""
     table = segments_at(books, books.as_of)
     top = table[table["m_score"] == table["m_score"].max()]
-    return top.join(rhythm_at(books, books.as_of), rsuffix="_r")
+    return top.join(rhythm_at(books, books.as_of).drop(columns="silent"))
 
 
 @register(f"{TOPIC}.finding")

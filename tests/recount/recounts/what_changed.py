@@ -115,7 +115,7 @@ def _factors(
         "orders": weight * np.log(count["now"] / count["then"]),
         "items per order": weight * np.log(per_order["now"] / per_order["then"]),
     }
-    both = tables["then"].join(tables["now"], how="inner", lsuffix="0", rsuffix="1")
+    both = tables["then"].add_suffix("0").join(tables["now"].add_suffix("1"), how="inner")
     usable = (both[["minor0", "minor1", "item0", "item1", "quantity0", "quantity1"]] > 0).all(axis=1)
     both = both[usable & (both["unknown0"] == 0) & (both["unknown1"] == 0)].astype(float)
     weights = _log_mean(both["minor1"], both["minor0"])

@@ -262,7 +262,7 @@ def _held_out(books: Books) -> dict[str, Any]:
     fit, ahead = fitted(books, "Pareto/NBD", until), (books.as_of - until).days / 7
     expected = models.future(fit.params, *rows_of(table), ahead)
     rng = np.random.default_rng(3)
-    draws = np.exp(rng.multivariate_normal(fit.logs, fit.covariance, size=2000, method="eigh"))
+    draws = np.exp(rng.multivariate_normal(fit.logs, fit.covariance, size=800, method="eigh"))
     rows = (*rows_of(table), table["z"].to_numpy())
     sums = [models.simulate(rng, params, None, rows, ahead, 0.0)[0].sum() for params in draws]
     low, high = np.quantile(sums, [0.025, 0.975])
@@ -334,7 +334,7 @@ def _to_come(books: Books) -> dict[str, Any]:
     order = np.argsort(value, kind="stable")
     typical = int(order[(len(value) + 1) // 2 - 1])
     rng, sums, one = np.random.default_rng(9), [], []
-    for params in np.exp(rng.multivariate_normal(buying.logs, buying.covariance, size=1500, method="eigh")):
+    for params in np.exp(rng.multivariate_normal(buying.logs, buying.covariance, size=600, method="eigh")):
         gg = np.exp(rng.multivariate_normal(paying.logs, paying.covariance))
         count, money = models.simulate(rng, params, gg, (*rows, z), HORIZON, PER_WEEK)
         sums.append((count.sum(), money.sum()))
@@ -417,7 +417,7 @@ def alive(books: Books, claim: Published) -> Found:
     found = _to_come(books)
     rows, buying = rows_of(found["table"]), found["buying"]
     share = float(models.alive(buying.params, *rows).mean())
-    drawn = np.exp(np.random.default_rng(8).multivariate_normal(buying.logs, buying.covariance, size=1500))
+    drawn = np.exp(np.random.default_rng(8).multivariate_normal(buying.logs, buying.covariance, size=600))
     low, high = np.quantile([models.alive(p, *rows).mean() for p in drawn], [0.025, 0.975])
     # the published interval has 200 draws, so its ends are less sure than others
     near = NEAR | of_width(float(low), float(high), WIDE)

@@ -78,7 +78,7 @@ def behaviour(books: Books, until: pd.Timestamp) -> pd.DataFrame:
     table["usual_gap_days"] = days.groupby("customer")["day"].diff().dt.days.groupby(days["customer"]).median()
     refunds = -lines["minor"].clip(upper=0).groupby(lines["customer"]).sum()
     gross = booked + refunds
-    table["weekend_share"] = (counted["day"].dt.dayofweek >= 5).groupby(counted["customer"]).mean()
+    table["weekend_share"] = (counted["day"].dt.day_of_week >= 5).groupby(counted["customer"]).mean()
     table["evening_share"] = (counted["at"].dt.hour >= 18).groupby(counted["customer"]).mean()
     table["refund_share"] = (refunds / gross.where(gross > 0)).reindex(table.index)
     sold = sales(books, None, until, until)

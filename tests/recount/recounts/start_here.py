@@ -17,7 +17,7 @@ PER_DAY = ("revenue", "orders")
 @once
 def trading_weekdays(books: Books) -> set[int]:
     """Weekdays with at least a tenth of an average weekday's orders."""
-    share = books.orders["day"].dt.dayofweek.value_counts(normalize=True)
+    share = books.orders["day"].dt.day_of_week.value_counts(normalize=True)
     return set(share.index[share >= 1 / 70])
 
 
@@ -34,9 +34,9 @@ def months_of(books: Books) -> pd.DataFrame:
     begin, whole, days = lines["day"].min(), [], []
     for month in table.index:
         first, last = max(month.start_time, begin), min(month.end_time.normalize(), books.as_of)
-        days.append(sum(day.dayofweek in weekdays for day in pd.date_range(first, last)))
+        days.append(sum(day.day_of_week in weekdays for day in pd.date_range(first, last)))
         missed = pd.date_range(month.start_time, first - pd.Timedelta(days=1))
-        cut = any(day.dayofweek in weekdays for day in missed)
+        cut = any(day.day_of_week in weekdays for day in missed)
         whole.append(last == month.end_time.normalize() and not cut)
     return table.assign(days=days, whole=whole)
 

@@ -51,6 +51,8 @@ class Month:
     study: dict[str, Any]
     tables: tuple[str, ...]
     ledger: Ledger = field(init=False)
+    _of_tables: dict[str, set[str]] = field(init=False, default_factory=dict)
+    _furniture: dict[str, list[str]] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         self.ledger = read_ledger(self.folder)
@@ -66,39 +68,32 @@ class Month:
         """All report pages: the month's own and those of personas; the appendix holds notebooks."""
         return sorted([*self.folder.glob("*.html"), *self.folder.glob("personas/**/*.html")])
 
-    def written(self, value: Any, language: str) -> Iterator[str]:
-        """A number in all the ways in which a page may write it."""
-        if isinstance(value, bool) or not isinstance(value, (int, float)) or pd.isna(value):
-            return
-        for form in FORMATS:
-            for text in {format_value(v, form, language=language) for v in (value, abs(value), 100 * value)}:
-                yield from NUMBER.findall(text)
-        for form in MONEY:
-            yield from NUMBER.findall(format_value(abs(value), form, language=language, currency=self.currency))
-
     def of_claim(self, claim: Claim, language: str) -> set[str]:
         """The numbers that belong to a claim: those of its sentence, its figures and how it was made."""
         texts = [render_claim(claim, language=language)]
         texts += [render(t, claim.values, language=language) for t in (claim.method, claim.base, claim.filter) if t]
         found = {number for text in texts for number in NUMBER.findall(text)}
         figures = [*claim.values.values(), claim.value, claim.low, claim.high, claim.level, claim.n]
-        return found | {text for figure in figures for text in self.written(figure, language)}
+        return found | {text for figure in figures for text in _written(figure, language, self.currency)}
 
-    @lru_cache(maxsize=8)  # noqa: B019 - a month lives as long as its test
     def of_tables(self, language: str) -> set[str]:
         """The numbers of the published tables that pages print, which are recounted, too."""
+        if language in self._of_tables:
+            return self._of_tables[language]
         found: set[str] = set()
         for name in self.tables:
             path = self.folder / "tables" / f"{name}.parquet"
             if path.exists():
                 table = pd.read_parquet(path)
                 values = pd.unique(pd.Series(table.select_dtypes("number").astype(float).to_numpy().ravel()))
-                found |= {text for value in values for text in self.written(float(value), language)}
+                found |= {text for value in values for text in _written(float(value), language, self.currency)}
+        self._of_tables[language] = found
         return found
 
-    @lru_cache(maxsize=8)  # noqa: B019 - a month lives as long as its test
     def furniture(self, language: str) -> list[str]:
         """What a page says of its own, longest first: no figure about customers is in it."""
+        if language in self._furniture:
+            return self._furniture[language]
         from custaudience import __version__
 
         before = self.as_of.replace(day=1)
@@ -120,7 +115,18 @@ class Month:
             texts += [words.say, words.does_not_mean, words.glossary]
         texts += [text for caveat in self.study["study"].get("caveats", []) for text in caveat.values()]
         texts += [path.stem for path in (self.folder / "appendix").glob("*.ipynb")]
-        return sorted({_plain(text) for text in texts if text}, key=len, reverse=True)
+        self._furniture[language] = sorted({_plain(text) for text in texts if text}, key=len, reverse=True)
+        return self._furniture[language]
+
+
+@lru_cache(maxsize=100_000)
+def _written(value: Any, language: str, currency: str) -> frozenset[str]:
+    """A number in all the ways in which a page may write it."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or pd.isna(value):
+        return frozenset()
+    texts = {format_value(v, form, language=language) for form in FORMATS for v in (value, abs(value), 100 * value)}
+    texts |= {format_value(abs(value), form, language=language, currency=currency) for form in MONEY}
+    return frozenset(number for text in texts for number in NUMBER.findall(text))
 
 
 def _plain(text: str) -> str:

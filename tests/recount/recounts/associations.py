@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import numpy as np
@@ -26,6 +27,14 @@ def groups_on(column: Column, used: pd.Index) -> tuple[np.ndarray, tuple[str, ..
     new[kept] = np.arange(len(kept))
     codes = new[codes]
     return codes, tuple(column.levels[k] for k in kept) + (("other",) if (codes == len(kept)).any() else ())
+
+
+def block_of(column: Column, used: pd.Index) -> np.ndarray:
+    """A variable as columns: its ranks, or a column per level."""
+    if column.ranked:
+        return ranks(column.values[used])[:, None]
+    codes, names = groups_on(column, used)
+    return np.eye(len(names))[codes]
 
 
 def response(values: pd.Series, yes_no: bool) -> np.ndarray:
@@ -60,6 +69,7 @@ def share_limits(r2: float, df: int, n: int, level: float = 0.95) -> tuple[float
     estimate, f = max(0.0, 1 - (1 - r2) * (n - 1) / rest), r2 / df / ((1 - r2) / rest)
     ends = []
     for p in ((1 + level) / 2, (1 - level) / 2):
+
         def gap(nc: float, p: float = p) -> float:
             return float(stats.ncf.cdf(f, df, rest, nc) if nc else stats.f.cdf(f, df, rest)) - p
 
@@ -88,7 +98,7 @@ def strata(column: Column, used: pd.Index) -> tuple[np.ndarray, list[dict[str, A
         names = [" … ".join(dict.fromkeys(column.levels[int(v)] for v in pair)) for pair in ends]
         return codes, [{"level_name": name} for name in names]
     cuts = np.unique(np.quantile(values, [0.2, 0.4, 0.6, 0.8]))
-    named = [{"upper": cuts[0]}, *({"lower": a, "upper": b} for a, b in zip(cuts, cuts[1:], strict=False)), {"lower": cuts[-1]}]
+    named = [{"upper": cuts[0]}, *({"lower": a, "upper": b} for a, b in itertools.pairwise(cuts)), {"lower": cuts[-1]}]
     codes = np.searchsorted(cuts, values)
     found = np.unique(codes)
     return np.searchsorted(found, codes), [named[k] for k in found]
@@ -108,7 +118,7 @@ def gap(mine: np.ndarray, others: np.ndarray, yes_no: bool, level: float) -> tup
 
 def partial(column: Column, y: np.ndarray, used: pd.Index, within: np.ndarray) -> tuple[float, float, np.ndarray]:
     """Share explained within groups held fixed, its p-value (F), and the fitted slopes per column."""
-    block = ranks(column.values[used])[:, None] if column.ranked else np.eye(len(groups_on(column, used)[1]))[groups_on(column, used)[0]]
+    block = block_of(column, used)
     frame = pd.DataFrame(np.column_stack([block, y]))
     centred = (frame - frame.groupby(within).transform("mean")).to_numpy()
     x, target = centred[:, :-1], centred[:, -1]
@@ -124,7 +134,7 @@ def partial(column: Column, y: np.ndarray, used: pd.Index, within: np.ndarray) -
 
 def predicts(column: Column, y: np.ndarray, used: pd.Index, *, repeats: int = 4, seed: int = 3) -> float:
     """R squared on customers not in the sample, by this variable alone: ridge regression, five folds."""
-    block = ranks(column.values[used])[:, None] if column.ranked else np.eye(len(groups_on(column, used)[1]))[groups_on(column, used)[0]]
+    block = block_of(column, used)
     x = (block - block.mean(axis=0)) / np.where(block.std(axis=0) > 0, block.std(axis=0), 1)
     rng, left, total = np.random.default_rng(seed), 0.0, 0.0
     for _ in range(repeats):

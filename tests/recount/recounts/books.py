@@ -82,7 +82,8 @@ class Books:
         frame = frame.rename(columns={"customer_id": "customer", "order_id": "order", "product_id": "product"})
         why = pd.Series("", index=frame.index)
         why[frame["at"].isna() | frame["minor"].isna()] = "broken"
-        guests = frame["customer"].isin(["", *said.get("guest_ids", [])]) if frame["customer"].dtype != "int64" else False
+        guest_ids = ["", *said.get("guest_ids", [])]
+        guests = frame["customer"].isin(guest_ids) if frame["customer"].dtype != "int64" else False
         why[(why == "") & guests] = "guest" if said.get("guests") == "set aside" else "broken"
         for column, values in said.get("exclude", {}).items():
             why[frame[column].str.lower().isin([v.lower() for v in values])] = "excluded"
@@ -106,7 +107,7 @@ class Books:
 
     @once
     def orders_until(self, day: pd.Timestamp) -> pd.DataFrame:
-        """All orders netted from the lines up to a day, refund-only ones too: ``minor``, ``at``, ``day``, ``counts``."""
+        """Orders netted from the lines up to a day, refund-only ones too: ``minor``, ``at``, ``day``, ``counts``."""
         grouped = self.lines_until(day).groupby(["customer", "order"], sort=True)
         orders = grouped.agg(minor=("minor", "sum"), at=("at", "min"), n_lines=("minor", "size")).reset_index()
         return orders.assign(day=orders["at"].dt.normalize(), counts=orders["minor"] > 0)

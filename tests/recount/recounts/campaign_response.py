@@ -210,9 +210,7 @@ def coverage(books: Books, claim: Published) -> Found:
         if name not in ("segment", SPEND) and 0 < there.sum() < len(sent):
             rows.append((there.mean(), name, sent.loc[there, "answered"].mean(), sent.loc[~there, "answered"].mean()))
     share, name, known, unknown = min(rows)
-    return Found(
-        share, len(sent), values={"attribute": name, "share": share, "known": known, "unknown": unknown}
-    )
+    return Found(share, len(sent), values={"attribute": name, "share": share, "known": known, "unknown": unknown})
 
 
 @register(f"{TOPIC}.targeting")

@@ -49,7 +49,7 @@ def _discount(lines: pd.DataFrame) -> pd.Series:
 
 @once
 def sales(books: Books, since: pd.Timestamp | None, until: pd.Timestamp, netted: pd.Timestamp) -> pd.DataFrame:
-    """Lines with an amount in the orders that count and begin in a time, netted at a day; ``first`` marks first orders."""
+    """Lines with an amount in the orders that count and begin in a time, netted at a day; ``first``: of first orders."""
     orders = books.orders_until(netted)
     orders = orders[orders["counts"] & (orders["day"] <= until)]
     if since is not None:
@@ -140,6 +140,7 @@ def attribute(values: pd.Series, until: pd.Timestamp) -> Column:
     levels = list(given.unique())
     words = {w for level in levels for w in re.findall(r"[^\W\d_]+", level.lower())}
     if all(re.search(r"\d", level) for level in levels) and words <= _RANGE_WORDS:
+
         def begins(level: str) -> float:
             return -1.0 if level.lower().startswith("under") else float(re.findall(r"\d+", level)[0])
 

@@ -69,7 +69,9 @@ def finding(books: Books, claim: Published) -> Found:
 def overdue_valuable(books: Books, claim: Published) -> Found:
     top = _valuable(books)
     late = top[top["overdue"] & top["own"]]
-    assert len(late) >= LEAST and claim.rests_on == tuple(f"{TOPIC}.{k}" for k in ("finding", "overdue", "overdue_backtest"))
+    assert len(late) >= LEAST and claim.rests_on == tuple(
+        f"{TOPIC}.{k}" for k in ("finding", "overdue", "overdue_backtest")
+    )
     values = {"n": len(late), "revenue": late["minor"].sum() / 100, "share": SHARE}
     return Found(len(late), len(late), values=values, status="advice")
 

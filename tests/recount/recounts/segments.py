@@ -152,11 +152,15 @@ def profiles(books: Books) -> pd.DataFrame:
                 figures, p = (mine.mean(), others.mean(), interval.low, interval.high), test.pvalue
         near = 0.15 * (row.high - row.low) if row.statistic == "median" else 1e-9 * max(1, abs(row.value))
         published = (row.value, row.value_others, row.low, row.high)
-        exact = all(math.isclose(x, y, rel_tol=1e-9, abs_tol=1e-12) for x, y in zip(published[:2], figures[:2], strict=True))
+        exact = all(
+            math.isclose(x, y, rel_tol=1e-9, abs_tol=1e-12) for x, y in zip(published[:2], figures[:2], strict=True)
+        )
         ends = all(abs(x - y) <= near for x, y in zip(published[2:], figures[2:], strict=True))
         same_n = (len(mine), len(others)) == (row.n, row.n_others)
         if not (exact and ends and same_n and math.isclose(row.effect, effect, rel_tol=1e-7, abs_tol=1e-9)):
-            wrong.append(f"{row.group}, {row.feature} {row.category}: {published}, {row.effect}, recounted {figures}, {effect}")
+            wrong.append(
+                f"{row.group}, {row.feature} {row.category}: {published}, {row.effect}, recounted {figures}, {effect}"
+            )
         clear = row.low > 0 or row.high < 0 if row.made_from else row.p_adjusted < 0.05
         if clear != (row.status == "measured"):
             wrong.append(f"{row.group}, {row.feature}: status {row.status}")
@@ -170,7 +174,10 @@ def _difference(books: Books, claim: Published, kind: str) -> Found:
     """The largest clear difference of a group, of those of a kind."""
     table = profiles(books)
     clear = table[
-        (table["status"] == "measured") & (table["n"] >= 30) & (table["n_others"] >= 30) & (table["effect"].abs() >= 0.1)
+        (table["status"] == "measured")
+        & (table["n"] >= 30)
+        & (table["n_others"] >= 30)
+        & (table["effect"].abs() >= 0.1)
     ]
     made = clear["made_from"].astype(bool)
     if kind == "apart":

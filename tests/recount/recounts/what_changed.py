@@ -75,8 +75,9 @@ def split(books: Books, month: pd.Period, back: int = 1) -> Split:
     people = {name: len(group) for name, group in groups.items()} | {"staying": len(stay)}
     refunded = set(refunds["now"].loc[refunds["now"]["minor"] < 0, "customer"])
     refunded |= set(refunds["then"].loc[refunds["then"]["minor"] < 0, "customer"])
-    money["refunds"], people["refunds"] = int(refunds["now"]["minor"].sum() - refunds["then"]["minor"].sum()), len(
-        refunded
+    money["refunds"], people["refunds"] = (
+        int(refunds["now"]["minor"].sum() - refunds["then"]["minor"].sum()),
+        len(refunded),
     )
     if books.first_orders != "observed":
         money["new or long absent"], people["new or long absent"] = money.pop("new"), people.pop("new")
@@ -280,7 +281,7 @@ def because(books: Books, claim: Published) -> Found:
         "days": this.days_in_month, "days_before": (this - back).days_in_month, "month": str(this),
         "before": str(this - back),
     }  # fmt: skip
-    if "refunds" in figures and figures["refunds"]:
+    if figures.get("refunds"):
         values["refunds"] = abs(figures["refunds"])
     named = [key for key in claim.values if key in [n.replace(" ", "_") for n in STAYING]]
     values |= {key: figures[key] for key in named}

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import numpy as np
 import pandas as pd
 from scipy.stats import norm
 from statsmodels.stats.proportion import proportion_confint
@@ -126,7 +125,9 @@ def consent(books: Books, claim: Published) -> Found:
 @register(f"{TOPIC}.overlap")
 def overlap(books: Books, claim: Published) -> Found:
     lists = lists_at(books, books.as_of)
-    times = pd.Series([customer for name in ("overdue", "missing", "regular") for customer in lists[name]]).value_counts()
+    times = pd.Series(
+        [customer for name in ("overdue", "missing", "regular") for customer in lists[name]]
+    ).value_counts()
     n = int((times > 1).sum())
     return Found(n, n, values={"n": n, "all": len(lists["any"])})
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from .data import Data, messy, normalised_file
 from .implementations.clv_data import prepare_summary
+from .implementations.definition_data import definition_customers
 from .implementations.segments_matrix import customer_matrix
 from .measure import Implementation
 from .peers import python_of
@@ -108,6 +109,15 @@ def notebooks() -> list[Implementation]:
     ]
 
 
+def definition(rows: int, root: Path) -> list[Implementation]:
+    """A written audience definition against the scan in plain pandas that it needs."""
+    customers = definition_customers(rows, root)
+    return [
+        Implementation("custaudience", "definition_ours.py", customers),
+        Implementation("floor: the scan", "definition_scan.py", customers, ("at most", 2.0)),
+    ]
+
+
 TITLES: dict[str, str] = {
     "rfm": "RFM summary and scores from the normalised file",
     "repeat": "lifetimes' summary: repeat purchases, first to last, tenure, mean value",
@@ -123,6 +133,7 @@ OF_CUSTOMERS: dict[str, str] = {
     "pairs": "pairs of products on the grocery panel, support 0.001 (goal: under 500 MB)",
     "segments": "five segments of customers by six features",
     "choose": "how many segments, 2 to 12, with stability",
+    "definition": "a written audience definition checked on all customers",
 }
 """Sections that do not grow with order lines: run once, with a million customers at most."""
 MOST_CUSTOMERS = 1_000_000
@@ -137,6 +148,7 @@ def of_customers(name: str, rows: int, root: Path, *, install: bool = True) -> l
         "pairs": lambda: pairs(root, install=install),
         "segments": lambda: segments(n, root),
         "choose": lambda: choose(n, root),
+        "definition": lambda: definition(n, root),
     }
     return made[name]()
 

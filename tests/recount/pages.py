@@ -33,8 +33,7 @@ FURNITURE = (
     "Fewer than {n:count} customers: no figure is shown, so that nobody can be recognised.",
     "fewer than {n:count} customers",
     "{month:month} · as of {day:date} · {currency:text}",
-    "as of {day:date}",
-    "on {earlier:date}",
+    "on {day:date}",
     "{day:date}",
     "{year_ago:month}",
     "intervals at {level:percent}",
@@ -74,7 +73,8 @@ class Month:
         texts += [render(t, claim.values, language=language) for t in (claim.method, claim.base, claim.filter) if t]
         found = {number for text in texts for number in NUMBER.findall(text)}
         figures = [*claim.values.values(), claim.value, claim.low, claim.high, claim.level, claim.n]
-        return found | {text for figure in figures for text in _written(figure, language, self.currency)}
+        numbers = [figure for figure in figures if isinstance(figure, (int, float))]
+        return found | {text for figure in numbers for text in _written(figure, language, self.currency)}
 
     def of_tables(self, language: str) -> set[str]:
         """The numbers of the published tables that pages print, which are recounted, too."""
@@ -99,10 +99,11 @@ class Month:
         before = self.as_of.replace(day=1)
         values = {
             "version": __version__, "n": 10, "day": self.as_of, "month": f"{self.as_of:%Y-%m}", "level": 0.95,
-            "currency": self.currency, "earlier": before - dt.timedelta(days=1),
+            "currency": self.currency,
             "year_ago": f"{self.as_of.year - 1}-{self.as_of:%m}",
         }  # fmt: skip
-        texts = [render(text, values, language=language) for text in FURNITURE]
+        month_before = values | {"day": before - dt.timedelta(days=1)}
+        texts = [render(text, own, language=language) for text in FURNITURE for own in (values, month_before)]
         names = {topic.notebook.removesuffix(".ipynb") for topic in TOPICS}
         texts += names
         texts += [render(MORE, {"n": n, "name": name}, language=language) for n in range(1, 80) for name in names]
@@ -120,9 +121,9 @@ class Month:
 
 
 @lru_cache(maxsize=100_000)
-def _written(value: Any, language: str, currency: str) -> frozenset[str]:
+def _written(value: float, language: str, currency: str) -> frozenset[str]:
     """A number in all the ways in which a page may write it."""
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or pd.isna(value):
+    if isinstance(value, bool) or pd.isna(value):
         return frozenset()
     texts = {format_value(v, form, language=language) for form in FORMATS for v in (value, abs(value), 100 * value)}
     texts |= {format_value(abs(value), form, language=language, currency=currency) for form in MONEY}
@@ -283,5 +284,13 @@ def sentences(month: Month) -> pd.DataFrame:
         ids |= {str(tag["data-claim"]) for tag in soup.select("[data-claim]")} & set(month.ledger)
         for claim_id in sorted(ids):
             claim = month.ledger[claim_id]
-            rows.append((page.name, language, claim_id, claim.status, render_claim(claim, language=language)))
+            rows.append(
+                (
+                    page.relative_to(month.folder).as_posix(),
+                    language,
+                    claim_id,
+                    claim.status,
+                    render_claim(claim, language=language),
+                )
+            )
     return pd.DataFrame(rows, columns=["page", "language", "claim", "status", "sentence"])

@@ -45,9 +45,16 @@ def test_every_module_of_recounts_is_registered() -> None:
     }  # fmt: skip
     there = {path.stem for path in (HERE / "recounts").glob("*.py")} - {"__init__"} - shared
     assert there == set(recounts.MODULES)
+    assert not there & set(recounts.AWAITED)
 
 
-@pytest.mark.parametrize("topic", TOPICS)
+def awaited(topic: str) -> Any:
+    """A topic; one without a module of recounts fails as expected, and no longer passes unseen once it has one."""
+    mark = pytest.mark.xfail(reason=f"no recount of {topic} yet", strict=True)
+    return pytest.param(topic, marks=mark) if topic in recounts.AWAITED else topic
+
+
+@pytest.mark.parametrize("topic", [awaited(topic) for topic in TOPICS])
 def test_grocery_is_as_recounted(grocery: Any, topic: str) -> None:
     _, ledger, books = grocery
     wrong = recount_all(ledger, books, {topic})
@@ -63,8 +70,9 @@ def test_tables_of_grocery_that_pages_print_are_as_recounted(grocery: Any, table
 @pytest.mark.slow
 def test_shop_is_as_recounted(shop: Any) -> None:
     _, ledger, books = shop
-    assert len(ledger) > 180
-    wrong = recount_all(ledger, books)
+    topics = {claim_id.split(".")[0] for claim_id in ledger} - set(recounts.AWAITED)
+    assert len(ledger) > 180 and len(topics) >= 10
+    wrong = recount_all(ledger, books, topics)
     assert not wrong, "\n".join(wrong)
 
 

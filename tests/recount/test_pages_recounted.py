@@ -53,7 +53,7 @@ CHANGES = {
     "a number of nobody's": (r"</h1>", "</h1><p>Sales will rise by 31,337.</p>"),
     "another figure in a sentence": (r"(<p class=\"lead\">[^<]*?)\$35,693", r"\1$35,694"),
     "another figure in the evidence": (r"(<dt id=\"e-start_here-orders\">[^<]*?)13,054", r"\1 13,055"),
-    "a status that is not shown": (r'(<dt id="e-start_here-orders">[^<]*)<span class="pill measured">\w+</span>', r"\1"),
+    "a status left out": (r'(<dt id="e-start_here-orders">[^<]*)<span class="pill measured">\w+</span>', r"\1"),
     "another status": (r'(<dt id="e-start_here-orders">[^<]*<span class="pill )measured', r"\1contradicted"),
     "a citation that leads nowhere": (r'href="#e-start_here-orders"', 'href="#e-start_here-order"'),
     "evidence of no claim": (r'id="e-start_here-orders"', 'id="e-start_here-nobody"'),

@@ -24,7 +24,12 @@ MODULES = [
     "segments",
     "campaign_response",
 ]
-"""A module per topic; ``ideal_customer`` and ``personas`` belong here as well once their claims are in the ledger."""
+"""A module per topic."""
+AWAITED = ["ideal_customer", "personas"]
+"""Topics whose recount is not written yet: their test is expected to fail, and says so when it no longer does.
+
+To finish one, write its module and move its name from here to `MODULES`.
+"""
 
 for _name in MODULES:
     importlib.import_module(f"recounts.{_name}")

@@ -43,7 +43,8 @@ def found_pairs(books: Books, claim: Published) -> Found:
 def _lift(books: Books, level: str, row: pd.Series) -> Found:
     values = {
         "bought": _name(books, level, row["a"]), "other": _name(books, level, row["b"]),
-        "confidence": row["confidence"], "share": row["share_b"], "lift": row["lift"], "low": row["low"], "high": row["high"], "n": row["buyers"],
+        "confidence": row["confidence"], "share": row["share_b"],
+        "lift": row["lift"], "low": row["low"], "high": row["high"], "n": row["buyers"],
     }  # fmt: skip
     status = "no_clear_difference" if row["low"] <= 1 <= row["high"] else "measured"
     near = {name: (1e-8, 0.0) for name in ("low", "high", "value", "lift", "confidence", "share")}

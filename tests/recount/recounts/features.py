@@ -49,7 +49,7 @@ def _discount(lines: pd.DataFrame) -> pd.Series:
 
 @once
 def sales(books: Books, since: pd.Timestamp | None, until: pd.Timestamp, netted: pd.Timestamp) -> pd.DataFrame:
-    """Lines with an amount in the orders that count and begin in a time, netted at a day; ``first``: of first orders."""
+    """Lines with an amount in orders that count and begin in a time, netted at a day; ``first``: of first orders."""
     orders = books.orders_until(netted)
     orders = orders[orders["counts"] & (orders["day"] <= until)]
     if since is not None:

@@ -41,7 +41,7 @@ def test_pins_are_exact() -> None:
 def test_committed_files_are_small() -> None:
     assert not [p.name for p in files() if p.stat().st_size > 20_000_000]
     example = [p for p in files() if (ROOT / "reports" / "example") in p.parents]
-    assert sum(p.stat().st_size for p in example) < 13_000_000  # twelve notebooks, their pages and cards in two languages
+    assert sum(p.stat().st_size for p in example) < 13_000_000  # twelve notebooks, pages and cards in two languages
 
 
 def test_the_five_lines_of_the_readme_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

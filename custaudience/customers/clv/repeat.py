@@ -150,11 +150,7 @@ def _with_hold_out(
 
 
 def count_purchase_days(
-    orders: IntoFrame,
-    *,
-    as_of: dt.date,
-    calibrated_until: dt.date | None = None,
-    count_free_orders: bool = False,
+    orders: IntoFrame, *, as_of: dt.date, calibrated_until: dt.date | None = None, count_free_orders: bool = False
 ) -> pd.DataFrame:
     """Count, day by day, first and repeat purchases of the customers who had bought by `calibrated_until`.
 

@@ -14,11 +14,11 @@ from typing import Any
 
 import pytest
 import recounts
-from conftest import EXAMPLE
 from recounts.claims import Found, Published, differences, read_ledger, recount_all, recount_of
 from recounts.published import TABLES, table_differences
 
 HERE = Path(__file__).parent
+EXAMPLE = HERE.parents[1] / "reports" / "example" / "2017-12"
 ALLOWED = {"pandas", "numpy", "scipy", "statsmodels", "sklearn", "recounts"}
 TOPICS = sorted({claim_id.split(".")[0] for claim_id in read_ledger(EXAMPLE / "tables" / "claims.parquet")})
 pytestmark = pytest.mark.xdist_group("recount")  # the raw files are read once

@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import EXAMPLE, ROOT
 from pages import Month, problems_of, sentences
 from recounts.published import TABLES
 
+ROOT = Path(__file__).parents[2]
+EXAMPLE = ROOT / "reports" / "example" / "2017-12"
 pytestmark = pytest.mark.xdist_group("recount")
 
 

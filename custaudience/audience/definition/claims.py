@@ -32,6 +32,8 @@ RULES = {
     "COVERS_NOBODY": template("Rule: no customer fits of whom it is known."),
     "NOT_READ": template("Rule: the words are in no word list."),
 }
+_PRODUCTS = {"source": "transactions, customers, products"}  # categories are among the behaviours
+_EVERYBODY = template("Customers with an order that counts by the date.")
 _METHOD = template(
     "Means of customers who fit, against all others of whom it is known that they do not; Welch's interval of the "
     "difference."
@@ -158,7 +160,7 @@ def _covers(check: DefinitionCheck, key: str, common: dict[str, Any]) -> list[Cl
                     "{revenue:percent} of revenue, so what holds for them need not hold for the others."
                 ),
                 values={"n": coverage.n_known, "all": coverage.n_all, "part": part, "revenue": coverage.revenue_known},
-                **(facts | {"n": coverage.n_all, "value": coverage.n_known} | common),
+                **(facts | {"n": coverage.n_all, "value": coverage.n_known, "base": _EVERYBODY} | common),
             )
         )
     return claims
@@ -192,7 +194,7 @@ def _compared(check: DefinitionCheck, key: str, currency: str, common: dict[str,
     facts = {
         "statistic": "audience_difference", "kind": "difference", "level": check.level, "method": _METHOD,
         "source": "transactions, customers",
-        "base": template("Customers who fit, against all others of whom it is known."),
+        "base": template("Customers who fit, against all others of whom it is known that they do not."),
     } | common  # fmt: skip
     by_column = {row["column"]: row for row in table.to_dict("records")}
     claims = [
@@ -203,7 +205,7 @@ def _compared(check: DefinitionCheck, key: str, currency: str, common: dict[str,
     shares = table[table["category"] != ""]
     clear = shares[clear_differences(shares, check.level)]
     if len(clear):
-        claims.append(difference_claim(f"{SLUG}.{key}.category", clear.iloc[0].to_dict(), currency, facts))
+        claims.append(difference_claim(f"{SLUG}.{key}.category", clear.iloc[0].to_dict(), currency, facts | _PRODUCTS))
     return claims + _sharpen(check, key, currency, facts)
 
 
@@ -221,13 +223,18 @@ def _sharpen(check: DefinitionCheck, key: str, currency: str, facts: dict[str, A
         "behaviour": behaviour, "chance": (effect + 1) / 2, "low": (low + 1) / 2, "high": (high + 1) / 2,
         "n": len(candidates),
     }  # fmt: skip
-    facts = facts | {
-        "statistic": "audience_effect",
-        "method": template(
-            "Chance that one who fits has more than one who does not, ties counted half (Cliff's delta); limits hold "
-            "for all behaviours at once, false discovery rate after Benjamini and Hochberg."
-        ),
-    }
+    facts = (
+        facts
+        | _PRODUCTS
+        | {
+            "statistic": "audience_effect",
+            "method": template(
+                "Chance that one who fits has more than one who does not, ties counted half (Cliff's delta); limits "
+                "hold for all behaviours at once, false discovery rate after Benjamini and Hochberg. Values that agree "
+                "to one part in 2,048 count as ties."
+            ),
+        }
+    )
     text = template(
         "Of {n:count} behaviours the one that sets them apart most is “{behaviour:sentence}”: of two customers, one "
         "who fits and one who does not, the first has more in {chance:percent} of cases (half would be no difference; "

@@ -144,7 +144,8 @@ def sensitivity_claims(ideal: IdealCustomers, least: int, common: dict[str, Any]
                     "value": _percent("limit", row["value"]) if str(row["cut_off"]).endswith("share")
                     else "{limit:number}",
                 },
-                value=int(row["n_customers"]), n=ideal.n_ideal, **facts,
+                value=int(row["n_customers"]), n=ideal.n_ideal,
+                **(facts | {"base": template("Ideal customers by the cut-offs as set.")}),
             )
         )  # fmt: skip
     texts = {

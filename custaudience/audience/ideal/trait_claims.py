@@ -21,9 +21,14 @@ _SHARES = template(
     "Newcombe's interval of the difference, Koopman's of the ratio; false discoveries held to 5 in 100 over all "
     "comparisons (Benjamini and Hochberg)."
 )
+_ALL = template(
+    "Shares: Newcombe's interval of the difference and Koopman's of the ratio; means: Welch's, the ratio by "
+    "the delta method. Clear is what neither interval leaves open, false discoveries held to 5 in 100 over all "
+    "comparisons (Benjamini and Hochberg)."
+)
 _NUMBERS = template(
-    "Means, or medians where an attribute is skewed; ratio by the delta method or the bootstrap; false discoveries "
-    "held to 5 in 100 over all comparisons (Benjamini and Hochberg)."
+    "Means (Welch), or medians where an attribute is skewed; ratio by the delta method or the bootstrap; false "
+    "discoveries held to 5 in 100 over all comparisons (Benjamini and Hochberg)."
 )
 
 
@@ -58,7 +63,7 @@ def _summary(table: pd.DataFrame, clear: pd.DataFrame, common: dict[str, Any]) -
     values = {"n": tested, "clear": int((table["status"] == "measured").sum()), "few": few, "more": more}
     facts: dict[str, Any] = {
         "id": f"{SLUG}.traits", "kind": "count", "statistic": "ideal_traits", "value": values["clear"],
-        "unit": "comparisons", "n": tested, "base": REST, "method": _SHARES,
+        "unit": "comparisons", "n": tested, "base": REST, "method": _ALL,
     } | common  # fmt: skip
     if not tested:
         text = template("Nothing is known of customers, beside what ideal is made of, in which they could differ.")
@@ -133,7 +138,10 @@ def _not_compared(traits: DistinctiveTraits, common: dict[str, Any]) -> list[Cla
             value=len(made),
             unit="variables",
             n=None,
-            method=template("What ideal is made of, by name, and what goes with it at a rank correlation of 0.9."),
+            method=template(
+                "What ideal is made of, by name (with responses also the share bought at a discount), and what goes "
+                "with it at a rank correlation of 0.9."
+            ),
             **common,
         )
     ]

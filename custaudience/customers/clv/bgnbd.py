@@ -125,6 +125,7 @@ class BgNbd(PurchaseModel):
         some = xs > 0
 
         def objective(theta: np.ndarray) -> tuple[float, np.ndarray]:
+            """Return minus the log-likelihood at these log-parameters, and its gradient in them."""
             r, alpha, a, b = np.exp(theta)
             log_time, log_last = np.log(alpha + times), np.log(alpha + lasts)
             silence = log_time[it] - log_last[il]

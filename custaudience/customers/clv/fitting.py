@@ -95,6 +95,33 @@ class MaximumLikelihood:
         return replace(self, logs=self.logs + shift, log_likelihood=self.log_likelihood + likelihood_change)
 
 
+class Fitted:
+    """What every fitted model tells of its parameters, from ``names`` and ``estimate_``."""
+
+    names: tuple[str, ...]
+    estimate_: MaximumLikelihood
+
+    @property
+    def params_(self) -> pd.Series:
+        """Estimates by name."""
+        return self.estimate_.params
+
+    @property
+    def standard_errors_(self) -> pd.Series:
+        """Standard errors by name; NaN where the data do not identify a parameter."""
+        return pd.Series(np.sqrt(np.diag(self.covariance_)), index=list(self.names))
+
+    @property
+    def covariance_(self) -> pd.DataFrame:
+        """Covariance of the estimates."""
+        return self.estimate_.covariance
+
+    @property
+    def log_likelihood_(self) -> float:
+        """Log-likelihood, as published: without the terms that hold no parameter."""
+        return self.estimate_.log_likelihood
+
+
 def distinct_rows(*columns: np.ndarray) -> tuple[Rows, np.ndarray, np.ndarray]:
     """Return the distinct rows, how often each occurs, and for each row the number of its distinct row.
 
@@ -180,6 +207,7 @@ def _descend(
     objective: Objective, start: np.ndarray, n: float, curvature: np.ndarray | None = None
 ) -> tuple[np.ndarray, float]:
     def per_observation(theta: np.ndarray) -> tuple[float, np.ndarray]:
+        """Return the objective and its gradient per observation, with a slope back outside the limits."""
         inside = np.clip(theta, -_LIMIT, _LIMIT)
         value, gradient = objective(inside)
         beyond = theta - inside  # a slope back to the limit

@@ -9,6 +9,7 @@ from scipy.stats import pearsonr
 
 from custaudience.customers.clv.fitting import (
     MIN_REPEAT_CUSTOMERS,
+    Fitted,
     MaximumLikelihood,
     Objective,
     Rows,
@@ -18,7 +19,7 @@ from custaudience.customers.clv.fitting import (
 from custaudience.errors import ColumnError, DataError, HistoryError
 
 
-class GammaGamma:
+class GammaGamma(Fitted):
     """Gamma-Gamma model of the value of a purchase.
 
     A customer's purchases vary as a gamma distribution (shape ``p``) around a mean of their own; these means
@@ -94,26 +95,6 @@ class GammaGamma:
         self.notes_ = self._notes(x, z)
         return self
 
-    @property
-    def params_(self) -> pd.Series:
-        """Estimates by name."""
-        return self.estimate_.params
-
-    @property
-    def standard_errors_(self) -> pd.Series:
-        """Standard errors by name; NaN where the data do not identify a parameter."""
-        return pd.Series(np.sqrt(np.diag(self.covariance_)), index=list(self.names))
-
-    @property
-    def covariance_(self) -> pd.DataFrame:
-        """Covariance of the estimates."""
-        return self.estimate_.covariance
-
-    @property
-    def log_likelihood_(self) -> float:
-        """Log-likelihood of the mean values."""
-        return self.estimate_.log_likelihood
-
     def expected_spend(self, summary: pd.DataFrame) -> np.ndarray:
         """Return the value to expect of each customer's next purchase, in money, shape (n_customers,).
 
@@ -175,6 +156,7 @@ def _objective(rows: Rows, weights: np.ndarray) -> Objective:
     log_z, x_log = weights @ np.log(z), (weights * x) @ np.log(total)
 
     def objective(theta: np.ndarray) -> tuple[float, np.ndarray]:
+        """Return minus the log-likelihood at these log-parameters, and its gradient in them."""
         p, q, v = np.exp(theta)
         per_x = np.bincount(index, weights * np.log(total + v), len(xs))
         inverse_per_x = np.bincount(index, weights / (total + v), len(xs))

@@ -105,6 +105,7 @@ class ParetoNbd(PurchaseModel):
         n, n_by_x = weights.sum(), np.bincount(x_index, weights, len(xs))
 
         def objective(theta: np.ndarray) -> tuple[float, np.ndarray]:
+            """Return minus the log-likelihood at these log-parameters, and its gradient in them."""
             params = np.exp(theta)
             r, alpha, s, beta = params
             log_a, log_b = np.log(alpha + tenure), np.log(beta + tenure)

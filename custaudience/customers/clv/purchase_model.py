@@ -14,6 +14,7 @@ from scipy.stats import chi2
 
 from custaudience.customers.clv.fitting import (
     MIN_REPEAT_CUSTOMERS,
+    Fitted,
     MaximumLikelihood,
     Objective,
     Rows,
@@ -65,6 +66,7 @@ def nbd_objective(rows: Rows, weights: np.ndarray) -> Objective:
     x, tenure = rows
 
     def objective(theta: np.ndarray) -> tuple[float, np.ndarray]:
+        """Return minus the log-likelihood at these log-parameters, and its gradient in them."""
         r, alpha = np.exp(theta)
         log = np.log(alpha + tenure)
         value = weights @ (gammaln(r + x) - gammaln(r) + r * theta[1] - (r + x) * log)
@@ -75,13 +77,11 @@ def nbd_objective(rows: Rows, weights: np.ndarray) -> Objective:
     return objective
 
 
-class PurchaseModel(ABC):
+class PurchaseModel(Fitted, ABC):
     """What models of repeat purchases without a contract share: fitting, and what is known afterwards."""
 
-    names: tuple[str, ...]
     time_names: tuple[str, ...]  # parameters in time units
     title: str
-    estimate_: MaximumLikelihood
 
     def fit(self, summary: pd.DataFrame, *, time_unit: str | None = None) -> Any:
         """Fit the model to a summary of repeat purchases.
@@ -133,26 +133,6 @@ class PurchaseModel(ABC):
         self.is_short_ = self.median_tenure_ < 2 * self.mean_gap_
         self.notes_ = self._notes(x, last, tenure)
         return self
-
-    @property
-    def params_(self) -> pd.Series:
-        """Estimates by name."""
-        return self.estimate_.params
-
-    @property
-    def standard_errors_(self) -> pd.Series:
-        """Standard errors by name; NaN where the data do not identify a parameter."""
-        return pd.Series(np.sqrt(np.diag(self.covariance_)), index=list(self.names))
-
-    @property
-    def covariance_(self) -> pd.DataFrame:
-        """Covariance of the estimates."""
-        return self.estimate_.covariance
-
-    @property
-    def log_likelihood_(self) -> float:
-        """Log-likelihood, as published: without the terms that hold no parameter."""
-        return self.estimate_.log_likelihood
 
     def expected_purchases(self, time: ArrayLike) -> np.ndarray:
         """Return the repeat purchases to expect of a new customer within `time` of the first purchase."""

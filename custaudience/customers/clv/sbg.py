@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
-import pandas as pd
 from numpy.typing import ArrayLike
 from scipy.special import betaln, hyp2f1, psi
 
-from custaudience.customers.clv.fitting import MaximumLikelihood, Objective, Rows, distinct_rows, maximise
+from custaudience.customers.clv.fitting import Fitted, MaximumLikelihood, Objective, Rows, distinct_rows, maximise
 from custaudience.errors import DataError, HistoryError
 
 
-class ShiftedBetaGeometric:
+class ShiftedBetaGeometric(Fitted):
     """Shifted beta-geometric model of retention where leaving is seen: contracts, subscriptions.
 
     At each renewal a customer leaves with a probability of their own; these differ as a beta distribution
@@ -93,26 +92,6 @@ class ShiftedBetaGeometric:
         )
         return self
 
-    @property
-    def params_(self) -> pd.Series:
-        """Estimates by name."""
-        return self.estimate_.params
-
-    @property
-    def standard_errors_(self) -> pd.Series:
-        """Standard errors by name; NaN where the data do not identify a parameter."""
-        return pd.Series(np.sqrt(np.diag(self.covariance_)), index=list(self.names))
-
-    @property
-    def covariance_(self) -> pd.DataFrame:
-        """Covariance of the estimates."""
-        return self.estimate_.covariance
-
-    @property
-    def log_likelihood_(self) -> float:
-        """Log-likelihood."""
-        return self.estimate_.log_likelihood
-
     def survival(self, age: ArrayLike) -> np.ndarray:
         """Return the share of a cohort still there at `age` periods."""
         alpha, beta = self.estimate_.values
@@ -152,6 +131,7 @@ def _objective(rows: Rows, weights: np.ndarray) -> Objective:
     w_left, w_stay = weights * died, weights * (1 - died)
 
     def objective(theta: np.ndarray) -> tuple[float, np.ndarray]:
+        """Return minus the log-likelihood at these log-parameters, and its gradient in them."""
         alpha, beta = np.exp(theta)
         left = betaln(alpha + 1, beta + time - 1)
         stay = betaln(alpha, beta + time)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 import pandas as pd
 
+from custaudience.customers.drivers.names import BEHAVIOUR
 from custaudience.customers.features.attributes import CATEGORY_SHARE
 from custaudience.customers.segments.rules import Condition, SegmentTree, rule_text
 from custaudience.evidence import suppress_small, template
@@ -18,22 +19,10 @@ if TYPE_CHECKING:
     from custaudience.customers.segments.profiles import SegmentProfiles
     from custaudience.customers.segments.stability import SegmentStability
 
-NAMES = {
+NAMES = BEHAVIOUR | {
     "n_orders": template("Number of orders"),
     "revenue_total": template("Revenue so far"),
     "revenue_per_order": template("Revenue per order"),
-    "days_since_last_order": template("Days since the last order"),
-    "tenure": template("Days since the first order in the data"),
-    "usual_gap_days": template("Usual days between two orders"),
-    "lines_per_order": template("Lines per order"),
-    "n_categories": template("Number of product categories bought"),
-    "weekend_share": template("Share of orders at weekends"),
-    "evening_share": template("Share of orders in the evening"),
-    "discounted_share": template("Share of lines with a discount"),
-    "refund_share": template("Refunds as a share of sales"),
-    "first_category": template("Product category of the first order"),
-    "first_product": template("Product of the first order"),
-    "first_order_discounted": template("Discount in the first order"),
 }
 # The codes of published columns, for `present.label`.
 CODES = (

@@ -38,6 +38,53 @@ def template(text: str) -> str:
     return text
 
 
+@dataclass(frozen=True)
+class Terms:
+    """What all figures of one notebook share: passed once, and explained here.
+
+    Parameters
+    ----------
+    as_of : date
+        Last day that counts, inclusive; later rows do not exist.
+    currency : str
+        ISO code of the amounts.
+    minor_digits : int
+        Digits of the currency's minor unit: amounts are whole minor units inside and leave divided by
+        ``10 ** minor_digits``.
+    least : int
+        Smallest group of people of whom anything is shown.
+    level : float
+        Confidence level of intervals; one less it is the false discovery rate of comparisons.
+    seed : int
+        Of everything that draws at random.
+    first_orders : {"observed", "cut off", "unknown"}
+        Whether customers' first orders are in the data.
+    """
+
+    as_of: dt.date
+    currency: str = ""
+    minor_digits: int = 2
+    least: int = 10
+    level: float = 0.95
+    seed: int = 0
+    first_orders: str = "observed"
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A figure with its interval: `value`, `low` to `high` at confidence `level`, from `n` units."""
+
+    value: float
+    low: float
+    high: float
+    level: float
+    n: int | None = None
+
+    def differs(self, nothing: float = 0.0) -> bool:
+        """Say whether the interval leaves out what means no difference."""
+        return not self.low <= nothing <= self.high
+
+
 @dataclass(frozen=True, kw_only=True)
 class Claim:
     """One sentence a report may print, and what it rests on.

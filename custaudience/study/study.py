@@ -16,6 +16,7 @@ import duckdb
 import narwhals as nw
 
 from custaudience.errors import ConfigError, EmptyTableError, near_miss
+from custaudience.evidence import Terms
 from custaudience.study import cache
 from custaudience.study.config import StudyConfig, StudySection, TableSection, load_config
 from custaudience.study.contracts import TABLES
@@ -121,6 +122,12 @@ class Study:
     def first_orders(self) -> str:
         """Say whether first ever orders are in the data: "observed", "cut off" or "unknown"."""
         return self.config.study.first_orders
+
+    def terms(self, as_of: dt.date, *, level: float = 0.95, seed: int = 0) -> Terms:
+        """Return what all figures of this study at a date share."""
+        return Terms(
+            as_of, self.currency, self.minor_digits, self.min_group_size, level, seed, self.first_orders
+        )  # fmt: skip
 
     @property
     def tables(self) -> tuple[str, ...]:

@@ -10,8 +10,8 @@ from scipy import stats
 
 from custaudience.audience import distinctive_traits, ideal_rules
 from custaudience.audience.ideal.early import early_features
-from custaudience.audience.ideal.ratios import mean_ratio, median_ratio, risk_ratio
 from custaudience.errors import DataError, EmptyTableError
+from custaudience.stats.intervals import mean_ratio, median_ratio, share_ratio
 
 
 def base(n: int = 400) -> tuple[pd.DataFrame, pd.Series]:
@@ -114,10 +114,10 @@ def test_nobody_and_everybody_are_refused_in_words() -> None:
 
 
 def test_ratios_are_those_of_the_books() -> None:
-    ratio, low, high = risk_ratio(36, 40, 16, 80)  # the example of Koopman (1984): 36 of 40 and 16 of 80
+    ratio, low, high = share_ratio(36, 40, 16, 80)  # the example of Koopman (1984): 36 of 40 and 16 of 80
     assert (round(ratio, 2), round(low, 2), round(high, 2)) == (4.5, 2.94, 7.15)
-    assert all(np.isnan(risk_ratio(5, 40, 0, 80)))
-    assert risk_ratio(0, 40, 16, 80)[:2] == (0.0, 0.0)
+    assert all(np.isnan(share_ratio(5, 40, 0, 80)))
+    assert share_ratio(0, 40, 16, 80)[:2] == (0.0, 0.0)
     rng = np.random.default_rng(2)
     a, b = rng.gamma(4, 2, 4000), rng.gamma(4, 1, 4000)
     for found in (mean_ratio(a, b), median_ratio(a, b)):

@@ -12,8 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from custaudience.customers.affinity.baskets import bought_items, lines_until
+from custaudience.customers.affinity.baskets import bought_items
 from custaudience.customers.affinity.pairs import product_pairs
+from custaudience.customers.ground import lines_until
 from custaudience.errors import ColumnError, EmptyTableError
 from custaudience.study import open_study
 

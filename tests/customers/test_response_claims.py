@@ -20,16 +20,17 @@ from custaudience.customers.response.before_contact import (
     in_reading_order,
     known_traits,
 )
-from custaudience.customers.response.claims import NO_TABLES, refusal_claim, response_claims
+from custaudience.customers.response.claims import refusal_claim, response_claims
 from custaudience.customers.response.response import CampaignResponse, campaign_response
 from custaudience.errors import HistoryError
-from custaudience.evidence import Claim
+from custaudience.evidence import Claim, Terms
 from custaudience.present.words import render_claim, term
 from custaudience.recipes import segments_at
 from custaudience.study import open_study
 
 DATA = Path(__file__).parents[2] / "data" / "grocery"
 AS_OF = dt.date(2017, 12, 31)
+TERMS = Terms(AS_OF, "USD")
 
 
 def keyed(claims: list[Claim]) -> dict[str, Claim]:
@@ -37,8 +38,7 @@ def keyed(claims: list[Claim]) -> dict[str, Claim]:
 
 
 def claims_of(response: CampaignResponse, before: BeforeContact | None, **more: Any) -> dict[str, Claim]:
-    given: dict[str, Any] = {"n_to_show": 1060, "currency": "USD", "min_group_size": 10, "notebook": "n.ipynb"}
-    return keyed(response_claims(response, before, **(given | more)))
+    return keyed(response_claims(response, before, TERMS, **({"n_to_show": 1060} | more)))
 
 
 @pytest.fixture(scope="module")
@@ -147,7 +147,7 @@ def test_every_sentence_can_be_said(language: str, grocery: tuple[CampaignRespon
         for claim in claims.values():
             assert render_claim(claim, language=language) and term(claim.statistic, language).say
     assert claims_of(grocery[0], None)["finding"].status == "too_few"
-    assert render_claim(refusal_claim(NO_TABLES, as_of=AS_OF, notebook="n.ipynb"), language=language)
+    assert render_claim(refusal_claim("no_tables", TERMS), language=language)
 
 
 PLAN = pd.DataFrame(

@@ -9,7 +9,8 @@ import pandas as pd
 import pytest
 from scipy.stats import fisher_exact
 
-from custaudience.customers.affinity.pairs import false_discovery_rates, product_pairs
+from custaudience.customers.affinity.pairs import product_pairs
+from custaudience.stats.discovery import false_discovery_rates
 
 
 def test_tea_and_coffee() -> None:

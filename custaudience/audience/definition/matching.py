@@ -17,9 +17,9 @@ from custaudience.audience.definition.word_lists import WordLists, tokens_of
 from custaudience.audience.personas.words import plain_text
 from custaudience.customers import CustomerFeatures
 from custaudience.customers.features.attributes import sensitive_topic
-from custaudience.customers.segments.preparation import as_numbers
 from custaudience.errors import ColumnError, near_miss
 from custaudience.evidence import template
+from custaudience.stats.columns import as_numbers
 
 _MOST_LEVELS_SHOWN = 5
 

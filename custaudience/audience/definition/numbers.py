@@ -13,8 +13,8 @@ from scipy import stats
 from custaudience.audience.definition.levels import NO, PARTLY, UNKNOWN, YES
 from custaudience.customers import CustomerFeatures
 from custaudience.customers.features.attributes import CATEGORY_SHARE
-from custaudience.customers.segments.preparation import as_numbers
 from custaudience.evidence import status_of_difference
+from custaudience.stats.columns import as_numbers
 
 NOT_TO_SHARPEN = ("revenue_total", "tenure")
 """What follows from buying, or from how long somebody has been there: nothing an audience could be chosen by."""

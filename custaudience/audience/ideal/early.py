@@ -8,7 +8,7 @@ import narwhals as nw
 from narwhals.typing import IntoFrame
 
 from custaudience.customers.features.features import CustomerFeatures, customer_features
-from custaudience.customers.rfm.scores import orders_until
+from custaudience.customers.ground import orders_until
 from custaudience.study.orders import orders_of
 
 LATER = ("n_orders", "revenue_total", "days_since_last_order", "tenure", "first_category", "first_product")

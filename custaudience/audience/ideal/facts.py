@@ -13,8 +13,9 @@ import pandas as pd
 from narwhals.typing import IntoFrame
 
 from custaudience.audience.ideal.known import MissingPart, Satisfaction
+from custaudience.customers.ground import orders_until
 from custaudience.customers.lifecycle.rhythm import measure_rhythm
-from custaudience.customers.rfm.scores import orders_until, summarise_rfm
+from custaudience.customers.rfm.scores import summarise_rfm
 from custaudience.errors import EmptyTableError, ParameterError
 from custaudience.evidence import template
 

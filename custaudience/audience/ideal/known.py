@@ -12,9 +12,9 @@ import numpy as np
 import pandas as pd
 from narwhals.typing import IntoFrame
 
-from custaudience.customers.segments.preparation import as_numbers
 from custaudience.errors import ColumnError, DataError, near_miss
 from custaudience.evidence import template
+from custaudience.stats.columns import as_numbers
 from custaudience.study.proposing.vocabulary import plain_name
 
 _RECOMMEND = frozenset(

@@ -14,9 +14,9 @@ from custaudience.audience.ideal.early import LATER
 from custaudience.audience.ideal.traits import FIRST_ORDER, MADE_FROM, circular_columns
 from custaudience.customers.features.attributes import sensitive_topic
 from custaudience.customers.features.features import CustomerFeatures
-from custaudience.customers.segments.preparation import kind_of
 from custaudience.customers.segments.rules import Condition, segment_rules
 from custaudience.evidence import template
+from custaudience.stats.columns import kind_of
 
 View = Literal["everybody", "asked", "early"]
 VIEWS: tuple[View, ...] = ("everybody", "asked", "early")

@@ -11,13 +11,13 @@ from scipy import stats
 
 from custaudience.audience.ideal.coverage import known_about
 from custaudience.audience.ideal.facts import MADE_FROM
-from custaudience.audience.ideal.ratios import mean_ratio, median_ratio, risk_ratio
 from custaudience.customers.features.attributes import sensitive_topic
 from custaudience.customers.features.features import CustomerFeatures
-from custaudience.customers.segments.preparation import as_numbers, kind_of
 from custaudience.customers.segments.profiles import describe_segments
 from custaudience.errors import DataError, EmptyTableError
 from custaudience.evidence import template
+from custaudience.stats.columns import as_numbers, kind_of
+from custaudience.stats.intervals import mean_ratio, median_ratio, share_ratio
 
 FIRST_ORDER = ("first_category", "first_product", "first_order_discounted")
 DILUTED = "discounted_share"
@@ -211,7 +211,7 @@ def _with_ratios(rows: pd.DataFrame, table: pd.DataFrame, chosen: np.ndarray, le
             if str(row["statistic"]).startswith("share"):
                 n, m = int(row["n"]), int(row["n_others"])
                 counts = round(row["value"] * n), n, round(row["value_others"] * m), m
-                found = risk_ratio(*counts, level=level)
+                found = share_ratio(*counts, level=level)
             else:
                 a, b = (as_numbers(values[known & side]) for side in (chosen, ~chosen))
                 mean = row["statistic"] == "mean"

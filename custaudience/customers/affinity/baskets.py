@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -10,35 +9,6 @@ import narwhals as nw
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from narwhals.typing import IntoFrame
-
-from custaudience.errors import ColumnError, near_miss
-
-
-def lines_until(
-    transactions: IntoFrame, as_of: dt.date, *columns: str, since: dt.date | None = None
-) -> nw.LazyFrame[Any]:
-    """Return order lines from `since` to `as_of`, both inclusive, as a lazy Narwhals frame, columns checked.
-
-    Raises
-    ------
-    ColumnError
-        If one of `columns` is missing.
-    """
-    if not isinstance(as_of, dt.date):
-        raise ValueError(f"as_of: expected a datetime.date, got {as_of!r}")
-    frame = nw.from_native(transactions).lazy()
-    schema = frame.collect_schema()
-    for column in ("customer_id", "ordered_at", *columns):
-        if column not in schema:
-            raise ColumnError(
-                f"transactions: column {column!r} not found; it has {', '.join(map(repr, schema))}."
-                f"{near_miss(column, schema)} What products.csv knows can be joined on product_id first."
-            )
-    frame = frame.filter(nw.col("ordered_at") < dt.datetime.combine(as_of + dt.timedelta(days=1), dt.time()))
-    if since is not None:
-        frame = frame.filter(nw.col("ordered_at") >= dt.datetime.combine(since, dt.time()))
-    return frame
 
 
 def bought_items(lines: nw.LazyFrame[Any], level: str) -> nw.LazyFrame[Any]:

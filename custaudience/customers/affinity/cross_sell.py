@@ -12,11 +12,14 @@ import numpy as np
 import pandas as pd
 from narwhals.typing import IntoFrame
 
-from custaudience.customers.affinity.baskets import bought_items, lines_until
-from custaudience.customers.affinity.pairs import false_discovery_rates
+from custaudience.customers.affinity.baskets import bought_items
+from custaudience.customers.ground import lines_until
 from custaudience.customers.lifecycle.history import FirstOrders
 from custaudience.customers.lifecycle.rhythm import order_days, overdue_customers
 from custaudience.errors import DataError, EmptyTableError
+from custaudience.stats.bootstrap import mean_interval
+from custaudience.stats.discovery import false_discovery_rates
+from custaudience.stats.intervals import share_difference, share_interval
 
 STATES = ("missed", "bought", "window not over", "window begins before the data")
 
@@ -161,9 +164,11 @@ def missed_cross_sell(
     n_missed = int((state == "missed").sum())
     away = last_order[~last_order.index.isin(anchor.index) & (last_order + window <= end)]
     n_away = int(away.index.isin(_near(goods, away, window_days)["customer_id"]).sum())
-    spend = _mean_spend(spent.to_numpy(), min_buyers, interval_level, n_resamples, seed) / 10**minor_digits
-    share, share_low, share_high = share_with_interval(n_bought, n_seen, interval_level)
-    versus = difference_of_shares(n_bought, n_seen, n_away, len(away), interval_level)
+    spend = np.full(3, np.nan)
+    if len(spent) >= max(min_buyers, 2):
+        spend = mean_interval(spent.to_numpy(), interval_level, n_resamples, seed) / 10**minor_digits
+    share, share_low, share_high = share_interval(n_bought, n_seen, interval_level)
+    versus = share_difference(n_bought, n_seen, n_away, len(away), interval_level)
     return MissedCrossSell(
         customers=_private_list(things, anchor[state == "missed"], others, 10**minor_digits),
         table=pd.DataFrame({"state": STATES, "n_customers": [int((state == name).sum()) for name in STATES]}),
@@ -220,43 +225,12 @@ def _near(goods: pd.DataFrame, anchor: pd.Series, window_days: int) -> pd.DataFr
     return goods[(goods["bought_on"] - day).abs() <= pd.Timedelta(days=window_days)]
 
 
-def share_with_interval(count: float, n: float, level: float) -> tuple[float, float, float]:
-    """Return a share with Wilson's interval; NaN of nobody."""
-    from statsmodels.stats.proportion import proportion_confint
-
-    if not n:
-        return np.nan, np.nan, np.nan
-    low, high = proportion_confint(count, n, alpha=1 - level, method="wilson")
-    return count / n, float(low), float(high)
-
-
-def difference_of_shares(
-    count: float, n: float, count_other: float, n_other: float, level: float
-) -> tuple[float, float, float]:
-    """Return a difference of two shares with Newcombe's interval (1998, method 10); NaN without others."""
-    from statsmodels.stats.proportion import confint_proportions_2indep
-
-    if not n or not n_other:
-        return np.nan, np.nan, np.nan
-    low, high = confint_proportions_2indep(count, n, count_other, n_other, method="newcomb", alpha=1 - level)
-    return count / n - count_other / n_other, float(low), float(high)
-
-
-def _mean_spend(spent: np.ndarray, min_buyers: int, level: float, n_resamples: int, seed: int) -> np.ndarray:
-    """Return the mean with its bootstrap interval (percentiles), in minor units."""
-    if len(spent) < max(min_buyers, 2):
-        return np.full(3, np.nan)
-    ordered, rng = np.sort(spent), np.random.default_rng(seed)
-    means = np.array([ordered[rng.integers(0, len(ordered), len(ordered))].mean() for _ in range(n_resamples)])
-    return np.array([ordered.mean(), *np.quantile(means, [(1 - level) / 2, (1 + level) / 2])])
-
-
 def _goods(near: pd.DataFrame, others: tuple[str, ...], n_seen: int, level: float, scale: int) -> pd.DataFrame:
     rows = []
     for item in others:
         spent = near[near["item"] == item].groupby("customer_id")["revenue_minor"].sum()
         mean = spent.sum() / len(spent) / scale if len(spent) else np.nan
-        rows.append((item, len(spent), *share_with_interval(len(spent), n_seen, level), mean))
+        rows.append((item, len(spent), *share_interval(len(spent), n_seen, level), mean))
     return pd.DataFrame(rows, columns=["item", "n_customers", "share", "low", "high", "mean_spend"])
 
 

@@ -12,8 +12,10 @@ import pyarrow as pa
 from narwhals.typing import IntoFrame
 from scipy import sparse
 
-from custaudience.customers.affinity.baskets import coded_baskets, count_one_item, lines_until
+from custaudience.customers.affinity.baskets import coded_baskets, count_one_item
+from custaudience.customers.ground import lines_until
 from custaudience.errors import EmptyTableError
+from custaudience.stats.discovery import false_discovery_rates
 
 _CHUNK = 1000  # pairs worked on at a time: keeps memory level
 _BLOCKS = 4  # of items: half of the products of pairs are never made
@@ -288,23 +290,3 @@ def _tests(
             "verdict": pd.Series(np.where(few, "too few", found), dtype="str"),
         }
     )
-
-
-def false_discovery_rates(p: np.ndarray, n_tests: int | None = None) -> np.ndarray:
-    """Adjust p-values after Benjamini and Hochberg (1995); NaN stays NaN.
-
-    With `n_tests` above the number of p-values the others count as found to be nothing (p = 1): so a list cut
-    at a threshold does not look as if only its rows had been tried.
-
-    Examples
-    --------
-    >>> false_discovery_rates(np.array([0.01, 0.04, np.nan])).round(3).tolist()
-    [0.02, 0.04, nan]
-    """
-    q = np.full(len(p), np.nan)
-    known = np.flatnonzero(~np.isnan(p))
-    n = max(n_tests or 0, len(known))
-    order = known[np.argsort(p[known], kind="stable")]
-    raw = p[order] * n / np.arange(1, len(order) + 1)
-    q[order] = np.minimum(np.minimum.accumulate(raw[::-1])[::-1], 1.0)
-    return q

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from narwhals.typing import IntoFrame
 
-from custaudience.customers.rfm.scores import collect_customers, orders_until
+from custaudience.customers.ground import collect_customers, orders_until
 from custaudience.errors import EmptyTableError, HistoryError
 
 TOP = (0.01, 0.05, 0.10, 0.20)

@@ -12,7 +12,7 @@ from narwhals.typing import IntoFrame
 
 from custaudience.customers.clv.formulas import FormulaValue, average_revenue_per_buyer, margin_clv, simple_clv
 from custaudience.customers.clv.repeat import DAYS_PER_UNIT
-from custaudience.customers.rfm.scores import collect_customers, orders_until
+from custaudience.customers.ground import collect_customers, orders_until
 
 LONGEST = 365
 SHORTEST = 28

@@ -11,7 +11,7 @@ import pandas as pd
 import pyarrow.compute as pc
 from narwhals.typing import IntoFrame
 
-from custaudience.customers.rfm.scores import collect_customers, orders_until
+from custaudience.customers.ground import collect_customers, orders_until
 from custaudience.errors import DataError, EmptyTableError, HistoryError
 
 TimeUnit = Literal["D", "W", "M", "Y"]

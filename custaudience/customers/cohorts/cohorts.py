@@ -11,9 +11,9 @@ import numpy as np
 import pandas as pd
 from narwhals.typing import IntoFrame
 
+from custaudience.customers.ground import orders_until
 from custaudience.customers.lifecycle.history import FirstOrders, Period, refuse_cut_off
 from custaudience.customers.lifecycle.rhythm import order_days, pool_gaps, pooled_quantile
-from custaudience.customers.rfm.scores import orders_until
 from custaudience.errors import EmptyTableError
 
 _DAYS = {"W": 7, "M": 30, "Q": 91}

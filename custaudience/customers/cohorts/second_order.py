@@ -11,12 +11,12 @@ import numpy as np
 import pandas as pd
 from narwhals.typing import IntoFrame
 
-from custaudience.customers.affinity.baskets import lines_until
-from custaudience.customers.affinity.pairs import false_discovery_rates
 from custaudience.customers.cohorts.cohorts import time_to_second_order
 from custaudience.customers.cohorts.survival import median_survival, survival_table
+from custaudience.customers.ground import lines_until
 from custaudience.customers.lifecycle.history import FirstOrders
 from custaudience.errors import ColumnError, near_miss
+from custaudience.stats.discovery import false_discovery_rates
 from custaudience.study.orders import orders_of
 
 _MIN_AT_RISK = 10  # a curve stops before fewer are watched

@@ -11,9 +11,10 @@ import numpy as np
 import pandas as pd
 from narwhals.typing import IntoFrame
 
-from custaudience.customers.affinity.cross_sell import difference_of_shares, share_with_interval
-from custaudience.customers.rfm.scores import orders_until
+from custaudience.customers.ground import orders_until
 from custaudience.evidence import status_of_difference
+from custaudience.stats.bootstrap import mean_interval
+from custaudience.stats.intervals import share_difference, share_interval
 
 MIN_ARM = 30
 """With fewer customers written to, or fewer held out, a difference is not judged."""
@@ -71,17 +72,10 @@ def look_back(
         n, back = len(part), int(revenue.notna().sum())
         each = np.full(3, np.nan)
         if n >= min_customers and back >= min_buyers:
-            each = _mean(revenue.fillna(0).to_numpy(), interval_level, n_resamples, seed) / 10**minor_digits
-        rows.append((name, n, back, *share_with_interval(back, n, interval_level), *each))
+            each = mean_interval(revenue.fillna(0).to_numpy(), interval_level, n_resamples, seed) / 10**minor_digits
+        rows.append((name, n, back, *share_interval(back, n, interval_level), *each))
     columns = ["list", "n_customers", "n_back", "share", "low", "high", "revenue_each", "revenue_low", "revenue_high"]
     return pd.DataFrame(rows, columns=columns).astype({"list": "str"})
-
-
-def _mean(spent: np.ndarray, level: float, n_resamples: int, seed: int) -> np.ndarray:
-    """Return the mean with its bootstrap interval (percentiles)."""
-    ordered, rng = np.sort(spent), np.random.default_rng(seed)
-    means = np.array([ordered[rng.integers(0, len(ordered), len(ordered))].mean() for _ in range(n_resamples)])
-    return np.array([ordered.mean(), *np.quantile(means, [(1 - level) / 2, (1 + level) / 2])])
 
 
 def judge_hold_out(
@@ -135,7 +129,7 @@ def judge_hold_out(
     for name, part in marked.groupby("list", sort=False):
         written, held = part[~part["held_out"]], part[part["held_out"]]
         n, k, m, j = len(written), int(written["back"].sum()), len(held), int(held["back"].sum())
-        difference, low, high = difference_of_shares(k, n, j, m, interval_level)
+        difference, low, high = share_difference(k, n, j, m, interval_level)
         verdict = status_of_difference(low, high, min(n, m), at_least=min_arm)
         verdict = verdict if k + j >= min_ordered else "too_few"
         shares = (k / n if n else np.nan, j / m if m else np.nan)

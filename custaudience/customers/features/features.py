@@ -12,8 +12,8 @@ import pandas as pd
 from narwhals.typing import IntoFrame
 
 from custaudience.customers.features.attributes import CATEGORY_SHARE, group_levels, sensitive_topic, usable_attribute
+from custaudience.customers.ground import orders_until
 from custaudience.customers.lifecycle.rhythm import order_gaps
-from custaudience.customers.rfm.scores import orders_until
 from custaudience.errors import ColumnError, DataError, EmptyTableError, near_miss
 from custaudience.study.orders import orders_of
 

@@ -12,8 +12,8 @@ import numpy as np
 import pandas as pd
 from narwhals.typing import IntoFrame
 
+from custaudience.customers.ground import collect_customers, orders_until
 from custaudience.customers.lifecycle.rhythm import Rhythm, measure_rhythm
-from custaudience.customers.rfm.scores import collect_customers, orders_until
 from custaudience.errors import ColumnError, EmptyTableError
 from custaudience.evidence import template
 

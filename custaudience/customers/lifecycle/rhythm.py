@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from narwhals.typing import IntoFrame
 
-from custaudience.customers.rfm.scores import collect_customers, orders_until
+from custaudience.customers.ground import collect_customers, orders_until
 
 
 @dataclass(frozen=True)

@@ -2,99 +2,37 @@
 
 from __future__ import annotations
 
-import datetime as dt
-from typing import Any
+from collections.abc import Iterator
+
+import pandas as pd
 
 from custaudience.customers.response.before_contact import SPEND_BEFORE, BeforeContact
-from custaudience.customers.response.effect_claims import (
-    during_claims,
-    finding_claim,
-    hold_out_claims,
-    no_hold_out_claim,
-    targeting_claims,
-)
 from custaudience.customers.response.response import CampaignResponse
-from custaudience.evidence import Claim, template
+from custaudience.evidence import Claim, Estimate, Terms
+from custaudience.telling import Teller
 
-SLUG = "campaign_response"
-_SOURCE = "campaigns, contacts, responses"
-_GROUP_METHOD = template(
-    "Difference within the same campaigns (Mantel-Haenszel over campaigns), variance by customers; false discoveries "
-    "held to 5 in 100 over all groups compared."
-)
+SLUG, NOTEBOOK = "campaign_response", "36_campaign_response.ipynb"
 _LEFT_OUT = {
-    "still running": (
-        "left_out.still_running",
-        template("{n:count} {n:plural campaign is|campaigns are} still running and cannot be judged yet."),
-    ),
-    "too recent": (
-        "left_out.too_recent",
-        template(
-            "{n:count} {n:plural campaign|campaigns} ended so lately that answers are still coming in: within "
-            "{wait:count} days of an end."
-        ),
-    ),
-    "began before the data": (
-        "left_out.began_before",
-        template(
-            "{n:count} {n:plural campaign|campaigns} began before the data: their first answers are not in sight."
-        ),
-    ),
-    "no dates": (
-        "left_out.no_dates",
-        template("{n:count} {n:plural campaign has|campaigns have} no dates, so whether they are over is not known."),
-    ),
-    "nobody contacted": (
-        "left_out.nobody_contacted",
-        template("{n:count} {n:plural campaign was|campaigns were} sent to nobody that is on record."),
-    ),
-}
-TABLE_WORDS = (
-    template("complete"),
-    template("still running"),
-    template("too recent"),
-    template("began before the data"),
-    template("no dates"),
-    template("nobody contacted"),
-    template("more"),
-    template("less"),
-    template("Segment"),
-)
-"""What the cells of the published tables say, for the catalogues."""
-NOTHING_COMPLETE = template("no campaign was over by then, with all answers in sight")
-NO_CONTACTS = template("the data do not say who was contacted")
-NO_TABLES = template("the study has no campaigns, contacts and responses")
+    "still running": "still_running", "too recent": "too_recent", "began before the data": "began_before",
+    "no dates": "no_dates", "nobody contacted": "nobody_contacted",
+}  # fmt: skip
 
 
-def refusal_claim(reason: str, *, as_of: dt.date, notebook: str, detail: str = "") -> Claim:
-    """Return the claim that takes the place of the finding; `reason` is one of the sentences of this module."""
-    return Claim(
-        id=f"{SLUG}.finding",
-        template=template("Nothing can be said of campaigns here: {reason:term}."),
-        values={"reason": reason, "detail": detail},
-        kind="count",
-        statistic="response_rate",
-        value=None,
-        unit="campaigns",
-        n=None,
-        status="too_few",
-        source=_SOURCE,
-        as_of=as_of,
-        notebook=notebook,
-    )
+def teller(terms: Terms) -> Teller:
+    """Return who tells what notebook 36 found."""
+    return Teller(__package__, SLUG, NOTEBOOK, terms)
+
+
+def refusal_claim(reason: str, terms: Terms, *, detail: str = "") -> Claim:
+    """Return the claim that takes the place of the finding; `reason` is one of the sheet's ``[phrases.refused]``."""
+    tell = teller(terms)
+    return tell.say("refused", reason=tell.phrase("refused", reason), detail=detail)
 
 
 def response_claims(
-    response: CampaignResponse,
-    before: BeforeContact | None,
-    *,
-    n_to_show: int | None,
-    share_to_show: float = 0.1,
-    currency: str,
-    min_group_size: int,
-    notebook: str,
-    level: float = 0.95,
-) -> list[Claim]:
+    response: CampaignResponse, before: BeforeContact | None, terms: Terms, *,
+    n_to_show: int | None, share_to_show: float = 0.1,
+) -> list[Claim]:  # fmt: skip
     """Return the claims of notebook 36, the finding first.
 
     Parameters
@@ -103,207 +41,110 @@ def response_claims(
         Its groups in reading order.
     before : BeforeContact or None
         None where it cannot be told.
+    terms : Terms
     n_to_show : int, optional
         Customers to leave out, and to send to, to show a difference of `share_to_show` in spending.
-    currency, min_group_size, notebook, level
-        What the figures were made with.
     """
-    common: dict[str, Any] = {"source": _SOURCE, "as_of": response.as_of, "notebook": notebook}
+    tell = teller(terms)
     return [
-        finding_claim(before, currency, common),
-        *_judged(response, common),
-        *_rates(response, min_group_size, level, common),
-        *_groups(response, level, common),
-        *(_coverage(response, common) if response.n_customers >= min_group_size else []),
-        *targeting_claims(response, level, common),
-        *during_claims(before, currency, common),
-        no_hold_out_claim(common),
-        *hold_out_claims(before, n_to_show, share_to_show, currency, common),
+        _finding(tell, before),
+        *_judged(tell, response),
+        *_rates(tell, response),
+        *_groups(tell, response),
+        *_targeting(tell, response),
+        *_effect(tell, before, n_to_show, share_to_show),
     ]
 
 
-def _judged(response: CampaignResponse, common: dict[str, Any]) -> list[Claim]:
-    statuses = response.campaigns["status"].value_counts()
-    n = int(statuses.get("complete", 0))
-    counted: dict[str, Any] = {"kind": "count", "statistic": "response_rate", "unit": "campaigns"} | common
-    claims = [
-        Claim(
-            id=f"{SLUG}.judged",
-            template=template(
-                "{n:count} of {all:count} {all:plural campaign|campaigns} can be judged: over, with all answers in "
-                "sight."
-            ),
-            values={"n": n, "all": len(response.campaigns)},
-            value=n,
-            n=len(response.campaigns),
-            method=template("Over by the date, begun within the data, and old enough for late answers to have come."),
-            **counted,
-        )
-    ]
-    for status, (key, text) in _LEFT_OUT.items():
+def _finding(tell: Teller, before: BeforeContact | None) -> Claim:
+    if before is None:
+        return tell.say("finding", "unknown")
+    spent, n = before.table.set_index("group")["spend_before"], _n_responded(before)
+    gap = Estimate(before.difference, before.low, before.high, before.level, n)
+    return tell.say(
+        "finding", "more" if gap.differs() and gap.value > 0 else "text", of=gap, campaign=before.campaign_id,
+        days=before.n_days, mine=spent["responded"], other=spent["no_response"],
+    )  # fmt: skip
+
+
+def _n_responded(before: BeforeContact) -> int:
+    return int(before.table.set_index("group").loc["responded", "n_customers"])
+
+
+def _judged(tell: Teller, response: CampaignResponse) -> Iterator[Claim]:
+    statuses, n = response.campaigns["status"].value_counts(), len(response.campaigns)
+    yield tell.say("judged", of=int(statuses.get("complete", 0)), n=n, all=n)
+    for status, case in _LEFT_OUT.items():
         if count := int(statuses.get(status, 0)):
-            values = {"n": count, "wait": response.wait_days}
-            claims.append(
-                Claim(id=f"{SLUG}.{key}", template=text, values=values, value=count, n=count, **counted)
-            )  # fmt: skip
-    return claims
+            yield tell.say("left_out", case, n=count, suffix=case, wait=response.wait_days)
 
 
-def _rates(response: CampaignResponse, least: int, level: float, common: dict[str, Any]) -> list[Claim]:
-    values: dict[str, Any] = {
-        "contacts": response.n_contacts,
-        "n": response.n_customers,
-        "share": response.response_rate,
-    }
-    shared: dict[str, Any] = {"unit": "fraction", "level": level, "statistic": "response_rate"} | common
-    if response.n_customers < least:
-        return []
-    claims = [
-        Claim(
-            id=f"{SLUG}.rate",
-            template=template(
-                "Of {contacts:count} contacts with {n:count} customers {share:percent1} were answered "
-                "({low:percent1} to {high:percent1})."
-            ),
-            values=values | {"low": response.low, "high": response.high},
-            kind="estimate",
-            value=response.response_rate,
-            low=response.low,
-            high=response.high,
-            n=response.n_customers,
-            method=template("Share of contacts, Wilson's interval at as many contacts as customers are worth."),
-            **shared,
-        )
-    ]
-    table = response.campaigns
-    best = table[(table["verdict"] == "more") & (table["n_responded"] >= least)]
+def _rates(tell: Teller, response: CampaignResponse) -> Iterator[Claim]:
+    if tell.few(response.n_customers):
+        return
+    rate = Estimate(response.response_rate, response.low, response.high, tell.terms.level, response.n_customers)
+    yield tell.say("rate", of=rate, contacts=response.n_contacts)
+    best = response.campaigns[response.campaigns["verdict"] == "more"]
+    best = best[~best["n_responded"].map(tell.few)]
     if len(best):
         row = best.sort_values(["response_rate", "n_contacted"], ascending=[False, False], kind="stable").iloc[0]
-        values = {
-            "campaign": row["campaign_id"],
-            "n": int(row["n_contacted"]),
-            "share": row["response_rate"],
-            "difference": row["difference"],
-            "low": row["difference_low"],
-            "high": row["difference_high"],
-        }
-        claims.append(
-            Claim(
-                id=f"{SLUG}.most",
-                template=template(
-                    "Campaign “{campaign:text}” was answered most: {share:percent} of {n:count} customers, "
-                    "{difference:points1} against the contacts of all other campaigns ({low:points1} to "
-                    "{high:points1}). It went to customers of its own, so it need not be the better campaign."
-                ),
-                values=values,
-                kind="difference",
-                value=float(row["difference"]),
-                low=float(row["difference_low"]),
-                high=float(row["difference_high"]),
-                n=int(row["n_contacted"]),
-                method=template("Newcombe's interval; Fisher's test, false discoveries held to 5 in 100 campaigns."),
-                **shared,
-            )
-        )
-    return claims
+        share = {"campaign": row["campaign_id"], "share": row["response_rate"]}
+        yield tell.say("most", of=_gap(tell, row, "n_contacted"), **share)
 
 
-def _groups(response: CampaignResponse, level: float, common: dict[str, Any]) -> list[Claim]:
-    """Say how many groups differ, each RFM segment that does, and which other group differs most."""
+def _gap(tell: Teller, row: pd.Series, n: str = "n_customers") -> Estimate:
+    ends = (float(row["difference_low"]), float(row["difference_high"]))
+    return Estimate(float(row["difference"]), *ends, tell.terms.level, int(row[n]))
+
+
+def _groups(tell: Teller, response: CampaignResponse) -> Iterator[Claim]:
+    """Say how many groups differ, each segment that does, which other group differs most, and of whom it is known."""
     table = response.groups
-    if table.empty:
-        return []
-    clear = table[table["verdict"] != "no clear difference"]
-    claims = [
-        Claim(
-            id=f"{SLUG}.groups",
-            template=template(
-                "Of {all:count} groups compared, {n:count} clearly answer more or less than the others who were sent "
-                "the same campaigns."
-            ),
-            values={"all": len(table), "n": len(clear)},
-            kind="count",
-            statistic="response_difference",
-            value=len(clear),
-            unit="groups",
-            n=response.n_customers,
-            method=_GROUP_METHOD,
-            **common,
-        )
-    ]
-    stable = clear[(clear["attribute"] == "segment") & clear["value"].str.fullmatch("[a-z0-9_]+")]
-    for row in stable.to_dict("records"):
-        text = template(
-            "{group:term}: {share:percent} answer, {difference:points1} against all others within the same campaigns "
-            "({low:points1} to {high:points1})."
-        )
-        claims.append(_difference(row, text, f"segment.{row['value']}", level, common))
-    others = clear[clear["attribute"] != "segment"]
-    for key, part in (
-        ("spend", others[others["attribute"] == SPEND_BEFORE]),
-        ("trait", others[others["attribute"] != SPEND_BEFORE]),
-    ):
-        if len(part):
-            row = part.sort_values(["p_value", "attribute", "value"], kind="stable").iloc[0].to_dict()
-            text = template(
-                "{attribute:term}, {group:term}: {share:percent} answer, {difference:points1} against all others "
-                "within the same campaigns ({low:points1} to {high:points1}); no other differs more clearly."
-            )
-            claims.append(_difference(row, text, key, level, common))
-    return claims
-
-
-def _difference(row: dict[Any, Any], text: str, key: str, level: float, common: dict[str, Any]) -> Claim:
-    values = {
-        "attribute": row["attribute"],
-        "group": row["value"],
-        "share": row["response_rate"],
-        "difference": row["difference"],
-        "low": row["difference_low"],
-        "high": row["difference_high"],
-    }
-    return Claim(
-        id=f"{SLUG}.{key}",
-        template=text,
-        values=values,
-        kind="difference",
-        statistic="response_difference",
-        value=float(row["difference"]),
-        unit="fraction",
-        low=float(row["difference_low"]),
-        high=float(row["difference_high"]),
-        level=level,
-        n=int(row["n_customers"]),
-        method=_GROUP_METHOD,
-        **common,
-    )
-
-
-def _coverage(response: CampaignResponse, common: dict[str, Any]) -> list[Claim]:
-    """Say of whom traits are known, for the one known of fewest contacts."""
+    if len(table):
+        clear = table[table["verdict"] != "no clear difference"]
+        yield tell.say("groups", of=len(clear), n=response.n_customers, all=len(table))
+        stable = clear[(clear["attribute"] == "segment") & clear["value"].str.fullmatch("[a-z0-9_]+")]
+        others = clear[clear["attribute"] != "segment"].sort_values(["p_value", "attribute", "value"], kind="stable")
+        spend = others["attribute"] == SPEND_BEFORE
+        told = [("segment", str(row["value"]), row) for _, row in stable.iterrows()]
+        told += [
+            (key, "", row)
+            for key, part in (("spend", spend), ("trait", ~spend))
+            for _, row in others[part].head(1).iterrows()
+        ]
+        for key, suffix, row in told:
+            facts = {"attribute": row["attribute"], "group": row["value"], "share": row["response_rate"]}
+            yield tell.say(key, of=_gap(tell, row), suffix=suffix, **facts)
     table = response.coverage[~response.coverage["attribute"].isin(["segment", SPEND_BEFORE])]
     table = table[(table["n_known"] > 0) & (table["n_known"] < table["n_contacts"])]
-    if table.empty:
-        return []
-    row = table.sort_values(["share_known", "attribute"], kind="stable").iloc[0]
-    return [
-        Claim(
-            id=f"{SLUG}.coverage",
-            template=template(
-                "{attribute:term} is known for {share:percent} of contacts; of these {known:percent} were answered, of "
-                "the rest {unknown:percent}. The groups show those who are known."
-            ),
-            values={
-                "attribute": row["attribute"],
-                "share": row["share_known"],
-                "known": row["rate_known"],
-                "unknown": row["rate_unknown"],
-            },
-            kind="count",
-            statistic="response_difference",
-            value=float(row["share_known"]),
-            unit="fraction",
-            n=int(row["n_contacts"]),
-            **common,
+    if len(table) and not tell.few(response.n_customers):
+        row = table.sort_values(["share_known", "attribute"], kind="stable").iloc[0]
+        rates = {"known": row["rate_known"], "unknown": row["rate_unknown"]}
+        yield tell.say(
+            "coverage", of=float(row["share_known"]), n=int(row["n_contacts"]), attribute=row["attribute"], **rates
         )
-    ]
+
+
+def _targeting(tell: Teller, response: CampaignResponse) -> Iterator[Claim]:
+    """Say whether the best customers were chosen."""
+    table = response.targeting
+    best = table[(table["attribute"] == SPEND_BEFORE) & (table["value"] == "highest_quarter")]
+    for _, row in best.dropna(subset="difference_low").head(1).iterrows():
+        gap = _gap(tell, row)
+        yield tell.say("targeting", "clear" if gap.differs() else "text", of=gap, share=row["share_contacted"])
+
+
+def _effect(tell: Teller, before: BeforeContact | None, n: int | None, share: float) -> Iterator[Claim]:
+    """Say what a comparison of those who answered would have claimed, and what would show an effect."""
+    if before is not None and before.difference > 0 and before.low_during > 0:
+        during = Estimate(
+            before.difference_during, before.low_during, before.high_during, before.level, _n_responded(before)
+        )
+        yield tell.say("naive", of=during, campaign=before.campaign_id, before=before.difference)
+    yield tell.say("no_hold_out")
+    if before is not None and n is not None:
+        yield tell.say(
+            "hold_out", "text" if 2 * n <= before.n_sent else "too_many", of=n, n=before.n_sent, share=share,
+            amount=share * before.sent_mean, sent=before.n_sent, campaign=before.campaign_id,
+            rests_on=("no_hold_out", "finding"),
+        )  # fmt: skip

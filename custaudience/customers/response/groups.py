@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from custaudience.customers.affinity.cross_sell import difference_of_shares, share_with_interval
-from custaudience.customers.affinity.pairs import false_discovery_rates
 from custaudience.errors import ColumnError
+from custaudience.stats.discovery import false_discovery_rates
+from custaudience.stats.intervals import share_difference, share_interval
 
 VERSUS = ["difference", "difference_low", "difference_high"]
 
@@ -100,7 +100,7 @@ def clustered_share(y: np.ndarray, customer: np.ndarray, level: float) -> tuple[
     # contacts of one customer are alike: as many independent ones as give the same variance
     variance = _clustered((y - rate) / n, customer)
     effective = min(n, rate * (1 - rate) / variance) if variance > 0 else len(np.unique(customer))
-    _, low, high = share_with_interval(rate * effective, effective, level)
+    _, low, high = share_interval(rate * effective, effective, level)
     return rate, low, high
 
 
@@ -135,7 +135,7 @@ def targeting_table(
             n, count = int(mine.sum()), int(reached[mine].sum())
             n_other, other = int((~mine).sum()), int(reached[~mine].sum())
             if n >= min_group_size:
-                versus = difference_of_shares(count, n, other, n_other, level)
-                rows.append((attribute, value, n, count, *share_with_interval(count, n, level), *versus))
+                versus = share_difference(count, n, other, n_other, level)
+                rows.append((attribute, value, n, count, *share_interval(count, n, level), *versus))
     columns = ["attribute", "value", "n_customers", "n_contacted", "share_contacted", "low", "high", *VERSUS]
     return pd.DataFrame(rows, columns=columns).astype({"attribute": "str", "value": "str"})

@@ -11,8 +11,6 @@ import numpy as np
 import pandas as pd
 from narwhals.typing import IntoFrame
 
-from custaudience.customers.affinity.cross_sell import difference_of_shares, share_with_interval
-from custaudience.customers.affinity.pairs import false_discovery_rates
 from custaudience.customers.response.groups import (
     VERSUS,
     clustered_share,
@@ -23,6 +21,8 @@ from custaudience.customers.response.groups import (
     verdicts,
 )
 from custaudience.errors import ColumnError, EmptyTableError, HistoryError, near_miss
+from custaudience.stats.discovery import false_discovery_rates
+from custaudience.stats.intervals import share_difference, share_interval
 
 STATUSES = ("complete", "still running", "too recent", "began before the data", "no dates", "nobody contacted")
 NO_HOLD_OUT = (
@@ -284,10 +284,10 @@ def _campaign_table(
     ).reset_index(drop=True)
     done = table[table["status"] == "complete"]
     count, n = done["n_responded"], done["n_contacted"]
-    shares = [share_with_interval(*pair, level) for pair in zip(count, n, strict=True)]
+    shares = [share_interval(*pair, level) for pair in zip(count, n, strict=True)]
     result = pd.DataFrame(shares, done.index, columns=["response_rate", "low", "high"])
     rest, n_rest = count.sum() - count, n.sum() - n
-    rows = [difference_of_shares(*four, level) for four in zip(count, n, rest, n_rest, strict=True)]
+    rows = [share_difference(*four, level) for four in zip(count, n, rest, n_rest, strict=True)]
     result[VERSUS] = np.array(rows, dtype="float64").reshape(-1, 3)
     result["p_value"] = [
         fisher_exact([[a, b - a], [c, d - c]])[1] if d else np.nan

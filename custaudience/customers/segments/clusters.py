@@ -11,8 +11,9 @@ import pandas as pd
 from custaudience.customers.segments.choosing_k import Method, by_customer, check_method, default_min_size
 from custaudience.customers.segments.gower import find_medoids, mixed_distance
 from custaudience.customers.segments.kmeans import SAMPLE, fast_kmeans, lloyd, nearest
-from custaudience.customers.segments.preparation import Preparation, as_numbers, learn_preparation
+from custaudience.customers.segments.preparation import Preparation, learn_preparation
 from custaudience.errors import ColumnError, DataError, near_miss
+from custaudience.stats.columns import as_numbers
 
 FOR_MEDOIDS = 3_000
 PLACED_AT_ONCE = 200_000

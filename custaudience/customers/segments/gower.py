@@ -7,8 +7,9 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from custaudience.customers.segments.preparation import as_numbers, kind_of, level_codes
+from custaudience.customers.segments.preparation import level_codes
 from custaudience.errors import ColumnError, DataError, EmptyTableError
+from custaudience.stats.columns import as_numbers, kind_of
 
 MOST_PAIRS = 250_000_000  # a gigabyte
 BLOCK = 2_000_000  # pairs compared at once

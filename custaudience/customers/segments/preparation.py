@@ -12,6 +12,7 @@ import pandas as pd
 
 from custaudience.customers.features.attributes import sensitive_topic
 from custaudience.errors import ColumnError, DataError, EmptyTableError, near_miss
+from custaudience.stats.columns import as_numbers, kind_of
 
 Missing = Literal["refuse", "drop", "indicator", "pairwise"]
 Scale = Literal["robust", "standard", "none"]
@@ -250,30 +251,10 @@ def has_gaps(values: pd.Series) -> bool:
     return bool(values.isna().any())
 
 
-def as_numbers(values: pd.Series) -> np.ndarray:
-    """Return a numeric or yes-no column as float64, missing as NaN."""
-    return values.to_numpy(dtype="float64", na_value=np.nan)
-
-
 def level_codes(values: pd.Series, levels: Sequence) -> np.ndarray:
     """Return the place of each value among `levels`; -1 = missing, ``len(levels)`` = none of them."""
     codes = pd.Index(levels).get_indexer(pd.Index(values.astype(object)))
     return np.where(values.isna(), -1, np.where(codes < 0, len(levels), codes))
-
-
-def kind_of(values: pd.Series) -> Literal["number", "category", "ordered"]:
-    """Return how a column is read, by its type.
-
-    Raises
-    ------
-    DataError
-        If it holds dates or spans of time.
-    """
-    if isinstance(values.dtype, pd.CategoricalDtype):
-        return "ordered" if values.cat.ordered else "category"
-    if pd.api.types.is_datetime64_any_dtype(values) or pd.api.types.is_timedelta64_dtype(values):
-        raise DataError(f"column {values.name!r} holds dates. Give a number of days instead, counted to as_of.")
-    return "number" if pd.api.types.is_numeric_dtype(values) else "category"
 
 
 def _learn(

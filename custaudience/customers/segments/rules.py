@@ -13,8 +13,8 @@ import pandas as pd
 from custaudience.customers.features.attributes import sensitive_topic
 from custaudience.customers.segments.choosing_k import by_customer
 from custaudience.customers.segments.clusters import CustomerSegments
-from custaudience.customers.segments.preparation import as_numbers, kind_of
 from custaudience.errors import ColumnError, DataError
+from custaudience.stats.columns import as_numbers, kind_of
 
 if TYPE_CHECKING:
     from sklearn.tree import DecisionTreeClassifier

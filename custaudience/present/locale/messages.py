@@ -1,8 +1,8 @@
 """Collect the messages that can be translated, and keep the catalogues in step with them.
 
-Messages are the literal arguments of ``_`` and ``template`` in the package and in the notebooks, of ``_`` in
-the page templates, the names, meanings and actions of the shipped segments, and the caveats of the shipped
-studies.
+Messages are the sentences of the sheets of words (`custaudience.telling`), the literal arguments of ``_`` and
+``template`` in the package and in the notebooks, of ``_`` in the page templates, the names, meanings and actions of
+the shipped segments, and the caveats of the shipped studies.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from babel.messages.pofile import read_po, write_po
 
 from custaudience.present import locale
 from custaudience.present.words import WordsError, plural_tags
+from custaudience.telling import sentences
 
 PACKAGE = locale.FOLDER.parents[1]
 _MARKERS = {"_", "template"}
@@ -30,7 +31,7 @@ _ALIKE = {"month_in": "month"}
 def messages() -> dict[str, list[str]]:
     """Return each message with the files it stands in, sorted; paths are relative to the project."""
     found: dict[str, set[str]] = {}
-    for message, place in (*_from_code(), *_from_notebooks(), *_from_templates(), *_from_data()):
+    for message, place in (*_from_code(), *_from_sheets(), *_from_notebooks(), *_from_templates(), *_from_data()):
         if message.strip():
             found.setdefault(message, set()).add(place)
     return {message: sorted(found[message]) for message in sorted(found)}
@@ -119,6 +120,12 @@ def _disagreements(message: str, translation: str, language: str) -> Iterator[st
 def _from_code() -> Iterator[tuple[str, str]]:
     for path in sorted(PACKAGE.rglob("*.py")):
         for message in _marked(path.read_text(encoding="utf-8")):
+            yield message, _place(path)
+
+
+def _from_sheets() -> Iterator[tuple[str, str]]:
+    for path in sorted(PACKAGE.rglob("sheet.toml")):
+        for message in sentences(tomllib.loads(path.read_text(encoding="utf-8"))):
             yield message, _place(path)
 
 

@@ -1,4 +1,4 @@
-"""How many times as much, or as often: ratios of a group to the rest, with their intervals."""
+"""Intervals of shares and ratios."""
 
 from __future__ import annotations
 
@@ -8,34 +8,40 @@ import warnings
 import numpy as np
 from scipy import stats
 
-from custaudience.customers.segments.profiles import median_draws
+from custaudience.stats.bootstrap import median_draws
 
-Ratio = tuple[float, float, float]
+Interval = tuple[float, float, float]
+"""A figure and the two ends of its interval."""
 
 
-def risk_ratio(a: int, n: int, b: int, m: int, *, level: float = 0.95) -> Ratio:
-    """Estimate how many times as frequent something is in one group as in another.
+def share_interval(count: float, n: float, level: float = 0.95) -> Interval:
+    """Return a share with Wilson's interval (1927); NaN of nobody."""
+    from statsmodels.stats.proportion import proportion_confint
 
-    Parameters
-    ----------
-    a, n : int
-        Who has it, of how many, in the group.
-    b, m : int
-        The same in the rest.
-    level : float
+    if not n:
+        return math.nan, math.nan, math.nan
+    low, high = proportion_confint(count, n, alpha=1 - level, method="wilson")
+    return count / n, float(low), float(high)
 
-    Returns
-    -------
-    ratio, low, high : float
-        NaN when nobody of the rest has it: then only the difference can be told.
 
-    Notes
-    -----
-    Score interval of Koopman (1984).
+def share_difference(a: float, n: float, b: float, m: float, level: float = 0.95) -> Interval:
+    """Return the difference of two shares, a of n less b of m, with Newcombe's interval (1998); NaN without others."""
+    from statsmodels.stats.proportion import confint_proportions_2indep
+
+    if not n or not m:
+        return math.nan, math.nan, math.nan
+    low, high = confint_proportions_2indep(a, n, b, m, method="newcomb", compare="diff", alpha=1 - level)
+    return a / n - b / m, float(low), float(high)
+
+
+def share_ratio(a: int, n: int, b: int, m: int, level: float = 0.95) -> Interval:
+    """Return how many times as frequent something is, a of n against b of m, with Koopman's interval (1984).
+
+    NaN when nobody of the others has it: then only the difference can be told.
 
     Examples
     --------
-    >>> [round(v, 2) for v in risk_ratio(36, 40, 16, 80)]
+    >>> [round(v, 2) for v in share_ratio(36, 40, 16, 80)]
     [4.5, 2.94, 7.15]
     """
     if not (n and m and b):
@@ -51,14 +57,10 @@ def risk_ratio(a: int, n: int, b: int, m: int, *, level: float = 0.95) -> Ratio:
     return ratio, float(min(low, ratio)) if a else 0.0, float(max(high, ratio))
 
 
-def mean_ratio(a: np.ndarray, b: np.ndarray, *, level: float = 0.95) -> Ratio:
-    """Estimate how many times as large the mean of one group is as that of another.
+def mean_ratio(a: np.ndarray, b: np.ndarray, level: float = 0.95) -> Interval:
+    """Return how many times as large one mean is as another, by the delta method on its logarithm.
 
     NaN unless both means are clearly above 0: a ratio to something that may be nothing says nothing.
-
-    Notes
-    -----
-    Delta method on the logarithm of the ratio.
 
     Examples
     --------
@@ -74,11 +76,8 @@ def mean_ratio(a: np.ndarray, b: np.ndarray, *, level: float = 0.95) -> Ratio:
     return ratio, ratio * math.exp(-half), ratio * math.exp(half)
 
 
-def median_ratio(a: np.ndarray, b: np.ndarray, *, level: float = 0.95, seed: int = 0) -> Ratio:
-    """Estimate how many times as large the median of one group is as that of another, by bootstrap.
-
-    NaN unless both medians are above 0 in every draw.
-    """
+def median_ratio(a: np.ndarray, b: np.ndarray, level: float = 0.95, seed: int = 0) -> Interval:
+    """Return how many times as large one median is as another, by bootstrap; NaN unless all draws are above 0."""
     rng = np.random.default_rng(seed)
     first, second = median_draws(a, rng), median_draws(b, rng)
     if min(first.min(), second.min()) <= 0:

@@ -163,7 +163,7 @@ class Teller:
             status = found if status is None or found == "too_few" else status
         text = entry.get("few", FEW) if few else _get(entry, case, key, self.room)
         texts = {name: _of_case(entry, name, case, "") for name in TRANSLATED}
-        ready = {"low": ends[0], "high": ends[1], "level": ends[2], "n": n, "least": self.terms.least}
+        ready: dict[str, Any] = {"low": ends[0], "high": ends[1], "level": ends[2], "n": n, "least": self.terms.least}
         ready |= {"currency": self.terms.currency, entry.get("as", "value"): value}
         if status is None:
             interval = kind in ("count", "advice", "typed", "imagined") or estimate

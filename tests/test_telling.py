@@ -110,7 +110,7 @@ def test_tables_take_over_from_others_and_sentences_stand_in_sentences(tell: Tel
 
 
 def test_what_is_not_there_is_named(tell: Teller) -> None:
-    with pytest.raises(SheetError, match="no 'lat' under its keys.*late"):
+    with pytest.raises(SheetError, match=r"no 'lat' under its keys.*late"):
         tell.say("lat")
     with pytest.raises(SheetError, match="no 'clear' under late"):
         tell.say("late", "clear", n=40, all=2)

@@ -147,8 +147,8 @@ class Teller:
         if people is None and kind == "count" and entry.get("people", True):
             people = n
         counts = [people] if isinstance(people, (int, float)) or people is None else list(people)
-        if case != "few" and self.few(*counts):
-            case = "few"
+        gated = case != "few" and self.few(*counts)
+        case = "few" if gated else case
         few = case == "few"
         value: Any = estimate.value if estimate else n if of is None and kind == "count" else of
         ends = (estimate.low, estimate.high, estimate.level) if estimate else (None, None, None)
@@ -170,7 +170,7 @@ class Teller:
             own = _OWN.get(kind, "measured" if interval else "too_few")
             status = cast("Status", _of_case(entry, "status", case) or own)
         return Claim(
-            id=name, template=text, values=_values(name, [text, *texts.values()], facts, ready, few=few),
+            id=name, template=text, values=_values(name, [text, *texts.values()], facts, ready, gated=gated),
             kind=kind, statistic=_of_case(entry, "statistic", case), value=value, unit=unit, n=n, low=ends[0],
             high=ends[1], level=ends[2], status=status, source=_of_case(entry, "source", case, "transactions"),
             as_of=self.terms.as_of, notebook=self.notebook,
@@ -198,7 +198,7 @@ def _of_case(entry: Mapping[str, Any], name: str, case: str, default: Any = None
 
 
 def _values(
-    claim: str, texts: Iterable[str], facts: Mapping[str, Any], ready: Mapping[str, Any], *, few: bool
+    claim: str, texts: Iterable[str], facts: Mapping[str, Any], ready: Mapping[str, Any], *, gated: bool
 ) -> dict[str, Any]:
     """Return the facts and whatever else the texts ask for; of too few people nothing but words and dates."""
     asked: dict[str, str] = {}
@@ -209,10 +209,8 @@ def _values(
             if form == "sentence" and isinstance(inner, str) and name not in asked:
                 pending.append(inner)
             asked[name] = "money" if asked.get(name) == "money" or form.startswith("money") else form
-    if few:
-        facts = {name: fact for name, fact in facts.items() if isinstance(fact, str) and name in asked}
-    values = {name: fact for name, fact in facts.items() if not (few and name not in asked)}
-    wanted = [*asked, *(["currency"] if "money" in asked.values() else []), *(["least"] if few else [])]
+    values = {name: fact for name, fact in facts.items() if not gated or (isinstance(fact, str) and name in asked)}
+    wanted = [*asked, *(["currency"] if "money" in asked.values() else []), *(["least"] if gated else [])]
     values |= {name: ready[name] for name in wanted if name not in values and ready.get(name) is not None}
     if missing := [name for name in asked if name not in values or _absent(values[name])]:
         raise SheetError(f"claim {claim}: nothing given for {', '.join(missing)}; given are {', '.join(values)}")

@@ -11,15 +11,17 @@ from hypothesis import strategies as st
 
 from custaudience.customers.bridge.because import because
 from custaudience.customers.bridge.bridge import revenue_bridge
-from custaudience.customers.bridge.claims import bridge_claims
+from custaudience.customers.bridge.claims import bridge_claims, teller
 from custaudience.customers.bridge.history import bridge_history, compare_figures, usual_parts
 from custaudience.customers.bridge.months import Comparison, compare_months, month_pair, segment_parts
+from custaudience.evidence import Terms
 from custaudience.monitoring.kpis import monthly_kpis
-from custaudience.present import render, render_claim, term
+from custaudience.present import render_claim, term
 from custaudience.study import open_study
 
 DATA = Path(__file__).resolve().parents[2] / "data"
 AS_OF = dt.date(2025, 3, 31)
+TERMS = Terms(AS_OF, "USD")
 COVER = {"first_day": dt.date(2025, 1, 1), "last_day": AS_OF}
 
 
@@ -36,12 +38,17 @@ def frame(*groups):
 
 
 def compared(*groups, as_of=AS_OF, first_orders="observed", **cover):
-    return compare_months(frame(*groups), month_pair(as_of), first_orders=first_orders, **(COVER | cover))
+    terms = Terms(as_of, "USD", first_orders=first_orders)
+    return compare_months(frame(*groups), month_pair(as_of), terms, **(COVER | cover))
+
+
+def sentence(now, language="en"):
+    case, facts = because(now, teller(TERMS))
+    return render_claim(teller(TERMS).say("because", case, of=0.0, n=0, values=facts), language=language)
 
 
 def said(*groups, language="en", **options):
-    text, values = because(compared(*groups, **options))
-    return render(text, values | {"currency": "USD"}, language=language).replace("\u00a0", " ")
+    return sentence(compared(*groups, **options), language).replace("\u00a0", " ")
 
 
 @pytest.mark.parametrize(
@@ -121,16 +128,14 @@ def test_refunds_that_are_many_stand_alone_and_few_go_with_new_customers():
     returning = {"02-04": 900, "03-04": 900, "03-09": -900}
     rows = frame((30, "both", {"02-03": 1000, "03-03": 1500}), (20, "sorry", returning), (15, "new", {"03-05": 100}))
     rows.loc[rows["revenue_minor"] < 0, "order_id"] = "of an earlier order"
-    now = compare_months(rows, month_pair(AS_OF), first_orders="observed", **COVER)
+    now = compare_months(rows, month_pair(AS_OF), TERMS, **COVER)
     assert now.parts.set_index("part")["change"]["refunds"] == -180
-    text, values = because(now)
-    assert "refunds were $180 higher" in render(text, values | {"currency": "USD"}, language="en")
+    assert "refunds were $180 higher" in sentence(now)
     few = rows.drop(rows.index[rows["revenue_minor"] < 0][9:])
-    now = compare_months(few, month_pair(AS_OF), first_orders="observed", **COVER)
+    now = compare_months(few, month_pair(AS_OF), TERMS, **COVER)
     assert now.parts["part"].tolist()[1] == "arrived and refunds" and "refunds" not in set(now.parts["part"])
     assert now.parts["change"].iloc[1] == pytest.approx(15 - 9 * 9)
-    text, values = because(now)
-    assert "refunds were higher than what new and returned" in render(text, values | {"currency": "USD"}, language="en")
+    assert "refunds were higher than what new and returned" in sentence(now)
 
 
 def test_months_without_anybody():
@@ -182,8 +187,7 @@ def test_months_of_few_customers_are_refused():
 
 def claims_of(now, rows=None, *, usual=None, **options):
     months = None if rows is None else monthly_kpis(rows, as_of=AS_OF)
-    fields = {"as_of": AS_OF, "currency": "USD", "min_group_size": 10, "notebook": "50_what_changed.ipynb"}
-    return bridge_claims(now, usual, months=months, **(fields | options))
+    return bridge_claims(now, usual, TERMS, months=months, **options)
 
 
 GROUPS = st.tuples(
@@ -200,7 +204,7 @@ def test_no_part_of_few_customers_and_nothing_lost(drawn, history):
     table = frame(*rows)
     if table.empty:
         return
-    now = compare_months(table, month_pair(AS_OF), first_orders=history, **COVER)
+    now = compare_months(table, month_pair(AS_OF), Terms(AS_OF, "USD", first_orders=history), **COVER)
     books = table.groupby(table["ordered_at"].dt.month)["revenue_minor"].sum().reindex([2, 3], fill_value=0)
     if now.refusal:
         assert now.refusal in ("empty", "too_few", "no_month_before")
@@ -208,8 +212,7 @@ def test_no_part_of_few_customers_and_nothing_lost(drawn, history):
     assert round(now.parts["change"].sum() * 100) == books[3] - books[2]
     assert not now.parts["n_customers"].between(1, 9).any()
     assert now.parts["end"].iloc[-2] == pytest.approx(now.parts["end"].iloc[-1])
-    text, values = because(now)
-    assert "{" not in render(text, values | {"currency": "USD"}, language="en")
+    assert "{" not in sentence(now)
 
 
 def test_few_returned_customers_go_with_the_new_ones():
@@ -220,10 +223,10 @@ def test_few_returned_customers_go_with_the_new_ones():
 
 
 def test_nobody_is_called_new_where_history_is_cut_off():
-    rows = frame(BOTH, NEW, GONE, (5, "old", {"01-03": 100}))
-    now = compare_months(rows, month_pair(AS_OF), first_orders="cut off", **COVER)
-    history = bridge_history(rows, now.pair, now.groups, first_orders="cut off", first_day=COVER["first_day"])
-    claims = {c.id: c for c in claims_of(now, rows, usual=usual_parts(now.parts, history, now.pair))}
+    rows, cut_off = frame(BOTH, NEW, GONE, (5, "old", {"01-03": 100})), Terms(AS_OF, "USD", first_orders="cut off")
+    now = compare_months(rows, month_pair(AS_OF), cut_off, **COVER)
+    history = bridge_history(rows, now, cut_off)
+    claims = {c.id: c for c in claims_of(now, rows, usual=usual_parts(now, history))}
     assert "new" not in set(now.parts["part"]) and claims["what_changed.newcomers"].value == 12
     assert "new or were away for long cannot be told" in render_claim(claims["what_changed.newcomers"], language="en")
 
@@ -242,7 +245,7 @@ def pairs(shares, parts=("a", "b", "c")):
 
 def verdict(shares):
     this, earlier = pairs(shares)
-    return usual_parts(this, earlier, month_pair(AS_OF)).verdict
+    return usual_parts(Comparison(month_pair(AS_OF), "", *COVER.values(), parts=this), earlier).verdict
 
 
 def test_usual_needs_a_year_and_a_part_farther_out_than_any():
@@ -264,11 +267,10 @@ def test_calm_months_are_seldom_called_unusual():
 
 def test_earlier_months_of_few_customers_are_left_out():
     rows = frame(BOTH, NEW, GONE, (9, "january", {"01-03": 100}))
-    now = compare_months(rows, month_pair(AS_OF), first_orders="observed", **COVER)
-    args = {"first_orders": "observed", "first_day": COVER["first_day"]}
-    assert bridge_history(rows, now.pair, now.groups, **args).empty
+    now = compare_months(rows, month_pair(AS_OF), TERMS, **COVER)
+    assert bridge_history(rows, now, TERMS).empty
     more = pd.concat([rows, frame((5, "more", {"01-03": 100}))])
-    found = bridge_history(more, now.pair, now.groups, **args)
+    found = bridge_history(more, now, TERMS)
     assert found["month"].unique().tolist() == ["2025-02"] and not found["n_customers"].between(1, 9).any()
 
 
@@ -280,7 +282,7 @@ def test_small_segments_lose_their_money_even_if_only_one_month_is_small():
         frame(BOTH, NEW, GONE), period=("2025-03-01", "2025-03-31"), before=("2025-02-01", "2025-02-28"),
         first_orders="observed", segments=segments,
     )  # fmt: skip
-    table = segment_parts(bridge, min_group_size=10).set_index("segment")
+    table = segment_parts(bridge, 10).set_index("segment")
     assert table.loc["both", "change"] == 18 * 5 and table.loc["new", "n_before"] == 0
     assert table.loc["gone"].drop("name").isna().all()
 
@@ -288,14 +290,14 @@ def test_small_segments_lose_their_money_even_if_only_one_month_is_small():
 def test_hostile_names_of_segments_stay_values():
     evil = "{n:count} <script>alert(1)</script>"
     rows = frame(BOTH, NEW, GONE)
-    now = compare_months(rows, month_pair(AS_OF), first_orders="observed", **COVER)
+    now = compare_months(rows, month_pair(AS_OF), TERMS, **COVER)
     segments = pd.DataFrame({"customer_id": rows["customer_id"].unique(), "segment": evil})
     bridge = revenue_bridge(
         rows, period=now.pair.period, before=now.pair.prior, first_orders="observed", segments=segments
     )
-    history = bridge_history(rows, now.pair, now.groups, first_orders="observed", first_day=COVER["first_day"])
-    usual = usual_parts(now.parts, history, now.pair)
-    claims = claims_of(now, rows, usual=usual, segments=segment_parts(bridge, min_group_size=10))
+    history = bridge_history(rows, now, TERMS)
+    usual = usual_parts(now, history)
+    claims = claims_of(now, rows, usual=usual, segments=segment_parts(bridge, 10))
     evils = [c for c in claims if evil in str(c.values)]
     assert len(evils) == 2 and all(evil not in c.template for c in claims)
     assert all("<script>" not in render_claim(c, language="en", html=True) for c in evils)
@@ -305,17 +307,14 @@ def test_hostile_names_of_segments_stay_values():
 def test_every_claim_has_plain_words_and_an_exact_kind():
     study = open_study(DATA / "shop")
     lines = study.table("transactions")
-    facts = {"first_orders": study.first_orders, "minor_digits": study.minor_digits}
+    terms = study.terms(dt.date(2025, 10, 31))
     cover = {"first_day": study.first_day, "last_day": study.last_day}
-    now = compare_months(lines, month_pair(dt.date(2025, 10, 31)), **cover, **facts)
-    year = compare_months(lines, month_pair(dt.date(2025, 10, 31), months_back=12), **cover, **facts)
-    history = bridge_history(lines, now.pair, now.groups, first_day=study.first_day, n_earlier=3, **facts)
-    usual = usual_parts(now.parts, history, now.pair)
+    now = compare_months(lines, month_pair(terms.as_of), terms, **cover)
+    year = compare_months(lines, month_pair(terms.as_of, months_back=12), terms, **cover)
+    history = bridge_history(lines, now, terms, n_earlier=3)
+    usual = usual_parts(now, history)
     months = monthly_kpis(lines, as_of=dt.date(2025, 10, 31))
-    claims = bridge_claims(
-        now, usual, months=months, last_year=year, as_of=dt.date(2025, 10, 31), currency="UAH", min_group_size=10,
-        notebook="50_what_changed.ipynb",
-    )  # fmt: skip
+    claims = bridge_claims(now, usual, terms, months=months, last_year=year)
     keys = [c.id for c in claims]
     assert keys[:2] == ["what_changed.finding", "what_changed.because"] and "what_changed.last_year" in keys
     assert len(set(keys)) == len(keys)

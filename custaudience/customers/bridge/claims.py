@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import datetime as dt
+import re
+from collections.abc import Iterator
 from typing import Any
 
 import pandas as pd
@@ -10,203 +11,147 @@ import pandas as pd
 from custaudience.customers.bridge.because import because, signed
 from custaudience.customers.bridge.history import Usual
 from custaudience.customers.bridge.months import Comparison
-from custaudience.customers.bridge.part_claims import METHOD, SLUG, finding_claim, part_claims, segment_claims
-from custaudience.evidence import Claim, template
+from custaudience.evidence import Claim, Status, Terms
+from custaudience.telling import Teller
+
+SLUG, NOTEBOOK = "what_changed", "50_what_changed.ipynb"
+_VERDICT_STATUS: dict[str, Status] = {
+    "too_short": "too_few", "too_short_largest": "too_few", "none": "too_few", "usual": "no_clear_difference",
+    "unusual": "measured",
+}  # fmt: skip
+
+
+def teller(terms: Terms) -> Teller:
+    """Return who tells what notebook 50 found."""
+    return Teller(__package__, SLUG, NOTEBOOK, terms)
 
 
 def bridge_claims(
-    now: Comparison,
-    usual: Usual | None,
-    *,
-    months: pd.DataFrame,
-    last_year: Comparison | None = None,
-    segments: pd.DataFrame | None = None,
-    as_of: dt.date,
-    currency: str,
-    min_group_size: int,
-    notebook: str,
-) -> list[Claim]:
-    """Return the claims of notebook 50, the finding first.
+    now: Comparison, usual: Usual | None, terms: Terms, *, months: pd.DataFrame | None = None,
+    last_year: Comparison | None = None, segments: pd.DataFrame | None = None,
+) -> list[Claim]:  # fmt: skip
+    """Return the claims of notebook 50, the finding first; when `now` is refused one claim says why.
 
-    Parameters
-    ----------
-    now : Comparison
-        From `compare_months`; when it is refused one claim says why.
-    usual : Usual, optional
-        From `usual_parts`.
-    months : DataFrame
-        From `monthly_kpis`: trading days.
-    last_year : Comparison, optional
-        The same month a year earlier.
-    segments : DataFrame, optional
-        From `segment_parts`.
-    as_of, currency, min_group_size, notebook
-        What the figures were made with.
+    `months` are those of `monthly_kpis`, `last_year` the same month a year earlier, `segments` from `segment_parts`.
     """
-    common: dict[str, Any] = {"source": "transactions", "as_of": as_of, "notebook": notebook}
-    if now.bridge is None or usual is None:
-        return [refusal_claim("finding", now, min_group_size, common)]
-    return [
-        finding_claim(now, usual, common),
-        _because("because", now, currency, common),
-        *_days(now, months, currency, common),
-        *_newcomers(now, currency, min_group_size, common),
-        *part_claims(now, usual, currency, common),
-        *segment_claims(segments, now, currency, min_group_size, common),
-        *_last_year(last_year, currency, min_group_size, common),
-    ]
+    tell = teller(terms)
+    if now.bridge is None or usual is None or months is None:
+        return [_refusal(tell, "finding", now)]
+    claims = [
+        _finding(tell, now, usual), _because(tell, "because", now), *_days(tell, now, months), *_newcomers(tell, now),
+        *_parts(tell, now, usual), *_segments(tell, segments, now),
+    ]  # fmt: skip
+    if last_year is not None:
+        refused = last_year.bridge is None
+        claims.append(
+            _refusal(tell, "last_year", last_year) if refused else _because(tell, "last_year", last_year)
+        )  # fmt: skip
+    return claims
 
 
-_REFUSALS = {
-    "not_covered": template(
-        "The data end on {last:date}: {month:month} is not in them, so there is no change to explain."
-    ),
-    "no_month_before": template(
-        "The data begin on {first:date} and do not hold the whole of {before:month}, so why revenue moved since then "
-        "cannot be said."
-    ),
-    "empty": template("Nobody ordered in {month:month_in} or in {before:month_in}: there is no change to explain."),
-    "too_few": template(
-        "In {month:month_in} or in {before:month_in} fewer than {least:count} customers ordered: too few to say what "
-        "moved revenue, so that nobody can be recognised."
-    ),
-}
-
-
-def refusal_claim(key: str, refused: Comparison, min_group_size: int, common: dict[str, Any]) -> Claim:
-    """Return the claim that says why two months cannot be compared."""
-    values: dict[str, Any] = {"least": min_group_size, **refused.pair.names()}
+def _refusal(tell: Teller, key: str, refused: Comparison) -> Claim:
     # the last day of the data only where it is the reason: an export made later changes it and nothing else
-    if refused.refusal == "not_covered":
-        values["last"] = refused.last_day.isoformat()
-    if refused.refusal == "no_month_before":
-        values["first"] = refused.first_day.isoformat()
-    return Claim(
-        id=f"{SLUG}.{key}",
-        template=_REFUSALS[refused.refusal],
-        values=values,
-        kind="count",
-        statistic="bridge",
-        value=None,
-        unit="",
-        n=None,
-        status="too_few",
-        method=METHOD,
-        **common,
-    )
+    days = {"not_covered": {"last": refused.last_day}, "no_month_before": {"first": refused.first_day}}
+    facts: dict[str, Any] = {name: day.isoformat() for name, day in days.get(refused.refusal, {}).items()}
+    least = tell.terms.least
+    return tell.say("refused", refused.refusal, meta={"id": key}, least=least, **refused.pair.names(), **facts)
 
 
-def _ordered(now: Comparison) -> int:
-    """Return how many customers ordered in either month."""
-    total = now.bridge.totals.iloc[0]  # type: ignore[union-attr]
-    return int(total["n_customers_before"] + total["n_customers_after"] - total["n_staying"])
+def _finding(tell: Teller, now: Comparison, usual: Usual) -> Claim:
+    """Say whether any part left its usual, all parts judged at once."""
+    facts: dict[str, Any] = {"n_pairs": usual.n_moves, **now.pair.names()}
+    status, n = _VERDICT_STATUS[usual.verdict], usual.n_moves
+    if usual.verdict == "none":
+        return tell.say("finding", "none", of=None, status=status, meta={"value": None}, n=n, **facts)
+    row = usual.table.loc[usual.table["times"].idxmax()]
+    facts |= {"low": float(row["low"]), "high": float(row["high"]), "name": row["name"], "n_moves": int(row["n_moves"])}
+    verdict = tell.phrase("verdict", usual.verdict)
+    return tell.say("finding", of=float(row["share"]), n=n, status=status, verdict=verdict, **facts)
 
 
-def _because(key: str, now: Comparison, currency: str, common: dict[str, Any]) -> Claim:
-    text, values = because(now)
-    total = now.bridge.totals.iloc[0]  # type: ignore[union-attr]
-    return Claim(
-        id=f"{SLUG}.{key}",
-        template=text,
-        values=values | {"currency": currency},
-        kind="count",
-        statistic="bridge",
-        value=float(total["change"]),
-        unit=currency,
-        n=_ordered(now),
-        method=METHOD,
-        base=template("Customers who ordered in either month."),
-        **common,
-    )
+def _because(tell: Teller, key: str, now: Comparison) -> Claim:
+    case, facts = because(now, tell)
+    total = now.totals
+    n = int(total["n_customers_before"] + total["n_customers_after"] - total["n_staying"])
+    return tell.say(key, case, of=float(total["change"]), n=n, currency=tell.terms.currency, values=facts)
 
 
-_DAYS = {
-    "cut": template(
-        "Both months are counted over their first {days:count} days, so their length explains nothing of the change of "
-        "{change_signed:sentence}, but for where weekends and holidays fell."
-    ),
-    "more": template(
-        "{month:month} had {days:count} trading days, {before:month} {days_before:count}. At the earlier month's "
-        "revenue per trading day the difference is worth {worth_signed:sentence}; the rest of the change, "
-        "{rest_signed:sentence}, is not the calendar's."
-    ),
-    "equal": template(
-        "Both months had {days:count} trading days, so the calendar explains nothing of the change of "
-        "{change_signed:sentence}, but for where weekends and holidays fell."
-    ),
-}
-
-
-def _days(now: Comparison, months: pd.DataFrame, currency: str, common: dict[str, Any]) -> list[Claim]:
+def _days(tell: Teller, now: Comparison, months: pd.DataFrame) -> Iterator[Claim]:
     """Say how much of the change the length of the months accounts for."""
     trading = months.set_index("month")["n_trading_days"]
     days, days0 = (int(trading.get(month, 0)) for month in (now.pair.month, now.pair.before))
-    total = now.bridge.totals.iloc[0]  # type: ignore[union-attr]
-    before, change = float(total["revenue_before"]), float(total["change"])
-    key = "equal" if days == days0 else "more"
+    before, change = float(now.totals["revenue_before"]), float(now.totals["change"])
+    case = "equal" if days == days0 else "more"
     if not now.pair.whole:
-        key, (days0, days) = "cut", now.pair.n_days
-    if not (days and days0 and before > 0) or (key == "cut" and days != days0):
-        return []
-    worth = before / days0 * (days - days0)
-    values = {
-        "days": days, "days_before": days0, "worth": worth, "rest": change - worth, "change": change,
-        "worth_signed": signed("worth", worth), "rest_signed": signed("rest", change - worth),
-        "change_signed": signed("change", change), "currency": currency, **now.pair.names(),
-    }  # fmt: skip
-    return [
-        Claim(
-            id=f"{SLUG}.days",
-            template=_DAYS[key],
-            values=values,
-            kind="count",
-            statistic="trading_days",
-            value=worth,
-            unit=currency,
-            n=days,
-            method=template(
-                "Trading days are days of weekdays on which this company trades; the difference in days times the "
-                "earlier month's revenue per trading day."
-            ),
-            **common,
+        case, (days0, days) = "cut", now.pair.n_days
+    if days and days0 and before > 0 and not (case == "cut" and days != days0):
+        worth = before / days0 * (days - days0)
+        money = {"worth": worth, "rest": change - worth, "change": change}
+        facts: dict[str, Any] = (
+            money | {f"{name}_signed": signed(name, value) for name, value in money.items()} | now.pair.names()
         )
-    ]
+        currency = tell.terms.currency
+        yield tell.say("days", case, of=worth, n=days, days=days, days_before=days0, currency=currency, **facts)
 
 
-def _newcomers(now: Comparison, currency: str, least: int, common: dict[str, Any]) -> list[Claim]:
+def _newcomers(tell: Teller, now: Comparison) -> Iterator[Claim]:
     """Say who might be new where the data do not tell new from long absent."""
     rows = now.bridge.table.set_index(["segment", "part"])  # type: ignore[union-attr]
-    if ("all", "new or long absent") not in rows.index:
-        return []
-    row = rows.loc[("all", "new or long absent")]
-    n = int(row["n_customers"])
-    few = 0 < n < least
-    cannot = template(
-        "had no earlier order in the data. Whether they are new or were away for long cannot be told, because first "
-        "orders may lie before the data begin; they are counted with those who returned."
-    )
-    many = template("{n:count} {n:plural customer|customers} of {month:month} {cannot:sentence}")
-    text = template("Fewer than {least:count} customers of {month:month} {cannot:sentence}") if few else many
-    return [
-        Claim(
-            id=f"{SLUG}.newcomers",
-            template=text,
-            values={**({} if few else {"n": n}), "least": least, "cannot": cannot, **now.pair.names()},
-            kind="count",
-            statistic="bridge",
-            value=None if few else n,
-            unit="customers",
-            n=None if few else n,
-            status="too_few" if few else "measured",
-            method=METHOD,
-            **common,
-        )
-    ]
+    if ("all", "new or long absent") in rows.index:
+        n = int(rows.loc[("all", "new or long absent"), "n_customers"])
+        facts = {"cannot": tell.phrase("newcomers", "cannot"), "least": tell.terms.least, **now.pair.names()}
+        counted = {} if tell.few(n) else {"n": n}
+        yield tell.say("newcomers", "few" if tell.few(n) else "text", n=n, values={**counted, **facts})
 
 
-def _last_year(then: Comparison | None, currency: str, least: int, common: dict[str, Any]) -> list[Claim]:
-    if then is None:
-        return []
-    if then.bridge is None:
-        return [refusal_claim("last_year", then, least, common)]
-    return [_because("last_year", then, currency, common)]
+def _parts(tell: Teller, now: Comparison, usual: Usual) -> Iterator[Claim]:
+    """Say each part beside what it was in the earlier pairs of months."""
+    around, currency = usual.table.set_index("part"), tell.terms.currency
+    for row in now.parts[now.parts["kind"] != "total"].to_dict("records"):
+        beside, change, case = around.loc[row["part"]], float(row["change"]), "no_share"
+        facts = {"name": row["name"], "change_signed": signed("change", change), **now.pair.names()}
+        if pd.notna(row["share"]):
+            case = "usual" if beside["n_moves"] >= 3 else "alone"
+            facts |= {"share": float(row["share"]), "n_moves": int(beside["n_moves"])}
+        if case == "usual":
+            facts |= {"low": float(beside["low"]), "high": float(beside["high"])}
+        meta = {"base": tell.phrase("base", "staying")} if row["kind"] == "staying" else None
+        n, suffix = int(row["n_customers"]), _key(row["part"])
+        yield tell.say("part", case, of=change, n=n, suffix=suffix, meta=meta, currency=currency, values=facts)
+
+
+def _key(name: str) -> str:
+    return re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_") or "none"
+
+
+def _segments(tell: Teller, segments: pd.DataFrame | None, now: Comparison) -> Iterator[Claim]:
+    """Say where most of the change is, then a sentence per segment."""
+    names, currency = now.pair.names(), tell.terms.currency
+    if segments is None:
+        yield tell.say("segments", "unknown", first=now.first_day.isoformat(), **names)
+        return
+    change = float(now.totals["change"])
+    facts: dict[str, Any] = {"change": change, "change_signed": signed("change", change), "currency": currency, **names}
+    along = segments.dropna(subset=["n_customers", "change"])
+    along = along[along["change"] * change > 0]
+    if len(along):
+        most = along.loc[along["change"].abs().idxmax()]
+        part, n = float(most["change"]), int(most["n_customers"])
+        case, facts["name"], facts["part"] = "part" if abs(part) <= abs(change) else "more", most["name"], part
+        yield tell.say("segments", case, of=part, n=n, part_signed=signed("part", part), **facts)
+    else:
+        yield tell.say("segments", "none", **facts)
+    for row in segments.to_dict("records"):
+        facts = {"name": row["name"], "currency": currency, "least": tell.terms.least, **names}
+        suffix = _key(row["segment"])
+        if pd.isna(row["n_customers"]):
+            yield tell.say("segment", "few", suffix=suffix, **facts)
+            continue
+        value, case = float(row["change"]), "both" if pd.notna(row["share"]) else "no_share"
+        facts |= {
+            "change_signed": signed("change", value),
+            "n_before": int(row["n_before"]),
+            "n_after": int(row["n_after"]),
+        }
+        facts |= {"share": float(row["share"])} if case == "both" else {}
+        yield tell.say("segment", case, of=value, n=int(row["n_customers"]), suffix=suffix, **facts)

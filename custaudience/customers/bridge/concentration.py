@@ -138,24 +138,16 @@ def concentration(
     edges = np.arange(11) * n // 10
     points = np.unique(np.arange(101) * n // 100)
     not_positive = net[counts] <= 0
+
+    def revenue(minor: np.ndarray) -> dict[str, np.ndarray]:
+        return {"revenue": minor / scale, "share": minor / total}
+
     return Concentration(
         table=pd.DataFrame(
-            {
-                "top": TOP,
-                "n_customers": n_top,
-                "revenue": reached[n_top] / scale,
-                "share": reached[n_top] / total,
-                "low": low[1:],
-                "high": high[1:],
-            }
+            {"top": TOP, "n_customers": n_top, **revenue(reached[n_top]), "low": low[1:], "high": high[1:]}
         ),
         deciles=pd.DataFrame(
-            {
-                "decile": np.arange(1, 11),
-                "n_customers": np.diff(edges),
-                "revenue": np.diff(reached[edges]) / scale,
-                "share": np.diff(reached[edges]) / total,
-            }
+            {"decile": np.arange(1, 11), "n_customers": np.diff(edges), **revenue(np.diff(reached[edges]))}
         ),
         curve=pd.DataFrame({"customers": points / n, "revenue": 1 - reached[n - points] / total}),
         gini=float(_gini(value, np.ones(n))),

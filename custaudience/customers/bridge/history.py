@@ -3,49 +3,27 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from narwhals.typing import IntoFrame
 
 from custaudience.customers.bridge.bridge import revenue_bridge
-from custaudience.customers.bridge.months import DAYS_CLOSED, MonthPair, bridge_parts, pair_of
-from custaudience.customers.lifecycle.history import FirstOrders
+from custaudience.customers.bridge.months import DAYS_CLOSED, Comparison, MonthPair, bridge_parts, pair_of
 from custaudience.errors import EmptyTableError, HistoryError
-from custaudience.evidence import suppress_small, template
+from custaudience.evidence import Terms, suppress_small
+from custaudience.telling import sheet
 
 ENOUGH_PAIRS = 11
 """Earlier pairs needed before a movement is called usual or unusual: twelve earlier months have eleven."""
 
 
-def bridge_history(
-    transactions: IntoFrame,
-    pair: MonthPair,
-    groups: Mapping[str, str],
-    *,
-    first_day: dt.date,
-    first_orders: FirstOrders,
-    n_earlier: int = 24,
-    min_group_size: int = 10,
-    minor_digits: int = 2,
-) -> pd.DataFrame:
+def bridge_history(transactions: IntoFrame, now: Comparison, terms: Terms, *, n_earlier: int = 24) -> pd.DataFrame:
     """Split the change of each earlier pair of months into the same parts, so that a part has something beside it.
 
-    Parameters
-    ----------
-    transactions : any frame Narwhals reads, one row per order line
-    pair : MonthPair
-        The months in question; earlier pairs are as far apart and as long.
-    groups : mapping of part to published part
-        From `part_groups`, of the pair in question.
-    first_day : date
-        First day of the data: pairs that begin before it do not count.
-    first_orders : {"observed", "cut off", "unknown"}
-    n_earlier : int
-        No more earlier pairs than this; the nearest count.
-    min_group_size, minor_digits : int
+    Earlier pairs are as far apart and as long as that of `now`; the nearest `n_earlier` count, within the data.
 
     Returns
     -------
@@ -53,33 +31,31 @@ def bridge_history(
         ``month``, ``before``, ``kind``, ``part``, ``name``, ``n_customers``, ``change``, ``share`` (of the revenue
         before). Parts of fewer than `min_group_size` customers are blank; months in which fewer ordered are left out.
     """
-    found = []
-    known = "observed" if "new" in groups else "cut off" if first_orders == "unknown" else first_orders
+    pair, groups, found = now.pair, now.groups, []
+    known: Any = "cut off" if terms.first_orders == "unknown" else terms.first_orders
+    known = "observed" if "new" in groups else known
     days = None if pair.whole else pair.period[1].day
     months_back = (pd.Period(pair.month, "M") - pd.Period(pair.before, "M")).n
     for back in range(n_earlier, 0, -1):
         earlier = pair_of(pd.Period(pair.month, "M") - back, months_back, days)
-        if earlier.prior[0] + dt.timedelta(days=DAYS_CLOSED) < first_day:
+        if earlier.prior[0] + dt.timedelta(days=DAYS_CLOSED) < now.first_day:
             continue
         try:
             bridge = revenue_bridge(
-                transactions, period=earlier.period, before=earlier.prior, first_orders=known, minor_digits=minor_digits
-            )
+                transactions, period=earlier.period, before=earlier.prior, first_orders=known,
+                minor_digits=terms.minor_digits,
+            )  # fmt: skip
         except (EmptyTableError, HistoryError):  # two months without a line, or not in the data after all
             continue
-        parts = bridge_parts(bridge, groups, minor_digits=minor_digits)
-        if parts.loc[parts["kind"] == "total", "n_customers"].between(1, min_group_size - 1).any():
+        parts = bridge_parts(bridge, groups, minor_digits=terms.minor_digits)
+        if parts.loc[parts["kind"] == "total", "n_customers"].between(1, terms.least - 1).any():
             continue
         found.append(parts[parts["kind"] != "total"].assign(month=earlier.month, before=earlier.before))
     columns = ["month", "before", "kind", "part", "name", "n_customers", "change", "share"]
     if not found:
         return pd.DataFrame(columns=columns)
-    return suppress_small(
-        pd.concat(found, ignore_index=True)[columns],
-        n="n_customers",
-        min_group_size=min_group_size,
-        keep=["month", "before", "kind", "part", "name"],
-    )
+    rows = pd.concat(found, ignore_index=True)[columns]
+    return suppress_small(rows, n="n_customers", min_group_size=terms.least, keep=columns[:5])
 
 
 @dataclass(frozen=True)
@@ -107,17 +83,8 @@ class Usual:
     verdict: str
 
 
-def usual_parts(parts: pd.DataFrame, history: pd.DataFrame, pair: MonthPair) -> Usual:
-    """Put each part of this month's change beside the same part of the earlier ones.
-
-    Parameters
-    ----------
-    parts : DataFrame
-        From `bridge_parts`.
-    history : DataFrame
-        From `bridge_history`; with fewer than 11 earlier pairs no verdict is given.
-    pair : MonthPair
-        The months in question.
+def usual_parts(now: Comparison, history: pd.DataFrame) -> Usual:
+    """Put each part of this month's change beside the same part of the earlier ones, from `bridge_history`.
 
     Notes
     -----
@@ -126,8 +93,8 @@ def usual_parts(parts: pd.DataFrame, history: pd.DataFrame, pair: MonthPair) -> 
     from the median of the others in units of their median distance; this pair is unusual when its farthest part
     lies farther out than that of 95 in 100 earlier pairs (order statistic at ceil(0.95 n)).
     """
-    mine = parts[parts["kind"] != "total"].set_index("part")
-    this = mine.reset_index().assign(is_this=True, **pair.names())
+    mine = now.parts[now.parts["kind"] != "total"].set_index("part")
+    this = mine.reset_index().assign(is_this=True, **now.pair.names())
     pairs = this.reindex(columns=[*history.columns, "is_this"])
     if len(history):
         pairs = pd.concat([pairs, history.assign(is_this=False)], ignore_index=True)
@@ -166,25 +133,14 @@ def _distances(shares: pd.Series) -> pd.Series:
     return pd.Series(found, index=shares.index)
 
 
-_FIGURES = {
-    "revenue": template("Revenue"),
-    "n_customers": template("Customers who ordered"),
-    "n_orders": template("Orders"),
-    "revenue_per_order": template("Revenue per order"),
-}
+_FIGURES = sheet(__package__)["phrases"]["figure"]
 _BY_DAY = ("revenue", "n_orders")
 
 
 def compare_figures(months: pd.DataFrame, pair: MonthPair, *, min_group_size: int = 10) -> pd.DataFrame:
     """Put the figures of the two months beside each other, with what is usual between months as far apart.
 
-    Parameters
-    ----------
-    months : DataFrame
-        From `monthly_kpis`.
-    pair : MonthPair
-    min_group_size : int
-        Of months in which fewer customers ordered nothing is said.
+    `months` are those of `monthly_kpis`; of one in which fewer than `min_group_size` customers ordered nothing is said.
 
     Returns
     -------

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -14,26 +15,11 @@ from custaudience.customers.bridge.bridge import NO_SEGMENT, RevenueBridge, reve
 from custaudience.customers.lifecycle.history import FirstOrders
 from custaudience.customers.rfm.segments import load_segment_rules
 from custaudience.errors import EmptyTableError, HistoryError
-from custaudience.evidence import suppress_small, template
+from custaudience.evidence import Terms, suppress_small
+from custaudience.telling import sheet
 
-PART_NAMES = {
-    "new": template("New customers"),
-    "new or long absent": template("New or long absent customers"),
-    "returned": template("Returned customers"),
-    "arrived": template("New or returned customers"),
-    "arrived and refunds": template("New or returned customers, less refunds"),
-    "absent": template("Customers who stayed away"),
-    "orders": template("Number of orders"),
-    "items per order": template("Items per order"),
-    "quantity per item": template("Quantity of an item"),
-    "price": template("Prices paid"),
-    "mix": template("Mix of products"),
-    "price and mix": template("Prices and mix of products"),
-    "value per order": template("Revenue per order"),
-    "refunds": template("Refunds"),
-    "other": template("All others"),
-}
-NO_SEGMENT_NAME = template("Without an earlier order")
+PART_NAMES = {part.replace("_", " "): name for part, name in sheet(__package__)["phrases"]["part"].items()}
+NO_SEGMENT_NAME = sheet(__package__)["phrases"]["segment"]["none"]
 DAYS_CLOSED = 3  # as `revenue_bridge` has it: a shop may be closed on New Year's Day
 
 
@@ -62,7 +48,7 @@ class MonthPair:
         """Length of the two in days, the earlier one first."""
         return ((self.prior[1] - self.prior[0]).days + 1, (self.period[1] - self.period[0]).days + 1)
 
-    def names(self) -> dict[str, str]:
+    def names(self) -> dict[str, Any]:
         """Return the two months as values of a sentence."""
         return {"month": self.month, "before": self.before}
 
@@ -75,14 +61,7 @@ class MonthPair:
 def month_pair(as_of: dt.date, *, months_back: int = 1, last_day: dt.date = dt.date.max) -> MonthPair:
     """Return the month of a date and the one it is compared with.
 
-    Parameters
-    ----------
-    as_of : date
-        Last day that counts; before the end of its month both months are cut after as many days.
-    months_back : int
-        Months between the two.
-    last_day : date, optional
-        Last day of the data: within the month of `as_of` it cuts the months, too.
+    Before the end of its month both are cut after as many days; so they are where the data end in it, on `last_day`.
 
     Examples
     --------
@@ -136,6 +115,11 @@ class Comparison:
     groups: dict[str, str] = field(default_factory=dict)
     parts: pd.DataFrame = field(default_factory=pd.DataFrame)
 
+    @property
+    def totals(self) -> pd.Series:
+        """The row of all customers in the totals of the bridge."""
+        return self.bridge.totals.iloc[0]  # type: ignore[union-attr]
+
 
 def part_groups(bridge: RevenueBridge, *, min_group_size: int) -> dict[str, str]:
     """Say under which name each part may be published: parts of few customers go together.
@@ -143,10 +127,6 @@ def part_groups(bridge: RevenueBridge, *, min_group_size: int) -> dict[str, str]
     New and returned customers go together where they cannot be told apart, or where one of them is small. Refunds of
     few customers go with them. What is still small goes to "other", with the next smallest until that is large
     enough. So nothing is lost and the parts still add up.
-
-    Returns
-    -------
-    dict of part to published part, "other" for all when only the total can be said
     """
     rows = _all_rows(bridge)
     n = rows.drop_duplicates("class").set_index("class")["n_customers"]
@@ -179,13 +159,6 @@ def part_groups(bridge: RevenueBridge, *, min_group_size: int) -> dict[str, str]
 def bridge_parts(bridge: RevenueBridge, groups: Mapping[str, str], *, minor_digits: int = 2) -> pd.DataFrame:
     """Return the parts of a bridge as they may be published, between the two totals they lead from and to.
 
-    Parameters
-    ----------
-    bridge : RevenueBridge
-    groups : mapping of part to published part
-        From `part_groups`.
-    minor_digits : int
-
     Returns
     -------
     DataFrame, a row per part that has customers, the total before first and the total after last
@@ -205,20 +178,14 @@ def bridge_parts(bridge: RevenueBridge, groups: Mapping[str, str], *, minor_digi
     before, after = (round(total[f"revenue_{when}"] * 10**minor_digits) for when in ("before", "after"))
     ends = before + minor.reindex(order).cumsum().to_numpy()
     kinds = rows.drop_duplicates("to").set_index("to")["kind"].reindex(order)
-    table = pd.DataFrame(
-        {
-            "kind": np.where(kinds.index == "other", "other", kinds),
-            "part": order,
-            "name": [PART_NAMES[part] for part in order],
-            "n_customers": people.reindex(order).astype("Int64").to_numpy(),
-            "change": minor.reindex(order).to_numpy() / 10**minor_digits,
-            "share": minor.reindex(order).to_numpy() / before if before > 0 else np.nan,
-            "start": (ends - minor.reindex(order).to_numpy()) / 10**minor_digits,
-            "end": ends / 10**minor_digits,
-            "first_day": "",
-            "last_day": "",
-        }
-    ).astype({"n_customers": "Int64"})
+    change, scale = minor.reindex(order).to_numpy(), 10**minor_digits
+    facts = {
+        "kind": np.where(kinds.index == "other", "other", kinds), "part": order,
+        "name": [PART_NAMES[part] for part in order], "n_customers": people.reindex(order).astype("Int64").to_numpy(),
+        "change": change / scale, "share": change / before if before > 0 else np.nan, "start": (ends - change) / scale,
+        "end": ends / scale, "first_day": "", "last_day": "",
+    }  # fmt: skip
+    table = pd.DataFrame(facts).astype({"n_customers": "Int64"})
     totals = [
         ("total", when, "", int(total[f"n_customers_{when}"]), np.nan, np.nan, 0.0, money / 10**minor_digits, *days)
         for when, money, days in (("before", before, bridge.before), ("after", after, bridge.period))
@@ -235,31 +202,14 @@ def _all_rows(bridge: RevenueBridge) -> pd.DataFrame:
 
 
 def compare_months(
-    transactions: IntoFrame,
-    pair: MonthPair,
-    *,
-    first_day: dt.date,
-    last_day: dt.date,
-    first_orders: FirstOrders = "unknown",
-    min_group_size: int = 10,
-    minor_digits: int = 2,
+    transactions: IntoFrame, pair: MonthPair, terms: Terms, *, first_day: dt.date, last_day: dt.date
 ) -> Comparison:
     """Return why revenue moved between two months, as far as it may be published, or why that cannot be said.
 
-    Parameters
-    ----------
-    transactions : any frame Narwhals reads, one row per order line
-    pair : MonthPair
-    first_day, last_day : date
-        What the data cover.
-    first_orders : {"observed", "cut off", "unknown"}
-    min_group_size, minor_digits : int
-
-    Returns
-    -------
-    Comparison
-        Refused where the data do not cover both months, or fewer than `min_group_size` customers ordered in one.
+    Refused where the data, from `first_day` to `last_day`, do not cover both months, or where fewer than the smallest
+    group ordered in one.
     """
+    first_orders: FirstOrders = terms.first_orders  # type: ignore[assignment]
     if pair.period[0] > last_day:
         return Comparison(pair, "not_covered", first_day, last_day)
     opened = first_day if first_orders == "observed" else first_day - dt.timedelta(days=DAYS_CLOSED)
@@ -267,8 +217,9 @@ def compare_months(
         return Comparison(pair, "no_month_before", first_day, last_day)
     try:
         bridge = revenue_bridge(
-            transactions, period=pair.period, before=pair.prior, first_orders=first_orders, minor_digits=minor_digits
-        )
+            transactions, period=pair.period, before=pair.prior, first_orders=first_orders,
+            minor_digits=terms.minor_digits,
+        )  # fmt: skip
     except EmptyTableError:
         return Comparison(pair, "empty", first_day, last_day)
     except HistoryError:  # the lines begin later than they were said to
@@ -276,22 +227,18 @@ def compare_months(
     ordered = bridge.totals.loc[0, ["n_customers_before", "n_customers_after"]].astype("int64")
     if not ordered.any():  # refunds only
         return Comparison(pair, "empty", first_day, last_day)
-    if ordered.between(1, min_group_size - 1).any():
+    if ordered.between(1, terms.least - 1).any():
         return Comparison(pair, "too_few", first_day, last_day)
-    groups = part_groups(bridge, min_group_size=min_group_size)
-    parts = bridge_parts(bridge, groups, minor_digits=minor_digits)
+    groups = part_groups(bridge, min_group_size=terms.least)
+    parts = bridge_parts(bridge, groups, minor_digits=terms.minor_digits)
     return Comparison(pair, "", first_day, last_day, bridge, groups, parts)
 
 
-def segment_parts(bridge: RevenueBridge, *, min_group_size: int) -> pd.DataFrame:
+def segment_parts(bridge: RevenueBridge, least: int) -> pd.DataFrame:
     """Return the change of each segment as it may be published, largest first.
 
-    Parameters
-    ----------
-    bridge : RevenueBridge
-        With segments as of a day before both periods.
-    min_group_size : int
-        Segments of which fewer customers ordered in one of the periods keep their name only.
+    `bridge` has segments as of a day before both periods; of one of which fewer than the smallest group ordered in one
+    of the periods the name is all that stays.
 
     Returns
     -------
@@ -311,14 +258,9 @@ def segment_parts(bridge: RevenueBridge, *, min_group_size: int) -> pd.DataFrame
     rows = rows.sort_values("change_minor", ascending=False, kind="stable", ignore_index=True)
     counts = ["n_customers", "n_before", "n_after"]
     # who only had refunds did not order, but is somebody, and one of few
-    few = rows[counts].isin(range(1, min_group_size)).any(axis=1) | (rows["n_customers"] == 0)
+    few = rows[counts].isin(range(1, least)).any(axis=1) | (rows["n_customers"] == 0)
     rows["least"] = rows["n_customers"].mask(few, 1)
     money = ["revenue_before", "revenue_after", "change", "share"]
-    rows = suppress_small(
-        rows[["least", "segment", "name", *counts, *money]],
-        n="least",
-        min_group_size=min_group_size,
-        keep=["segment", "name"],
-        counts=counts,
-    )
+    rows = rows[["least", "segment", "name", *counts, *money]]
+    rows = suppress_small(rows, n="least", min_group_size=least, keep=["segment", "name"], counts=counts)
     return rows.drop(columns="least")

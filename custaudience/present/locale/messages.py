@@ -23,6 +23,7 @@ from custaudience.telling import sentences
 
 PACKAGE = locale.FOLDER.parents[1]
 _MARKERS = {"_", "template"}
+_FILLED = re.compile(r"\{\w+:(?!plural )[^{}]+\}")
 _PLACEHOLDER = re.compile(r"\{(\w+):([^{}]+)\}")
 # A date stands in another case or form where another language needs it.
 _ALIKE = {"month_in": "month"}
@@ -126,7 +127,8 @@ def _from_code() -> Iterator[tuple[str, str]]:
 def _from_sheets() -> Iterator[tuple[str, str]]:
     for path in sorted(PACKAGE.rglob("sheet.toml")):
         for message in sentences(tomllib.loads(path.read_text(encoding="utf-8"))):
-            yield message, _place(path)
+            if re.search(r"[^\W\d_]|plural ", _FILLED.sub("", message)):  # nothing but other sentences: no words
+                yield message, _place(path)
 
 
 def _from_notebooks() -> Iterator[tuple[str, str]]:

@@ -7,17 +7,30 @@ from custaudience.present.card_files import card_data, card_markdown, card_png, 
 from custaudience.present.card_notebook import NotebookCard, notebook_card
 from custaudience.present.card_sheet import persona_sheet
 from custaudience.present.cards import persona_card
+from custaudience.present.charts import variable_names
 from custaudience.present.glossary import glossary
-from custaudience.present.plots import plot_lifecycle, plot_months, plot_rfm_grid, plot_segments
+from custaudience.present.plots_bars import (
+    plot_concentration,
+    plot_contact_lists,
+    plot_cut_offs,
+    plot_gaps,
+    plot_lifecycle,
+    plot_months,
+    plot_new_customers,
+    plot_repeat_frequency,
+    plot_segments,
+)
+from custaudience.present.plots_cells import plot_group_count, plot_profiles, plot_retention, plot_rfm_grid
 from custaudience.present.plots_change import plot_bridge, plot_bridge_history
-from custaudience.present.plots_drivers import plot_drivers, plot_second_order, variable_names
-from custaudience.present.plots_ideal import plot_cut_offs, plot_traits
-from custaudience.present.plots_lists import plot_contact_lists
-from custaudience.present.plots_products import plot_pairs
-from custaudience.present.plots_response import plot_before, plot_response
-from custaudience.present.plots_segments import plot_group_count, plot_profiles
-from custaudience.present.plots_time import plot_gaps, plot_new_customers, plot_retention, plot_survival
-from custaudience.present.plots_value import plot_concentration, plot_repeat_frequency, plot_tracking
+from custaudience.present.plots_dots import (
+    plot_before,
+    plot_drivers,
+    plot_pairs,
+    plot_response,
+    plot_second_order,
+    plot_traits,
+)
+from custaudience.present.plots_lines import plot_survival, plot_tracking
 from custaudience.present.show import figure_bytes, show
 from custaudience.present.sparkline import sparkline
 from custaudience.present.style import segment_color, use_style

@@ -5,10 +5,9 @@ Contrast on white: ink 16:1, quiet 6:1, accents 3.4:1 or more. Text in a colour 
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, ParamSpec, TypeVar
+from typing import Any
 
 INK = "#1b1f24"
 QUIET = "#57606a"
@@ -68,9 +67,6 @@ _RC: dict[str, Any] = {
     "svg.hashsalt": "custaudience",  # the same drawing gives the same bytes
 }
 
-P = ParamSpec("P")
-R = TypeVar("R")
-
 
 def segment_color(segment: str) -> str:
     """Return the colour a segment wears: one of four accents, or grey.
@@ -90,17 +86,6 @@ def use_style() -> Iterator[None]:
 
     with mpl.rc_context(_RC):  # type: ignore[arg-type]
         yield
-
-
-def styled(draw: Callable[P, R]) -> Callable[P, R]:
-    """Make a plotting function draw inside `use_style`."""
-
-    @functools.wraps(draw)
-    def inside(*args: P.args, **kwargs: P.kwargs) -> R:
-        with use_style():
-            return draw(*args, **kwargs)
-
-    return inside
 
 
 def css_tokens() -> str:

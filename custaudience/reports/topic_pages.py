@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from custaudience.evidence import Claim
-from custaudience.present.drawing import off_screen
+from custaudience.present.charts import off_screen
 from custaudience.present.style import use_style
 from custaudience.reports.ledger import Ledger
 from custaudience.reports.pages import Source, page_name

@@ -13,6 +13,7 @@ import pyarrow as pa
 import pytest
 
 from custaudience.errors import EmptyTableError
+from custaudience.evidence import Terms
 from custaudience.monitoring.claims import month_claims
 from custaudience.monitoring.kpis import change_of, monthly_kpis
 from custaudience.study import open_study
@@ -96,12 +97,7 @@ def test_the_panels_months_agree_with_the_published_totals(grocery: pd.DataFrame
 def test_february_fell_in_total_and_rose_per_day(grocery: pd.DataFrame) -> None:
     change = change_of(grocery, "revenue", month="2017-02")
     assert (round(change.total, 3), round(change.per_day, 3)) == (-0.062, 0.038)
-    claims = {
-        c.id: c
-        for c in month_claims(
-            grocery, month="2017-02", as_of=dt.date(2017, 2, 28), currency="USD", notebook="00_start_here.ipynb"
-        )
-    }
+    claims = {c.id: c for c in month_claims(grocery, "2017-02", Terms(dt.date(2017, 2, 28), "USD"))}
     finding = claims["start_here.finding"]
     assert "fell" in finding.template and "rose" in finding.template
     assert finding.status == "too_few"
@@ -129,7 +125,7 @@ def test_every_claim_of_a_first_month_can_be_said() -> None:
     from custaudience.present.words import render_claim
 
     months = monthly_kpis(LINES, as_of=dt.date(2025, 1, 31))
-    claims = month_claims(months, month="2025-01", as_of=dt.date(2025, 1, 31), currency="EUR", notebook="n.ipynb")
+    claims = month_claims(months, "2025-01", Terms(dt.date(2025, 1, 31), "EUR"))
     for language in ("en", "uk"):
         assert all(render_claim(claim, language=language) for claim in claims)
 
@@ -147,9 +143,8 @@ def test_of_a_month_of_fewer_than_ten_customers_nothing_else_is_said() -> None:
             "revenue_per_order": [5.0, 1.75, 5.0],
         }
     )
-    options = {"currency": "EUR", "notebook": "n.ipynb"}
-    small = month_claims(months, month="2024-02", as_of=dt.date(2024, 2, 29), **options)
+    small = month_claims(months, "2024-02", Terms(dt.date(2024, 2, 29), "EUR"))
     assert [claim.id for claim in small] == ["start_here.finding"] and small[0].status == "too_few"
-    after = month_claims(months, month="2024-03", as_of=dt.date(2024, 3, 31), **options)
+    after = month_claims(months, "2024-03", Terms(dt.date(2024, 3, 31), "EUR"))
     said = " ".join(str(dict(claim.values)) for claim in after)
     assert "7.0" not in said and "'before': 4" not in said and "1.75" not in said

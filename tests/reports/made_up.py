@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from custaudience.evidence import Claim, ledger_frame
+from custaudience.evidence import Claim, Terms, ledger_frame
 from custaudience.monitoring.claims import month_claims
 from custaudience.reports.run_info import NotebookRun, RunInfo
 
@@ -117,7 +117,7 @@ def _claim(key: str, text: str, values: dict[str, Any], **fields: Any) -> Claim:
 
 
 def claims(currency: str = "USD", scale: float = 1.0) -> list[Claim]:
-    made = month_claims(months(scale), month="2017-12", as_of=AS_OF, currency=currency, notebook="00_start_here.ipynb")
+    made = month_claims(months(scale), "2017-12", Terms(AS_OF, currency))
     slug = "rfm_and_lifecycle"
     later = {"notebook": "30_rfm_and_lifecycle.ipynb"}
     top = {"n": 44, "top": 494, "share_revenue": 0.546, "revenue": 193210.0 * scale, "currency": currency}

@@ -9,7 +9,7 @@ from markupsafe import Markup, escape
 
 from custaudience.evidence import template as _
 from custaudience.present.figures import in_language
-from custaudience.present.words import WordsError, format_value, render, status_name, translator
+from custaudience.present.words import Say, WordsError, render
 
 if TYPE_CHECKING:
     from custaudience.evidence import Claim
@@ -42,10 +42,10 @@ def clean(text: Any, *, most: int = LONGEST) -> str:
     return kept if len(kept) <= most else kept[: most - 1].rstrip() + "…"
 
 
-def sentence(claim: Claim, language: str) -> Markup:
+def sentence(claim: Claim, say: Say) -> Markup:
     """Return a claim's sentence, escaped, each text of its values cleaned, without its last stop."""
     try:
-        text = render(claim.template, cleaned(claim, language), language=language)
+        text = render(claim.template, cleaned(claim, say), language=say.language)
     except WordsError as error:
         raise WordsError(f"claim {claim.id}: {error}") from error
     text = clean(text, most=2 * LONGEST)
@@ -54,65 +54,59 @@ def sentence(claim: Claim, language: str) -> Markup:
     return escape(text.removesuffix(".") if stops else text)
 
 
-def cleaned(claim: Claim, language: str) -> dict[str, Any]:
+def cleaned(claim: Claim, say: Say) -> dict[str, Any]:
     """Return a claim's values with every text fit to be shown."""
-    return {
-        key: clean(in_language(value, language))
-        if isinstance(value, str)
-        or (isinstance(value, dict) and value and all(isinstance(v, str) for v in value.values()))
-        else value
-        for key, value in claim.values.items()
-    }
+
+    def is_text(value: Any) -> bool:
+        texts = value.values() if isinstance(value, dict) else [value]
+        return bool(texts) and all(isinstance(text, str) for text in texts)
+
+    return {k: clean(in_language(v, say.language)) if is_text(v) else v for k, v in claim.values.items()}
 
 
-def evidence_line(claim: Claim, language: str, *, whole: bool = False) -> Markup:
+def evidence_line(claim: Claim, say: Say, *, whole: bool = False) -> Markup:
     """Return what a claim rests on in one line: how, of whom, how sure, and its status.
 
     A card has one page, and says once what all its lines share; `whole` adds the level and the source.
     """
-    values = cleaned(claim, language)
+    values = cleaned(claim, say)
     method = "" if claim.unit == "ratio" and not whole else claim.method
-    parts = [render(text, values, language=language) for text in (method, claim.base) if text]
+    parts = [say(text, **values) for text in (method, claim.base) if text]
     if claim.n is not None and not claim.base and claim.kind in ("difference", "estimate") and claim.n != claim.value:
-        parts.append(render(_("n\u00a0=\u00a0{n:count}"), {"n": claim.n}, language=language))
+        parts.append(say(_("n\u00a0=\u00a0{n:count}"), n=claim.n))
     if claim.low is not None and claim.high is not None:
-        parts.append(_interval(claim, language))
+        parts.append(_interval(claim, say))
     if whole and claim.level is not None:
-        parts.append(render(_("interval at {level:percent}"), {"level": claim.level}, language=language))
+        parts.append(say(_("interval at {level:percent}"), level=claim.level))
     if whole and claim.source in _SOURCES:
-        parts.append(
-            render(_("from: {name:text}"), {"name": translator(language)(_SOURCES[claim.source])}, language=language)
-        )
-    text = "; ".join(clean(part).rstrip(". ") for part in parts)
-    status = status_name(claim.status, language)
+        parts.append(say(_("from: {name:text}"), name=say(_SOURCES[claim.source])))
+    text, status = "; ".join(clean(part).rstrip(". ") for part in parts), say.status(claim.status)
     text = f"{text}. {status[:1].upper()}{status[1:]}" if text else status
-    # a minus must not part from the sign of a currency
-    return escape(f"{text[:1].upper()}{text[1:]}.".replace("\u2212", "\u2212\u2060"))
+    return escape(_unparted(f"{text[:1].upper()}{text[1:]}."))
 
 
-def evidence_parts(claim: Claim, language: str) -> tuple[str, str, str]:
+def _unparted(text: str) -> str:
+    """Keep a minus with the sign of a currency after it."""
+    return text.replace("\u2212", "\u2212\u2060")
+
+
+def evidence_parts(claim: Claim, say: Say) -> tuple[str, str, str]:
     """Return what a claim rests on in three parts: how, of whom, and how sure, with its status where not measured."""
-    values = cleaned(claim, language)
-    how = clean(render(claim.method, values, language=language)).rstrip(". ") if claim.method else ""
-    base = clean(render(claim.base, values, language=language)).rstrip(". ") if claim.base else ""
-    rest = [_interval(claim, language)] if claim.low is not None and claim.high is not None else []
-    if claim.status != "measured":
-        rest.append(status_name(claim.status, language))
-    minus, kept = "\u2212", "\u2212\u2060"  # a minus must not part from the sign of a currency
-    return how, base, "; ".join(clean(part).rstrip(". ") for part in rest).replace(minus, kept)
+    values = cleaned(claim, say)
+    how, base = (clean(say(t, **values)).rstrip(". ") if t else "" for t in (claim.method, claim.base))
+    rest = [_interval(claim, say)] if claim.low is not None and claim.high is not None else []
+    rest += [] if claim.status == "measured" else [say.status(claim.status)]
+    return how, base, _unparted("; ".join(clean(part).rstrip(". ") for part in rest))
 
 
-def _interval(claim: Claim, language: str) -> str:
+def _interval(claim: Claim, say: Say) -> str:
     low, high = float(claim.low or 0), float(claim.high or 0)
+    form, text = "number1", _("by {low:text} to {high:text}")
     if claim.unit == "fraction":
-        form, text = "number1", _("{low:text} to {high:text} points")
-        low, high = 100 * low, 100 * high
+        text, low, high = _("{low:text} to {high:text} points"), 100 * low, 100 * high
     elif claim.unit == "ratio":
         form, text = "number2", _("{low:text} to {high:text} times")
     elif len(claim.unit) == 3 and claim.unit.isupper():
-        form, text = ("money" if max(abs(low), abs(high)) < 10 else "money0"), _("by {low:text} to {high:text}")
+        form = "money" if max(abs(low), abs(high)) < 10 else "money0"
         low, high = (0.0 if abs(v) < (0.5 if form == "money0" else 0.005) else v for v in (low, high))
-    else:
-        form, text = "number1", _("by {low:text} to {high:text}")
-    written = [format_value(v, form, language=language, currency=claim.unit) for v in (low, high)]
-    return render(text, {"low": written[0], "high": written[1]}, language=language)
+    return say(text, low=say.figure(low, form, claim.unit), high=say.figure(high, form, claim.unit))

@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 import tempfile
+from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,7 +18,7 @@ from custaudience.evidence import template as _
 from custaudience.present.card_evidence import STATUS_SHOWN, clean, evidence_line, sentence
 from custaudience.present.cards import HEADINGS
 from custaudience.present.figures import in_language
-from custaudience.present.words import render, status_name, translator
+from custaudience.present.words import Say
 
 if TYPE_CHECKING:
     from custaudience.audience.personas.build import Persona
@@ -37,22 +38,15 @@ def card_data(persona: Persona, *, language: str = "en") -> dict[str, Any]:
     WordsError
         If the language is not shipped.
     """
-    translator(language)
+    say = Say(language)
     return {
-        "schema": SCHEMA,
-        "language": language,
-        "key": persona.key,
-        "segment": clean(persona.segment, most=80),
+        "schema": SCHEMA, "language": language, "key": persona.key, "segment": clean(persona.segment, most=80),
         "title": clean(in_language(persona.title, language), most=80),
-        "name": clean(in_language(persona.name, language), most=60),
-        "system": persona.system,
-        "study": clean(persona.study, most=80),
-        "currency": persona.currency,
-        "as_of": persona.as_of.isoformat(),
-        "n": persona.n,
-        "blocks_filled": list(persona.filled),
-        "slots": {slot: [_claim_data(c, language) for c in claims] for slot, claims in persona.slots.items() if claims},
-    }
+        "name": clean(in_language(persona.name, language), most=60), "system": persona.system,
+        "study": clean(persona.study, most=80), "currency": persona.currency, "as_of": persona.as_of.isoformat(),
+        "n": persona.n, "blocks_filled": list(persona.filled),
+        "slots": {slot: [_claim_data(c, say) for c in claims] for slot, claims in persona.slots.items() if claims},
+    }  # fmt: skip
 
 
 def card_schema() -> str:
@@ -60,22 +54,13 @@ def card_schema() -> str:
     return files("custaudience.present").joinpath("templates", "card.schema.json").read_text(encoding="utf-8")
 
 
-def _claim_data(claim: Claim, language: str) -> dict[str, Any]:
+def _claim_data(claim: Claim, say: Say) -> dict[str, Any]:
     return {
-        "id": claim.id,
-        "text": sentence(claim, language).unescape(),
-        "kind": claim.kind,
-        "status": claim.status,
-        "statistic": claim.statistic,
-        "value": _plain(claim.value),
-        "unit": claim.unit,
-        "low": _plain(claim.low),
-        "high": _plain(claim.high),
-        "level": _plain(claim.level),
-        "n": claim.n,
-        "evidence": evidence_line(claim, language, whole=True).unescape(),
-        "rests_on": list(claim.rests_on),
-    }
+        "id": claim.id, "text": sentence(claim, say).unescape(), "kind": claim.kind, "status": claim.status,
+        "statistic": claim.statistic, "value": _plain(claim.value), "unit": claim.unit, "low": _plain(claim.low),
+        "high": _plain(claim.high), "level": _plain(claim.level), "n": claim.n,
+        "evidence": evidence_line(claim, say, whole=True).unescape(), "rests_on": list(claim.rests_on),
+    }  # fmt: skip
 
 
 def _plain(value: Any) -> Any:
@@ -91,28 +76,18 @@ def _plain(value: Any) -> Any:
 def card_markdown(persona: Persona, *, language: str = "en", level: int = 1) -> str:
     """Return a card as Markdown: every line with its status where that is not plain measurement, and its evidence.
 
-    Parameters
-    ----------
-    persona : Persona
-    language : str
-    level : int
-        Of its first heading; the others are one below.
-
-    Raises
-    ------
-    WordsError
-        If the language is not shipped.
+    Its first heading has the `level` given; the others are one below.
     """
-    say = translator(language)
+    say = Say(language)
     slots, numbered = persona.slots, list[Any]()
 
     def line(claim: Claim, *, note: bool = True) -> str:
-        text = escape_markdown(sentence(claim, language).unescape())
+        text = escape_markdown(sentence(claim, say).unescape())
         status = claim.status if claim.status in (*STATUS_SHOWN, "typed", "advice") else ""
         if note and claim.kind != "imagined" and claim.statistic != "not_measured":
             numbered.append(claim)
             text += f" [{len(numbered)}]"
-        return f"{text} ({status_name(status, language)})" if status and claim.statistic != "not_measured" else text
+        return f"{text} ({say.status(status)})" if status and claim.statistic != "not_measured" else text
 
     heading = " ".join(line(claim) for claim in slots.get("name", ()))
     top, below = "#" * level, "#" * (level + 1)
@@ -123,11 +98,11 @@ def card_markdown(persona: Persona, *, language: str = "en", level: int = 1) -> 
         claims = [*slots.get(slot, ()), *(slots.get("price", ()) if slot == "behaviour" else ())]
         if claims:
             parts += [f"{below} {say(title)}", "\n".join(f"- {line(claim)}" for claim in claims)]
-    day = render(_("Figures as of {day:date}"), {"day": persona.as_of}, language=language)
+    day = say(_("Figures as of {day:date}"), day=persona.as_of)
     parts.append("\n".join(f"- {text}" for text in (day, *(line(claim) for claim in slots.get("notes", ())))))
     if numbered:
         evidence = (
-            f"{i}. {escape_markdown(evidence_line(claim, language, whole=True).unescape())}"
+            f"{i}. {escape_markdown(evidence_line(claim, say, whole=True).unescape())}"
             for i, claim in enumerate(numbered, 1)
         )
         parts += [f"{below} {say('Evidence')}", "\n".join(evidence)]
@@ -146,22 +121,7 @@ def escape_markdown(text: str) -> str:
 
 
 def card_png(html: str, path: str | os.PathLike[str], *, width: int = 900, browser: str | None = None) -> Path:
-    """Write a card or a sheet as a picture, by an installed Chromium without network.
-
-    Parameters
-    ----------
-    html : str
-        From `persona_card` or `persona_sheet`.
-    path : path
-        Where the PNG goes.
-    width : int
-        In pixels; 360 for a phone.
-    browser : str, optional
-        Program to use; by default the first Chromium found.
-
-    Returns
-    -------
-    Path
+    """Write a card or a sheet (HTML) as a PNG of so many pixels in width, by an installed Chromium without network.
 
     Raises
     ------
@@ -217,3 +177,21 @@ def _trim(shot: Path, target: Path) -> None:
     used = np.flatnonzero((picture != picture[-1:, :1]).any(axis=(1, 2)))
     end = min(len(picture), (int(used[-1]) if len(used) else 0) + 25)
     imsave(target, np.ascontiguousarray(picture[:end]))
+
+
+@dataclass(frozen=True)
+class NotebookCard:
+    """A card as a notebook displays it: no script, no style, nothing from elsewhere."""
+
+    markdown: str
+
+    def _repr_markdown_(self) -> str:
+        return self.markdown
+
+    def __repr__(self) -> str:
+        return self.markdown
+
+
+def notebook_card(persona: Persona, *, language: str = "en") -> NotebookCard:
+    """Return a persona's card to show in a notebook, its headings below those of the notebook."""
+    return NotebookCard(card_markdown(persona, language=language, level=3))

@@ -12,18 +12,8 @@ from markupsafe import Markup, escape
 from custaudience.evidence import template as _
 from custaudience.present.card_evidence import clean, evidence_parts
 from custaudience.present.card_fit import sheet_scale
-from custaudience.present.cards import (
-    SMALL_RATIO,
-    Link,
-    Numbers,
-    card_parts,
-    direction_of,
-    environment_of,
-    fact_parts,
-    line_parts,
-    stylesheet,
-)
-from custaudience.present.words import format_value, render, status_name
+from custaudience.present.cards import SMALL_RATIO, Link, Numbers, card_parts, fact_parts, fill_page, line_parts
+from custaudience.present.words import Say
 
 if TYPE_CHECKING:
     from custaudience.audience.personas.build import Persona
@@ -37,18 +27,8 @@ def persona_sheet(
 ) -> str:  # fmt: skip
     """Return all personas of a study side by side as one HTML page, with the evidence of each figure below.
 
-    Parameters
-    ----------
-    personas : sequence of Persona
-    language : str
-    said : sequence of Claim
-        What is said of them together, printed above; for example what changed.
-    cards : mapping of persona key to address, optional
-        Where each persona's card is; its name becomes a link.
-    links : sequence of Link
-        To other pages; not printed.
-    top, foot : Markup, optional
-        What a report prints above and below each of its pages.
+    `said` is said of them together, printed above; `cards` are addresses of each persona's card by its key; `links` to
+    other pages are not printed; `top` and `foot` are what a report prints above and below each of its pages.
 
     Raises
     ------
@@ -57,12 +37,13 @@ def persona_sheet(
     WordsError
         If the language is not shipped.
     """
+    say = Say(language)
     if not personas:
         raise ValueError("persona_sheet: there is no persona. Build some with build_personas first.")
-    built = [card_parts(persona, language) for persona in personas]
+    built = [card_parts(persona, say) for persona in personas]
     numbers = Numbers()
-    together = [line_parts(claim, numbers, language) for claim in said]
-    rows = [_row(persona, card, numbers, language) for persona, card in zip(personas, built, strict=True)]
+    together = [line_parts(claim, numbers, say) for claim in said]
+    rows = [_row(persona, card, numbers, say) for persona, card in zip(personas, built, strict=True)]
     widest = max((share for row in rows for _form, share, _text in row["shares"]), default=1.0) or 1.0
     heads = list(dict.fromkeys(str(fact["label"]) for row in rows for fact in row["facts"]))
     for row in rows:
@@ -75,20 +56,18 @@ def persona_sheet(
         "roomy": roomy,
         "said": together, "rows": rows, "heads": heads, "widest": widest, "notes": built[0]["caveats"],
         "study": built[0]["study"], "as_of": built[0]["as_of"], "level": next((c["level"] for c in built), ""),
-        **_evidence(numbers, rows, language),
+        **_evidence(numbers, rows, say),
     }  # fmt: skip
-    return environment_of(language).get_template("card_sheet.html.j2").render(
-        lang=language, direction=direction_of(language), sheet=sheet, scale=sheet_scale(sheet), css=stylesheet(),
-        links=links, top=top or "", foot=foot or "",
-    )  # fmt: skip
+    parts = {"sheet": sheet, "scale": sheet_scale(sheet), "links": links, "top": top or "", "foot": foot or ""}
+    return fill_page("card_sheet.html.j2", language, **parts)
 
 
-def _row(persona: Persona, card: dict[str, Any], numbers: Numbers, language: str) -> dict[str, Any]:
+def _row(persona: Persona, card: dict[str, Any], numbers: Numbers, say: Say) -> dict[str, Any]:
     """Return a persona's line."""
     slots = persona.slots
     size = slots.get("size", ())
     shares = [
-        (form, float(size[0].values[key]), format_value(size[0].values[key], "percent", language=language))
+        (form, float(size[0].values[key]), say.figure(size[0].values[key], "percent"))
         for form, key in (("who", "share"), ("", "share_revenue"))
         if size and key in size[0].values
     ]
@@ -96,32 +75,28 @@ def _row(persona: Persona, card: dict[str, Any], numbers: Numbers, language: str
     lines = [claim for claim in lines if claim.status == "measured" and claim.statistic != "known_for"]
     typed = [claim for slot in ("demographics", "goals", "problems") for claim in slots.get(slot, ())[:2]]
     lines = [c for c in (typed if persona.system == "typed" else lines) if c.statistic != "not_measured"]
+    advice = slots.get("advice", ())[:1]
     return {
-        "card": card,
-        "shares": shares,
-        "size": [line_parts(claim, numbers, language) for claim in size],
-        "facts": [fact_parts(claim, numbers, language) for claim in slots.get("facts", ())],
-        "lines": [line_parts(claim, numbers, language) | {"short": _short(claim, language)} for claim in lines],
-        "advice": [
-            line_parts(claim, numbers, language) | {"word": status_name(claim.status, language)}
-            for claim in slots.get("advice", ())[:1]
-        ],
-    }
+        "card": card, "shares": shares, "size": [line_parts(claim, numbers, say) for claim in size],
+        "facts": [fact_parts(claim, numbers, say) for claim in slots.get("facts", ())],
+        "lines": [line_parts(claim, numbers, say) | {"short": _short(claim, say)} for claim in lines],
+        "advice": [line_parts(claim, numbers, say) | {"word": say.status(claim.status)} for claim in advice],
+    }  # fmt: skip
 
 
-def _short(claim: Claim, language: str) -> str:
+def _short(claim: Claim, say: Say) -> str:
     """Return a category with its ratio, "" for another claim."""
     if claim.unit != "ratio":
         return ""
     values = {"category": clean(claim.values["category"], most=60), "ratio": claim.values["ratio"]}
     if float(claim.values["ratio"]) < SMALL_RATIO:
-        return render(_("{category:text}: {ratio:number2}\u00a0× all others"), values, language=language)
-    return render(_("{category:text}: {ratio:number1}\u00a0× all others"), values, language=language)
+        return say(_("{category:text}: {ratio:number2}\u00a0× all others"), **values)
+    return say(_("{category:text}: {ratio:number1}\u00a0× all others"), **values)
 
 
-def _evidence(numbers: Numbers, rows: Sequence[Mapping[str, Any]], language: str) -> dict[str, Any]:
+def _evidence(numbers: Numbers, rows: Sequence[Mapping[str, Any]], say: Say) -> dict[str, Any]:
     """Return the evidence by persona; a way of measuring that several lines share is said once, under a letter."""
-    parts = {claim.id: (claim, number, *evidence_parts(claim, language)) for claim, number in numbers.items()}
+    parts = {claim.id: (claim, number, *evidence_parts(claim, say)) for claim, number in numbers.items()}
     used = Counter(method for claim, _n, method, _base, _rest in parts.values() if method and claim.kind != "advice")
     shared = [method for method, n in used.items() if n > 1][: len(string.ascii_lowercase)]
     letters = dict(zip(shared, string.ascii_lowercase, strict=False))
@@ -136,7 +111,7 @@ def _evidence(numbers: Numbers, rows: Sequence[Mapping[str, Any]], language: str
         entries = [_entry(*parts[key], base, letters, numbers) for key in ids]
         groups.append({"title": Markup(name), "base": escape(base), "entries": entries})
     first = [_entry(*found, "", letters, numbers) for key, found in parts.items() if key not in mine]
-    title = render(_("All together"), {}, language=language)
+    title = say(_("All together"))
     return {
         "methods": [(letter, escape(method)) for method, letter in letters.items()],
         "groups": [*([{"title": title, "base": "", "entries": first}] if first else []), *groups],

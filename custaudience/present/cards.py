@@ -7,7 +7,7 @@ side: `card_sheet`. The same as text, as data and as a picture: `card_files`.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import files
@@ -22,7 +22,7 @@ from custaudience.present.card_evidence import STATUS_SHOWN, clean, evidence_lin
 from custaudience.present.card_fit import print_scale
 from custaudience.present.figures import in_language
 from custaudience.present.style import ACCENTS, BLUE, GREEN, PURPLE, REST, VERMILION, css_tokens
-from custaudience.present.words import format_value, render, status_name, translator
+from custaudience.present.words import Say, render
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -87,19 +87,15 @@ def persona_card(persona: Persona, *, language: str = "en", links: Sequence[Link
     WordsError
         If the language is not shipped; the message names those that are.
     """
-    card = card_parts(persona, language)
-    return (
-        environment_of(language)
-        .get_template("card.html.j2")
-        .render(
-            lang=language,
-            direction=direction_of(language),
-            card=card,
-            css=stylesheet(),
-            links=links,
-            title=f"{card['name']} · {card['study']}",
-        )
-    )
+    card = card_parts(persona, Say(language))
+    title = f"{card['name']} · {card['study']}"
+    return fill_page("card.html.j2", language, card=card, links=links, title=title)
+
+
+def fill_page(template: str, language: str, **parts: Any) -> str:
+    """Return a page of cards in a language."""
+    page = environment_of(language).get_template(template)
+    return page.render(lang=language, direction=direction_of(language), css=stylesheet(), **parts)
 
 
 def accent_of(persona: Persona) -> str:
@@ -131,48 +127,43 @@ class Numbers:
         yield from ((claim, i) for i, claim in enumerate(self._claims.values(), 1))
 
 
-def card_parts(persona: Persona, language: str) -> dict[str, Any]:
-    """Return all that a card says, in the language asked."""
-    translator(language)  # refuses a language that is not shipped
+def card_parts(persona: Persona, say: Say) -> dict[str, Any]:
+    """Return all that a card says."""
     numbers, slots = Numbers(), persona.slots
-    accent = accent_of(persona)
+    accent, typed = accent_of(persona), persona.system == "typed"
     dark, light = _SHADES[accent]
-    size = [line_parts(claim, numbers, language) for claim in slots.get("size", ())]
-    shares = [
-        _share_fact(claim, numbers, language) for claim in slots.get("size", ()) if "share_revenue" in claim.values
-    ]
-    facts = [fact_parts(claim, numbers, language) for claim in slots.get("facts", ())]
-    name = clean(in_language(persona.name, language), most=60)
-    words = _("Drawing of a letter, and of things this group buys; nobody is shown")
+    size = slots.get("size", ())
+    lines = [line_parts(claim, numbers, say) for claim in size]
+    shares = [_share_fact(claim, numbers, say) for claim in size if "share_revenue" in claim.values]
+    facts = [fact_parts(claim, numbers, say) for claim in slots.get("facts", ())]
+    name = clean(in_language(persona.name, say.language), most=60)
+    words = say(_("Drawing of a letter, and of things this group buys; nobody is shown"))
+    as_of = _("Typed on {day:date}") if typed else _("Figures as of {day:date}")
+    notes = slots.get("notes", ())
+
+    def plain(claims: Iterable[Claim], numbers: Numbers | None = None) -> list[dict[str, Any]]:
+        return [line_parts(claim, numbers, say) for claim in claims]
+
     card = {
         "key": persona.key, "accent": accent, "dark": dark, "light": light, "small": persona.n is None,
-        "name": name, "study": clean(persona.study, most=80), "typed": persona.system == "typed",
-        "as_of": render(
-            _("Typed on {day:date}") if persona.system == "typed" else _("Figures as of {day:date}"),
-            {"day": persona.as_of}, language=language,
-        ),
-        "picture": drawing(
-            name, persona.things, accent=accent, dark=dark, light=light, label=render(words, {}, language=language)
-        ),
-        "heading": [line_parts(claim, None, language) for claim in slots.get("name", ())],
-        "story": [line_parts(claim, None, language) for claim in slots.get("story", ())],
-        "size": size,
-        "facts": [*(fact for fact in shares if facts), *facts],
+        "name": name, "study": clean(persona.study, most=80), "typed": typed, "as_of": say(as_of, day=persona.as_of),
+        "picture": drawing(name, persona.things, accent=accent, dark=dark, light=light, label=words),
+        "heading": plain(slots.get("name", ())), "story": plain(slots.get("story", ())), "size": lines,
+        "facts": [*(shares if facts else ()), *facts],
+        "blocks": [block for key, names in _BLOCKS if (block := _block(key, names, slots, numbers, say))],
+        "notes": plain((claim for claim in notes if claim.kind in ("count", "advice")), numbers),
+        "imagined": plain(claim for claim in notes if claim.kind == "imagined"),
+        "caveats": plain(claim for claim in notes if claim.kind == "typed"),
     }  # fmt: skip
-    card["blocks"] = [block for key, names in _BLOCKS if (block := _block(key, names, slots, numbers, language))]
-    notes = slots.get("notes", ())
-    card["notes"] = [line_parts(claim, numbers, language) for claim in notes if claim.kind in ("count", "advice")]
-    card["imagined"] = [line_parts(claim, None, language) for claim in notes if claim.kind == "imagined"]
-    card["caveats"] = [line_parts(claim, None, language) for claim in notes if claim.kind == "typed"]
     levels = [claim.level for claim, _number in numbers.items() if claim.level is not None]
-    card["level"] = render(_("intervals at {level:percent}"), {"level": levels[0]}, language=language) if levels else ""
-    card["entries"] = [_entry(claim, number, numbers, language) for claim, number in numbers.items()]
+    card["level"] = say(_("intervals at {level:percent}"), level=levels[0]) if levels else ""
+    card["entries"] = [_entry(claim, number, numbers, say) for claim, number in numbers.items()]
     card["scale"] = print_scale(card)
     return card
 
 
 def _block(
-    key: str, names: Sequence[str], slots: Mapping[str, Sequence[Claim]], numbers: Numbers, language: str
+    key: str, names: Sequence[str], slots: Mapping[str, Sequence[Claim]], numbers: Numbers, say: Say
 ) -> dict[str, Any] | None:
     claims = [claim for name in names for claim in slots.get(name, ())]
     if not claims:
@@ -181,104 +172,75 @@ def _block(
     bars = [claim for claim in claims if claim.unit == "ratio"]
     rest = [claim for claim in claims if claim.statistic != "not_measured" and claim.unit != "ratio"]
     known = [claim for claim in rest if claim.statistic == "known_for"]
+    same = [claim for claim in rest if claim.status == "no_clear_difference"]
+    other = [claim for claim in rest if claim.status != "no_clear_difference" and claim not in known]
     kinds = {claim.kind for claim in claims}
     return {
-        "key": key,
-        "heading": translator(language)(_("What they buy") if key == "categories" and not bars else HEADINGS[key]),
-        "pill": status_name(claims[0].status, language) if len(kinds) == 1 and kinds <= {"advice", "typed"} else "",
-        "status": claims[0].status,
-        "blank": [line_parts(claim, None, language) | _parted(claim, language) for claim in blank],
-        "bars": [_bar(claim, numbers, language) for claim in bars],
-        "lines": [
-            line_parts(claim, numbers, language)
-            for claim in rest
-            if claim.status != "no_clear_difference" and claim not in known
-        ],
-        "same": [line_parts(claim, numbers, language) for claim in rest if claim.status == "no_clear_difference"],
-        "known": [line_parts(claim, numbers, language) for claim in known],
-        "same_word": status_name("no_clear_difference", language),
-    }
+        "key": key, "heading": say(_("What they buy") if key == "categories" and not bars else HEADINGS[key]),
+        "pill": say.status(claims[0].status) if len(kinds) == 1 and kinds <= {"advice", "typed"} else "",
+        "status": claims[0].status, "blank": [line_parts(claim, None, say) | _parted(claim, say) for claim in blank],
+        "bars": [_bar(claim, numbers, say) for claim in bars], "same_word": say.status("no_clear_difference"),
+        "lines": [line_parts(claim, numbers, say) for claim in other],
+        "same": [line_parts(claim, numbers, say) for claim in same],
+        "known": [line_parts(claim, numbers, say) for claim in known],
+    }  # fmt: skip
 
 
-def line_parts(claim: Claim, numbers: Numbers | None, language: str) -> dict[str, Any]:
+def line_parts(claim: Claim, numbers: Numbers | None, say: Say) -> dict[str, Any]:
     """Return a sentence with its claim's id, status and, unless it explains itself, its footnote."""
     return {
-        "id": claim.id,
-        "kind": claim.kind,
-        "status": claim.status,
-        "text": sentence(claim, language),
-        "pill": status_name(claim.status, language) if claim.status in STATUS_SHOWN else "",
+        "id": claim.id, "kind": claim.kind, "status": claim.status, "text": sentence(claim, say),
+        "pill": say.status(claim.status) if claim.status in STATUS_SHOWN else "",
         "no_source": claim.kind == "typed" and claim.values.get("found_in") == [],
         "number": numbers.of(claim) if numbers is not None else None,
-    }
+    }  # fmt: skip
 
 
-def _parted(claim: Claim, language: str) -> dict[str, Any]:
+def _parted(claim: Claim, say: Say) -> dict[str, Any]:
     """Return a blank's first words, printed bold, and the rest."""
-    text = str(sentence(claim, language))
+    text = str(sentence(claim, say))
     head, stop, rest = text.partition(". " if ". " in text else ": ")
     return {"head": Markup(head + stop.rstrip()), "rest": Markup(rest)}  # parts of what was escaped as a whole
 
 
-def fact_parts(claim: Claim, numbers: Numbers, language: str) -> dict[str, Any]:
+def fact_parts(claim: Claim, numbers: Numbers, say: Say) -> dict[str, Any]:
     """Return a figure that stands alone: its value, what it is called, and that of all others."""
     values, form = claim.values, str(claim.values.get("form", "number"))
-    currency = values.get("currency")
-
-    def written(key: str) -> str:
-        return format_value(values[key], form, language=language, currency=currency)
-
-    others = (
-        render(_("all others {value:text}"), {"value": written("others")}, language=language)
-        if "others" in values
-        else translator(language)(_("too few to compare"))
+    value, others = (
+        say.figure(values[key], form, values.get("currency")) if key in values else "" for key in ("value", "others")
     )
-    return line_parts(claim, numbers, language) | {
-        "value": written("value"),
-        "label": translator(language)(str(values.get("label", ""))),
-        "others": others,
-    }
+    others = say(_("all others {value:text}"), value=others) if others else say(_("too few to compare"))
+    label = say(str(values.get("label", "")))
+    return line_parts(claim, numbers, say) | {"value": value, "label": label, "others": others}
 
 
-def _share_fact(claim: Claim, numbers: Numbers, language: str) -> dict[str, Any]:
+def _share_fact(claim: Claim, numbers: Numbers, say: Say) -> dict[str, Any]:
     """Return the segment's share of revenue as the first figure, beside its share of customers."""
-    value = format_value(claim.values["share_revenue"], "percent", language=language)
-    others = render(_("from {share:percent} of customers"), {"share": claim.values["share"]}, language=language)
-    label = translator(language)(_("of revenue"))
+    value = say.figure(claim.values["share_revenue"], "percent")
+    label, others = say(_("of revenue")), say(_("from {share:percent} of customers"), share=claim.values["share"])
     if "orders" in claim.values:
         text = _("of the revenue of those with {orders:count} {orders:plural order|orders} or more")
-        label, others = (render(t, claim.values, language=language) for t in (text, _("from {share:percent} of them")))
-    return line_parts(claim, numbers, language) | {"value": value, "label": label, "others": others}
+        label, others = (say(t, **claim.values) for t in (text, _("from {share:percent} of them")))
+    return line_parts(claim, numbers, say) | {"value": value, "label": label, "others": others}
 
 
-def _bar(claim: Claim, numbers: Numbers, language: str) -> dict[str, Any]:
+def _bar(claim: Claim, numbers: Numbers, say: Say) -> dict[str, Any]:
     """Return a category's bar: it diverges from 1 on a scale of ratios."""
     ratio = float(claim.values["ratio"])
     reach = min(1.0, abs(math.log(ratio)) / math.log(_WIDEST))
     width = max(1.5, (62 if ratio >= 1 else 38) * reach)
-    return line_parts(claim, numbers, language) | {
-        "name": clean(claim.values["category"], most=60),
-        "ratio": render(
-            _("{ratio:number1}\u00a0×") if ratio >= SMALL_RATIO else _("{ratio:number2}\u00a0×"),
-            {"ratio": ratio},
-            language=language,
-        ),
-        "left": round(38 if ratio >= 1 else 38 - width, 1),
-        "width": round(width, 1),
-        "is_clear": claim.status == "measured",
+    text = _("{ratio:number1}\u00a0×") if ratio >= SMALL_RATIO else _("{ratio:number2}\u00a0×")
+    return line_parts(claim, numbers, say) | {
+        "name": clean(claim.values["category"], most=60), "ratio": say(text, ratio=ratio), "width": round(width, 1),
+        "left": round(38 if ratio >= 1 else 38 - width, 1), "is_clear": claim.status == "measured",
         "is_more": ratio >= 1,
-    }
+    }  # fmt: skip
 
 
-def _entry(claim: Claim, number: int, numbers: Numbers, language: str) -> dict[str, Any]:
+def _entry(claim: Claim, number: int, numbers: Numbers, say: Say) -> dict[str, Any]:
     rests = [known for needed in claim.rests_on if (known := numbers.known(needed))]
-    return {
-        "id": claim.id,
-        "number": number,
-        "text": evidence_line(claim, language),
-        "rests_on": rests,
-        "status": claim.status,
-    }
+    line = evidence_line(claim, say)
+    return {"id": claim.id, "number": number, "text": line, "rests_on": rests, "status": claim.status}
 
 
 @lru_cache(maxsize=8)

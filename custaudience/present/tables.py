@@ -1,17 +1,21 @@
-"""Tables for notebooks and pages: figures written as figures, nothing unescaped, the same text every time."""
+"""Tables and takeaways for notebooks and pages: figures written as figures, nothing unescaped, always the same text."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 from markupsafe import Markup
 
 from custaudience.errors import ColumnError, near_miss
 from custaudience.evidence import template as _
-from custaudience.present.words import NBSP, format_value, render, translator
+from custaudience.present.figures import NBSP
+from custaudience.present.words import format_value, render, render_claim, status_name, term, terms, translator
+
+if TYPE_CHECKING:
+    from custaudience.evidence import Claim
 
 _BLANK = "–"
 _WORDS = {"text", "term", "date", "month", "month_in"}
@@ -161,3 +165,37 @@ def _form_of(column: pd.Series) -> str:
     if pd.api.types.is_numeric_dtype(column):
         return "number"
     return "date" if pd.api.types.is_datetime64_any_dtype(column) else "text"
+
+
+def glossary(*, language: str = "en") -> Table:
+    """Return every term with its line from ``locale/terms.toml``, in alphabetical order."""
+    entries = sorted((term(key, language) for key in terms()), key=lambda entry: entry.name.casefold())
+    frame = pd.DataFrame([(e.name, e.glossary, e.does_not_mean) for e in entries])
+    frame.columns = ["word", "what it is", "what it does not mean"]
+    return table(frame)
+
+
+_PLAIN = {"measured", "advice"}
+
+
+@dataclass(frozen=True)
+class Takeaways:
+    """Sentences to say, with their status where it is not simply measured."""
+
+    sentences: tuple[str, ...]
+
+    def __repr__(self) -> str:
+        return "\n".join(f"- {sentence}" for sentence in self.sentences)
+
+    def _repr_html_(self) -> str:
+        items = Markup("").join(Markup("<li>{}</li>").format(sentence) for sentence in self.sentences)
+        return Markup("<ul>{}</ul>").format(items)
+
+
+def takeaways(claims: Iterable[Claim], *, language: str = "en") -> Takeaways:
+    """Return claims as sentences in the reader's language, ready to show at the end of a cell."""
+    sentences = []
+    for claim in claims:
+        note = "" if claim.status in _PLAIN else f" ({status_name(claim.status, language)})"
+        sentences.append(render_claim(claim, language=language) + note)
+    return Takeaways(tuple(sentences))

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "STATUS_NAMES",
+    "Say",
     "Term",
     "WordsError",
     "format_value",
@@ -49,6 +50,34 @@ STATUS_NAMES = {
 }
 
 _PLACEHOLDER = re.compile(r"\{\{|\}\}|\{([^{}]*)\}|[{}]")
+
+
+@dataclass(frozen=True)
+class Say:
+    """Writes in one language: ``say(message, **values)``, ``say.figure(value, form)``.
+
+    Raises
+    ------
+    WordsError
+        If the language is not shipped; the message names those that are.
+    """
+
+    language: str
+
+    def __post_init__(self) -> None:
+        translator(self.language)
+
+    def __call__(self, message: str, /, **values: Any) -> str:
+        """Return a message translated, its placeholders filled."""
+        return render(message, values, language=self.language) if values else translator(self.language)(message)
+
+    def figure(self, value: Any, form: str = "count", currency: str | None = None) -> str:
+        """Write one figure."""
+        return format_value(value, form, language=self.language, currency=currency)
+
+    def status(self, status: str) -> str:
+        """Return a claim's status as readers see it."""
+        return status_name(status, self.language)
 
 
 @dataclass(frozen=True)

@@ -17,11 +17,14 @@ import os
 import re
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
+
+from tests.notebooks.running import execute
 
 ROOT = Path(__file__).parents[1]
 MONTHS = {
@@ -44,7 +47,6 @@ def record(out: Path) -> None:
 
 def quick(out: Path, numbers: list[str], studies: list[str]) -> None:
     """Run the code of notebooks in this process, for each study and month, and keep what they publish."""
-    os.environ["MPLBACKEND"] = "agg"
     for number in numbers:
         for study in studies:
             for month in MONTHS[study]:
@@ -56,25 +58,10 @@ def quick(out: Path, numbers: list[str], studies: list[str]) -> None:
 
 def one(out: Path, number: str, study: str, month: str) -> None:
     """Run one notebook's cells."""
-    import builtins
-
-    from IPython.core.interactiveshell import InteractiveShell
-
-    shell = InteractiveShell.instance()
-    builtins.display = shell.display_formatter.format  # type: ignore[attr-defined]
     (notebook,) = (ROOT / "notebooks").glob(f"{number}_*.ipynb")
-    names = shell.user_ns
-    as_of = str(pd.Period(month, "M").end_time.date())
-    for cell in json.loads(notebook.read_text(encoding="utf-8"))["cells"]:
-        if cell["cell_type"] != "code":
-            continue
-        source = "".join(cell["source"])
-        done = shell.run_cell(source, store_history=True)
-        done.raise_error()
-        if "parameters" in cell["metadata"].get("tags", []):
-            given = {"study": str(ROOT / "data" / study), "as_of": as_of, "out": str(out)}
-            injected = "\n".join(f"{name} = {value!r}" for name, value in given.items() if name in names)
-            shell.run_cell(injected, store_history=True).raise_error()
+    given = {"study": str(ROOT / "data" / study), "as_of": str(pd.Period(month, "M").end_time.date()), "out": str(out)}
+    with tempfile.TemporaryDirectory() as folder:
+        execute(notebook, Path(folder), given)
 
 
 def text_of(path: Path) -> str:

@@ -2,36 +2,21 @@
 
 from __future__ import annotations
 
-import json
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
 
-ROOT = Path(__file__).parents[2]
+from tests.notebooks import running
+
+ROOT = running.ROOT
 NOTEBOOK = "36_campaign_response.ipynb"
 
 
 def run(folder: Path, **parameters: str) -> tuple[list[str], dict[str, Any], Path]:
-    """Run the notebook by the plain papermill command; return its texts, its claims and its output."""
-    out = folder / "published"
-    command = [str(Path(sys.executable).parent / "papermill"), str(ROOT / "notebooks" / NOTEBOOK), "out.ipynb"]
-    for name, value in {"out": str(out), **parameters}.items():
-        command += ["-p", name, value]
-    done = subprocess.run(
-        [*command, "--no-progress-bar", "-k", "python3"], cwd=folder, capture_output=True, text=True, timeout=300
-    )
-    assert done.returncode == 0, done.stderr[-3000:]
-    cells = json.loads((folder / "out.ipynb").read_text(encoding="utf-8"))["cells"]
-    outputs = [output for cell in cells for output in cell.get("outputs", [])]
-    assert not [o for o in outputs if o.get("name") == "stderr"]
-    texts = ["".join(o.get("text", o.get("data", {}).get("text/plain", ""))) for o in outputs]
-    claims = json.loads((out / "claims" / "campaign_response.json").read_text(encoding="utf-8"))
-    return texts, {claim["id"].split(".", 1)[1]: claim for claim in claims}, out
+    return running.run(NOTEBOOK, folder, short=True, **parameters)
 
 
 @pytest.mark.parametrize("study", ["shop"])  # as cdnow and b2b: no campaigns

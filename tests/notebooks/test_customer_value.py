@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 from pathlib import Path
 from typing import Any
@@ -10,16 +9,14 @@ from typing import Any
 import pandas as pd
 import pytest
 
-ROOT = Path(__file__).parents[2]
-_spec = importlib.util.spec_from_file_location("other_runs", Path(__file__).with_name("test_other_runs.py"))
-assert _spec is not None and _spec.loader is not None
-_other = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(_other)
+from tests.notebooks import running
+from tests.notebooks.running import ROOT
+
 NOTEBOOK = "32_customer_value.ipynb"
 
 
 def run(folder: Path, **parameters: str) -> tuple[str, dict[str, Any], Path]:
-    texts, claims, out = _other.run(NOTEBOOK, folder, **parameters)
+    texts, claims, out = running.run(NOTEBOOK, folder, **parameters)
     return "\n".join(texts), claims, out
 
 

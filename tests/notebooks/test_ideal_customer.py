@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,27 +11,11 @@ import pytest
 
 from custaudience.evidence import read_claims
 from custaudience.present import render_claim
-
-_spec = importlib.util.spec_from_file_location("other_runs", Path(__file__).with_name("test_other_runs.py"))
-assert _spec is not None and _spec.loader is not None
-_other = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(_other)
-run, ROOT = _other.run, _other.ROOT
+from tests.notebooks.running import ROOT, run, tables_of
 
 NOTEBOOK = "40_ideal_customer.ipynb"
 HOSTILE = "<script>alert(1)</script> {n:count} $x$"
 COUNTS = {"n", "n_others", "n_customers", "n_kept", "n_yes", "n_no", "n_unknown", "n_left", "n_known"}
-
-
-@pytest.fixture(scope="module", autouse=True)
-def cache_of_its_own(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("CUSTAUDIENCE_CACHE", str(tmp_path_factory.mktemp("cache")))
-        yield
-
-
-def tables_of(out: Path) -> dict[str, pd.DataFrame]:
-    return {path.stem: pd.read_parquet(path) for path in sorted((out / "tables").glob("*.parquet"))}
 
 
 def assert_publishable(texts: list[str], out: Path, *ids: str) -> None:

@@ -2,64 +2,12 @@
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
 from pathlib import Path
-from typing import Any
 
-import duckdb
 import pandas as pd
 import pytest
 
-ROOT = Path(__file__).parents[2]
-BIN = Path(sys.executable).parent
-
-
-def run(notebook: str, folder: Path, **parameters: str) -> tuple[list[str], dict[str, Any], Path]:
-    """Run a notebook by the plain papermill command, in `folder`; return its texts, its claims and its output."""
-    out = folder / "published"
-    command = [
-        str(BIN / "papermill"),
-        str(ROOT / "notebooks" / notebook),
-        "out.ipynb",
-        "--no-progress-bar",
-        "-k",
-        "python3",
-        "-p",
-        "out",
-        str(out),
-    ]
-    for name, value in parameters.items():
-        command += ["-p", name, value]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=300, check=False)
-    assert done.returncode == 0, done.stderr[-3000:]
-    cells = json.loads((folder / "out.ipynb").read_text(encoding="utf-8"))["cells"]
-    outputs = [output for cell in cells for output in cell.get("outputs", [])]
-    assert not [o for o in outputs if o.get("name") == "stderr"]
-    texts = ["".join(o.get("text", o.get("data", {}).get("text/plain", ""))) for o in outputs]
-    claims = json.loads(next((out / "claims").glob("*.json")).read_text(encoding="utf-8"))
-    return texts, {claim["id"]: claim for claim in claims}, out
-
-
-@pytest.fixture(scope="module")
-def until_june(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The grocery study as it would have been exported on 1 July: no line knows anything later."""
-    folder = tmp_path_factory.mktemp("studies") / "grocery"
-    folder.mkdir()
-    source = ROOT / "data" / "grocery"
-    local = "(transaction_timestamp AT TIME ZONE 'UTC') AT TIME ZONE 'America/New_York'"
-    duckdb.connect().sql(
-        f"SELECT * FROM '{source}/transactions.parquet' WHERE {local} < TIMESTAMP '2017-07-01'"
-    ).write_parquet(str(folder / "transactions.parquet"))
-    for file in source.glob("*.parquet"):
-        if file.name != "transactions.parquet":
-            os.link(file, folder / file.name) if os.stat(source).st_dev == os.stat(folder).st_dev else (
-                folder / file.name
-            ).write_bytes(file.read_bytes())
-    (folder / "study.toml").write_bytes((source / "study.toml").read_bytes())
-    return folder
+from tests.notebooks.running import ROOT, run
 
 
 @pytest.mark.parametrize("notebook", ["00_start_here.ipynb", "30_rfm_and_lifecycle.ipynb", "31_cohorts.ipynb"])

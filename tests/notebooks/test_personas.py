@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import re
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 import pytest
@@ -14,21 +12,9 @@ import pytest
 from custaudience.audience import personas_from_json
 from custaudience.evidence import read_claims
 from custaudience.present import render_claim
-
-_spec = importlib.util.spec_from_file_location("segments_runs", Path(__file__).with_name("test_segments.py"))
-assert _spec is not None and _spec.loader is not None
-_segments = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(_segments)
-run, ROOT, made_up, tables_of = _segments.run, _segments.ROOT, _segments.made_up, _segments.tables_of
+from tests.notebooks.running import ROOT, made_up, run, tables_of
 
 NOTEBOOK = "42_personas.ipynb"
-
-
-@pytest.fixture(scope="module", autouse=True)
-def cache_of_its_own(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("CUSTAUDIENCE_CACHE", str(tmp_path_factory.mktemp("cache")))
-        yield
 
 
 def assert_publishable(out: Path, *markers: str) -> None:

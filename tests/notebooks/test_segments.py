@@ -2,63 +2,17 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import pandas as pd
 import pytest
 
 from custaudience.evidence import read_claims
 from custaudience.present import render_claim
-
-_spec = importlib.util.spec_from_file_location("other_runs", Path(__file__).with_name("test_other_runs.py"))
-assert _spec is not None and _spec.loader is not None
-_other = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(_other)
-run, ROOT = _other.run, _other.ROOT
+from tests.notebooks.running import ROOT, made_up, run, tables_of
 
 NOTEBOOK = "34_segments.ipynb"
-HOSTILE = ["<script>alert(1)</script>", "{n:count} %s $x$", "Сад, «город» і ще довга назва категорії тут"]
-
-
-def made_up(folder: Path, *, until: str = "2025-12-31") -> Path:
-    """A study of three groups by baskets, hostile names and recognisable ids, exported on a day."""
-    folder.mkdir(parents=True)
-    rng = np.random.default_rng(11)
-    rows = []
-    for i in range(450):
-        liking = np.roll([0.86, 0.07, 0.07], i % 3)
-        for day in rng.choice(720, 9, replace=False):
-            amount = round(float(rng.gamma(4, 4 + 3 * (i % 3 == 0))), 2)
-            rows.append((f"secret-{i:04d}", f"order-{i}-{day}", day, f"p{rng.choice(3, p=liking)}", amount))
-    lines = pd.DataFrame(rows, columns=["customer_id", "order_id", "day", "product_id", "revenue"])
-    lines["ordered_at"] = (pd.Timestamp("2024-01-01") + pd.to_timedelta(lines.pop("day"), unit="D")).dt.date
-    lines[lines["ordered_at"] <= pd.Timestamp(until).date()].to_csv(folder / "orders.csv", index=False)
-    pd.DataFrame({"product_id": ["p0", "p1", "p2"], "category": HOSTILE}).to_csv(folder / "products.csv", index=False)
-    towns = np.where(rng.random(450) < np.where(np.arange(450) % 3, 0.2, 0.8), "north", "south")
-    people = pd.DataFrame({"customer_id": [f"secret-{i:04d}" for i in range(450)], "town <b>": towns})
-    people.to_csv(folder / "people.csv", index=False)
-    (folder / "study.toml").write_text(
-        '[study]\nname = "Made up"\ncurrency = "EUR"\ntimezone = "Europe/Kyiv"\ncomplete_until = "2025-12-31"\n'
-        '[tables.transactions]\npath = "orders.csv"\ndate_format = "%Y-%m-%d"\n'
-        '[tables.products]\npath = "products.csv"\n[tables.customers]\npath = "people.csv"\n',
-        encoding="utf-8",
-    )
-    return folder
-
-
-@pytest.fixture(scope="module", autouse=True)
-def cache_of_its_own(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("CUSTAUDIENCE_CACHE", str(tmp_path_factory.mktemp("cache")))
-        yield
-
-
-def tables_of(out: Path) -> dict[str, pd.DataFrame]:
-    return {path.stem: pd.read_parquet(path) for path in sorted((out / "tables").glob("*.parquet"))}
 
 
 def assert_publishable(texts: list[str], out: Path, *ids: str) -> None:

@@ -1,8 +1,7 @@
-"""Notebook 50 against a recount by plain pandas, on other studies and at other dates, and what it never writes."""
+"""Notebook 50 on other studies and at other dates, and what it never writes; tests/recount counts its figures."""
 
 from __future__ import annotations
 
-import importlib.util
 import json
 from pathlib import Path
 from typing import Any
@@ -10,18 +9,15 @@ from typing import Any
 import pandas as pd
 import pytest
 
-ROOT = Path(__file__).parents[2]
-_spec = importlib.util.spec_from_file_location("other_runs", Path(__file__).with_name("test_other_runs.py"))
-assert _spec is not None and _spec.loader is not None
-_other = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(_other)
-until_june = _other.until_june
+from tests.notebooks import running
+from tests.notebooks.running import ROOT
+
 NOTEBOOK = "50_what_changed.ipynb"
 
 
 def run(folder: Path, study: str | Path, **parameters: str) -> tuple[str, dict[str, Any], Path]:
     path = study if isinstance(study, Path) else ROOT / "data" / study
-    texts, claims, out = _other.run(NOTEBOOK, folder, study=str(path), **parameters)
+    texts, claims, out = running.run(NOTEBOOK, folder, study=str(path), **parameters)
     assert_nobody_can_be_recognised(out)
     return "\n".join(texts).replace("\u00a0", " "), claims, out
 
@@ -41,52 +37,6 @@ def assert_nobody_can_be_recognised(out: Path) -> None:
 @pytest.fixture(scope="module")
 def grocery(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, dict[str, Any], Path]:
     return run(tmp_path_factory.mktemp("grocery"), "grocery", n_earlier="3")
-
-
-@pytest.fixture(scope="module")
-def raw() -> pd.DataFrame:
-    """November and December 2017 and what came before, straight from the file."""
-    columns = ["household_id", "basket_id", "product_id", "sales_value", "transaction_timestamp"]
-    lines = pd.read_parquet(ROOT / "data/grocery/transactions.parquet", columns=columns)
-    at = lines["transaction_timestamp"].dt.tz_localize("UTC").dt.tz_convert("America/New_York")
-    return lines.assign(month=at.dt.strftime("%Y-%m"), cents=(lines["sales_value"] * 100).round().astype("int64"))
-
-
-def test_the_parts_are_those_of_plain_pandas(grocery: tuple[str, dict[str, Any], Path], raw: pd.DataFrame) -> None:
-    text, claims, out = grocery
-    money = raw.pivot_table(index="household_id", columns="month", values="cents", aggfunc="sum").fillna(0)
-    before, after = money["2017-11"], money["2017-12"]
-    came, gone = after[(before == 0) & (after > 0)], before[(before > 0) & (after == 0)]
-    values = {key.removeprefix("what_changed."): claim["value"] for key, claim in claims.items()}
-    assert values["because"] == pytest.approx((after.sum() - before.sum()) / 100)
-    assert values["part.arrived"] == pytest.approx(came.sum() / 100)
-    assert values["part.absent"] == pytest.approx(-gone.sum() / 100)
-    assert (claims["what_changed.part.arrived"]["n"], claims["what_changed.part.absent"]["n"]) == (len(came), len(gone))
-    assert sum(v for k, v in values.items() if k.startswith("part.")) == pytest.approx(values["because"])
-    assert text.count("+35,693.24") == 2  # the sum of the parts and the difference of the months
-    parts = pd.read_parquet(out / "tables" / "revenue_bridge.parquet")
-    assert parts["start"].iloc[1] == pytest.approx(before.sum() / 100)
-    assert parts["end"].iloc[-2] == pytest.approx(after.sum() / 100)
-
-
-def test_orders_and_items_of_those_who_stayed(grocery: tuple[str, dict[str, Any], Path], raw: pd.DataFrame) -> None:
-    """L(R) log(orders ratio) and L(R) log(items per order ratio), counted again."""
-    import numpy as np
-
-    sold = raw.groupby(["household_id", "month", "basket_id", "product_id"])["cents"].sum().reset_index()
-    net = sold.groupby("basket_id")["cents"].transform("sum")
-    sold = sold[(net > 0) & sold["month"].isin(["2017-11", "2017-12"])]
-    both = sold.groupby("household_id")["month"].nunique()
-    sold = sold[sold["household_id"].isin(both[both == 2].index)]
-    by_month = sold.groupby("month").agg(orders=("basket_id", "nunique"), cents=("cents", "sum"))
-    by_month["items"] = sold[sold["cents"] > 0].groupby("month").size()
-    ratio = by_month.loc["2017-12"] / by_month.loc["2017-11"]
-    weight = by_month["cents"].diff().iloc[-1] / np.log(ratio["cents"]) / 100
-    values = {key: claim["value"] for key, claim in grocery[1].items()}
-    assert values["what_changed.part.orders"] == pytest.approx(weight * np.log(ratio["orders"]), abs=0.01)
-    assert values["what_changed.part.items_per_order"] == pytest.approx(
-        weight * np.log(ratio["items"] / ratio["orders"]), abs=0.01
-    )
 
 
 def test_newcomers_are_few_and_not_counted_aloud(grocery: tuple[str, dict[str, Any], Path]) -> None:

@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-import importlib.util
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
 
-ROOT = Path(__file__).parents[2]
-_spec = importlib.util.spec_from_file_location("other_runs", Path(__file__).with_name("test_other_runs.py"))
-assert _spec is not None and _spec.loader is not None
-_other = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(_other)
-until_june = _other.until_june
+from tests.notebooks import running
+from tests.notebooks.running import ROOT
 
 
 def run(folder: Path, **parameters: str) -> tuple[list[str], dict[str, Any], Path]:
     folder.mkdir(exist_ok=True)
-    texts, claims, out = _other.run("33_what_drives_behaviour.ipynb", folder, n_permutations="200", **parameters)
+    texts, claims, out = running.run("33_what_drives_behaviour.ipynb", folder, n_permutations="200", **parameters)
     return texts, {key.split(".", 1)[1]: claim for key, claim in claims.items()}, out
 
 

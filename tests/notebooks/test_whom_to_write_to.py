@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -14,32 +12,20 @@ import pandas as pd
 import pytest
 
 from custaudience.reports.contact_files import write_contact_files
+from tests.notebooks import running
 
-ROOT = Path(__file__).parents[2]
+ROOT = running.ROOT
 NOTEBOOK = "37_whom_to_write_to.ipynb"
 
 
 def run(folder: Path, **parameters: str) -> tuple[list[str], dict[str, Any], Path]:
-    """Run the notebook by the plain papermill command; return its texts, its claims and its output."""
-    out = folder / "published"
-    command = [str(Path(sys.executable).parent / "papermill"), str(ROOT / "notebooks" / NOTEBOOK), "out.ipynb"]
-    for name, value in {"out": str(out), **parameters}.items():
-        command += ["-p", name, value]
-    done = subprocess.run(
-        [*command, "--no-progress-bar", "-k", "python3"], cwd=folder, capture_output=True, text=True, timeout=300
-    )
-    assert done.returncode == 0, done.stderr[-3000:]
-    cells = json.loads((folder / "out.ipynb").read_text(encoding="utf-8"))["cells"]
-    outputs = [output for cell in cells for output in cell.get("outputs", [])]
-    assert not [o for o in outputs if o.get("name") == "stderr"]
-    texts = ["".join(o.get("text", o.get("data", {}).get("text/plain", ""))) for o in outputs]
-    claims = json.loads((out / "claims" / "whom_to_write_to.json").read_text(encoding="utf-8"))
+    texts, claims, out = running.run(NOTEBOOK, folder, short=True, **parameters)
     for file in (out / "tables").glob("*.parquet"):
         table = pd.read_parquet(file)
         assert "customer_id" not in table
         small = [c for c in table if c.startswith("n_") and c != "n_lists" and table[c].between(1, 9).any()]
         assert not small, (file.name, small)
-    return texts, {claim["id"].split(".", 1)[1]: claim for claim in claims}, out
+    return texts, claims, out
 
 
 def test_the_report_counts_what_the_command_writes(tmp_path: Path) -> None:

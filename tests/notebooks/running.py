@@ -1,0 +1,121 @@
+"""Run a notebook's cells with parameters, in a process forked with all imports done: as a kernel would, and fast.
+
+papermill and a kernel cost several seconds a run; one run of each notebook by papermill is in `test_papermill.py`.
+"""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+ROOT = Path(__file__).parents[2]
+HOSTILE = ["<script>alert(1)</script>", "{n:count} %s $x$", "Сад, «город» і ще довга назва категорії тут"]
+_PRELOAD = [
+    "custaudience.customers", "custaudience.audience", "custaudience.recipes", "custaudience.present",
+    "custaudience.reports.parameters", "sklearn.cluster", "sklearn.tree", "statsmodels.api", "matplotlib.pyplot",
+    "pyarrow.parquet", "IPython.core.interactiveshell", "papermill.cli",
+]  # fmt: skip
+
+
+def run(
+    notebook: str, folder: Path, *, short: bool = False, **parameters: str
+) -> tuple[list[str], dict[str, Any], Path]:
+    """Run a notebook in `folder`; return its texts, its claims by id (without the slug if `short`) and its output.
+
+    Parameters are text, as on papermill's command line. The outputs lie in ``out.ipynb``.
+    """
+    out = folder / "published"
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(_PRELOAD)
+    process = context.Process(
+        target=execute, args=(ROOT / "notebooks" / notebook, folder, {"out": str(out)} | parameters)
+    )
+    process.start()
+    process.join(300)
+    process.kill()
+    log = folder / "error.txt"
+    assert process.exitcode == 0, log.read_text(encoding="utf-8") if log.exists() else f"exit {process.exitcode}"
+    cells = json.loads((folder / "out.ipynb").read_text(encoding="utf-8"))["cells"]
+    outputs = [output for cell in cells for output in cell["outputs"]]
+    assert not [o for o in outputs if o.get("name") == "stderr"], outputs
+    texts = ["".join(o.get("text", o.get("data", {}).get("text/plain", ""))) for o in outputs]
+    claims = json.loads(next((out / "claims").glob("*.json")).read_text(encoding="utf-8"))
+    return texts, {claim["id"].split(".", 1)[1] if short else claim["id"]: claim for claim in claims}, out
+
+
+def execute(notebook: Path, folder: Path, parameters: dict[str, str]) -> None:
+    """Run all cells in this process, and write them with their outputs to ``out.ipynb``."""
+    import traceback
+
+    os.chdir(folder)
+    os.environ["MPLBACKEND"] = "agg"
+    import builtins
+
+    from IPython.core.interactiveshell import InteractiveShell
+    from IPython.display import display
+    from papermill.cli import _resolve_type
+
+    shell = InteractiveShell.instance()
+    builtins.display = display  # type: ignore[attr-defined]
+    cells = [c for c in json.loads(notebook.read_text(encoding="utf-8"))["cells"] if c["cell_type"] == "code"]
+    shown = []
+    try:
+        for cell in cells:
+            shown.append({"outputs": _run_cell(shell, "".join(cell["source"]))})
+            if "parameters" in cell["metadata"].get("tags", []):
+                typed = {name: _resolve_type(value) for name, value in parameters.items()}
+                shell.run_cell("\n".join(f"{k} = {v!r}" for k, v in typed.items()), store_history=True).raise_error()
+    except Exception:
+        (folder / "error.txt").write_text(traceback.format_exc(), encoding="utf-8")
+        traceback.print_exc()
+        os._exit(1)
+    (folder / "out.ipynb").write_text(json.dumps({"cells": shown}), encoding="utf-8")
+    sys.stdout.flush()
+
+
+def _run_cell(shell: Any, source: str) -> list[dict[str, Any]]:
+    from IPython.utils.capture import capture_output
+
+    with capture_output() as captured:
+        done = shell.run_cell(source, store_history=True)
+    done.raise_error()
+    streams = (("stdout", captured.stdout), ("stderr", captured.stderr))
+    outputs: list[dict[str, Any]] = [{"name": name, "text": text} for name, text in streams if text]
+    return outputs + [{"data": {k: v for k, v in o.data.items() if isinstance(v, str)}} for o in captured.outputs]
+
+
+def tables_of(out: Path) -> dict[str, pd.DataFrame]:
+    return {path.stem: pd.read_parquet(path) for path in sorted((out / "tables").glob("*.parquet"))}
+
+
+def made_up(folder: Path, *, until: str = "2025-12-31") -> Path:
+    """A study of three groups by baskets, hostile names and recognisable ids, exported on a day."""
+    folder.mkdir(parents=True)
+    rng = np.random.default_rng(11)
+    rows = []
+    for i in range(450):
+        liking = np.roll([0.86, 0.07, 0.07], i % 3)
+        for day in rng.choice(720, 9, replace=False):
+            amount = round(float(rng.gamma(4, 4 + 3 * (i % 3 == 0))), 2)
+            rows.append((f"secret-{i:04d}", f"order-{i}-{day}", day, f"p{rng.choice(3, p=liking)}", amount))
+    lines = pd.DataFrame(rows, columns=["customer_id", "order_id", "day", "product_id", "revenue"])
+    lines["ordered_at"] = (pd.Timestamp("2024-01-01") + pd.to_timedelta(lines.pop("day"), unit="D")).dt.date
+    lines[lines["ordered_at"] <= pd.Timestamp(until).date()].to_csv(folder / "orders.csv", index=False)
+    pd.DataFrame({"product_id": ["p0", "p1", "p2"], "category": HOSTILE}).to_csv(folder / "products.csv", index=False)
+    towns = np.where(rng.random(450) < np.where(np.arange(450) % 3, 0.2, 0.8), "north", "south")
+    people = pd.DataFrame({"customer_id": [f"secret-{i:04d}" for i in range(450)], "town <b>": towns})
+    people.to_csv(folder / "people.csv", index=False)
+    (folder / "study.toml").write_text(
+        '[study]\nname = "Made up"\ncurrency = "EUR"\ntimezone = "Europe/Kyiv"\ncomplete_until = "2025-12-31"\n'
+        '[tables.transactions]\npath = "orders.csv"\ndate_format = "%Y-%m-%d"\n'
+        '[tables.products]\npath = "products.csv"\n[tables.customers]\npath = "people.csv"\n',
+        encoding="utf-8",
+    )
+    return folder

@@ -10,12 +10,11 @@ from scipy.special import beta as beta_function
 from scipy.special import betaincinv, gammaln, hyp2f1
 from scipy.stats import gamma
 
-from custaudience.customers.clv.bgnbd import BgNbd
 from custaudience.customers.clv.fitting import distinct_rows
+from custaudience.customers.clv.formulas import ShiftedBetaGeometric
 from custaudience.customers.clv.gammagamma import GammaGamma, _objective
-from custaudience.customers.clv.paretonbd import ParetoNbd, left_integral
-from custaudience.customers.clv.purchase_model import purchase_rows
-from custaudience.customers.clv.sbg import ShiftedBetaGeometric
+from custaudience.customers.clv.purchases import BgNbd, ParetoNbd, left_integral
+from custaudience.customers.clv.repeat import purchase_rows
 from custaudience.errors import ColumnError, DataError, EmptyTableError, HistoryError
 
 MODELS = [BgNbd, ParetoNbd]

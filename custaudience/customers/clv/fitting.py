@@ -52,17 +52,6 @@ class MaximumLikelihood:
         """The estimates."""
         return np.exp(self.logs)
 
-    @property
-    def params(self) -> pd.Series:
-        """The estimates by name."""
-        return pd.Series(self.values, index=list(self.names))
-
-    @property
-    def covariance(self) -> pd.DataFrame:
-        """Covariance of the estimates themselves (delta method)."""
-        scaled = self.log_covariance * np.outer(self.values, self.values)
-        return pd.DataFrame(scaled, index=list(self.names), columns=list(self.names))
-
     def unidentified(self) -> list[str]:
         """Return the names of the parameters that the data do not tell."""
         return [name for name, v in zip(self.names, np.diag(self.log_covariance), strict=True) if not np.isfinite(v)]
@@ -97,7 +86,7 @@ class Fitted:
     @property
     def params_(self) -> pd.Series:
         """Estimates by name."""
-        return self.estimate_.params
+        return pd.Series(self.estimate_.values, index=list(self.names))
 
     @property
     def standard_errors_(self) -> pd.Series:
@@ -106,8 +95,9 @@ class Fitted:
 
     @property
     def covariance_(self) -> pd.DataFrame:
-        """Covariance of the estimates."""
-        return self.estimate_.covariance
+        """Covariance of the estimates (delta method)."""
+        scaled = self.estimate_.log_covariance * np.outer(self.estimate_.values, self.estimate_.values)
+        return pd.DataFrame(scaled, index=list(self.names), columns=list(self.names))
 
     @property
     def log_likelihood_(self) -> float:
@@ -167,9 +157,8 @@ def maximise(
         theta = _descend(objective, theta, n, _hessian(trial, theta, np.ones(len(theta), dtype=bool)) / n)[0]
     theta, value, hessian, free = _polish(objective, theta, n)
     covariance, definite = _invert(hessian, free)
-    return MaximumLikelihood(
-        tuple(names), theta, covariance, -value, round(n), len(weights), agreeing, len(ends), definite
-    )
+    found = (theta, covariance, -value, round(n), len(weights), agreeing, len(ends), definite)
+    return MaximumLikelihood(tuple(names), *found)
 
 
 def _thinned(rows: Rows, weights: np.ndarray) -> tuple[Rows, np.ndarray]:
@@ -279,17 +268,8 @@ class PurchaseModel(Fitted, ABC):
     def fit(self, summary: pd.DataFrame, *, time_unit: str | None = None) -> Any:
         """Fit the model to a summary of repeat purchases.
 
-        Parameters
-        ----------
-        summary : DataFrame
-            As `summarise_repeat_purchases` gives it.
-        time_unit : {"D", "W", "M", "Y"}, optional
-            Only needed for a summary made elsewhere, without ``attrs["time_unit"]``.
-
-        Raises
-        ------
-        HistoryError
-            If fewer than 10 customers have a repeat purchase: nothing is told about repeating.
+        `time_unit` is only needed for a summary made elsewhere, without ``attrs["time_unit"]``. With fewer than 10
+        customers who bought again it refuses: nothing is told about repeating.
         """
         x, last, tenure = purchase_rows(summary)
         repeaters = int((x > 0).sum())
@@ -353,13 +333,11 @@ class PurchaseModel(Fitted, ABC):
 
     @property
     def for_intervals_(self) -> MaximumLikelihood:
-        """The estimate with the covariance that intervals of predictions rest on.
-
-        Where drop-out is not identified, its parameters lie on a ridge and no normal approximation holds; then
-        drop-out is taken as estimated and the rest varies as in the NBD.
-        """
+        """The estimate with the covariance that intervals of predictions rest on."""
         if self.dropout_identified_:
             return self.estimate_
+        # the parameters of drop-out lie on a ridge and no normal approximation holds: they are taken as estimated, and
+        # the rest varies as in the NBD
         covariance = np.zeros((len(self.names), len(self.names)))
         covariance[:2, :2] = self.no_dropout_.log_covariance
         return replace(self.estimate_, log_covariance=covariance)
@@ -375,27 +353,20 @@ class PurchaseModel(Fitted, ABC):
         return purchase_rows(summary)
 
     def _notes(self, x: np.ndarray, last: np.ndarray, tenure: np.ndarray) -> tuple[str, ...]:
-        notes = []
-        if self.is_short_:
-            notes.append(
-                f"Short history: half of the customers are known for {self.median_tenure_:.3g} or less, and those who "
-                f"repeat do so every {self.mean_gap_:.3g} on average. Under two such gaps, who left and who waits look "
-                "the same."
-            )
-        if not self.dropout_identified_:
-            notes.append(
-                "Drop-out is not identified: the data are described about as well by customers who never leave "
-                "(likelihood ratio test at 5 %). Do not read probabilities of being alive; intervals of predictions "
-                "take drop-out as estimated."
-            )
-        if missing := self.estimate_.unidentified():
-            notes.append(
-                f"Not identified by these data: {', '.join(missing)}; no standard error. "
-                "Expected purchases over times like those observed can still be read."
-            )
-        if self.estimate_.starts_agreeing < 2:
-            notes.append("Starting points led to different optima; the best was taken. Look at the hold-out.")
-        return tuple(notes)
+        missing = ", ".join(self.estimate_.unidentified())
+        notes = [
+            (self.is_short_, f"Short history: half of the customers are known for {self.median_tenure_:.3g} or less, and "
+             f"those who repeat do so every {self.mean_gap_:.3g} on average. Under two such gaps, who left and who waits "
+             "look the same."),
+            (not self.dropout_identified_, "Drop-out is not identified: the data are described about as well by "
+             "customers who never leave (likelihood ratio test at 5 %). Do not read probabilities of being alive; "
+             "intervals of predictions take drop-out as estimated."),
+            (missing, f"Not identified by these data: {missing}; no standard error. Expected purchases over times like "
+             "those observed can still be read."),
+            (self.estimate_.starts_agreeing < 2,
+             "Starting points led to different optima; the best was taken. Look at the hold-out."),
+        ]  # fmt: skip
+        return tuple(note for applies, note in notes if applies)
 
     @abstractmethod
     def _objective(self, rows: Rows, weights: np.ndarray) -> Objective: ...

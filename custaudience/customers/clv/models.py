@@ -30,19 +30,11 @@ _MIN_GAPS = 3
 class ValueModels:
     """Models of purchases and of spend on one summary.
 
-    Attributes
-    ----------
-    summary : DataFrame or None
-        As `summarise_repeat_purchases` gives it; None where the history was refused before. Private: it has ids.
-    purchases : tuple of fitted `PurchaseModel`, the best first
-        All have four parameters, so the one with the higher likelihood describes the data better. Empty when
-        refused.
-    spend : fitted `GammaGamma` or None
-    refused : dict of str to dict
-        What cannot be said, by code, with the figures that tell why: ``cut_off``, ``clockwork``, ``no_repeat``
-        (nothing is fitted); ``short``, ``vague`` (nothing to come is told); ``drop_out`` (do not read who is
-        still a customer); ``no_spend``, ``infinite_spend``, ``vague_spend`` (no value in money).
-    time_unit : str
+    ``summary`` (private: it has ids) is None where the history was refused before. ``purchases`` stand best first: all
+    have four parameters, so the one with the higher likelihood describes the data better. ``refused`` says what cannot
+    be said, by code, with the figures that tell why: ``cut_off``, ``clockwork``, ``no_repeat`` (nothing is fitted);
+    ``short``, ``vague`` (nothing to come is told); ``drop_out`` (do not read who is still a customer); ``no_spend``,
+    ``infinite_spend``, ``vague_spend`` (no value in money).
     """
 
     summary: pd.DataFrame | None = None
@@ -80,20 +72,12 @@ class ModelCheck:
 class Worth:
     """What customers are expected to bring, with both intervals.
 
-    Attributes
-    ----------
-    prediction : ClvPrediction
-        Per customer (private: it has ids) and in total.
-    typical : Series
-        The row of the prediction whose value is the median, or whose expected purchases are when there is no
-        value; without its id.
-    groups : DataFrame, one row per group, the most valuable first
-        ``group``, ``n_customers``, ``mean_probability_alive`` (with BG/NBD of those who bought again only, for the
-        others it is 1 by construction; NaN where it is not told), ``expected_purchases`` (per customer),
-        ``value_per_customer``, ``value`` (of the group) and its ``parameter_low``, ``parameter_high``,
-        ``predictive_low``, ``predictive_high``, ``share_of_value``. Money is NaN without a spend model.
-    alive : DataFrame, groups ``all``, ``repeat`` and ``once`` of each model, the one taken first
-        ``model``, ``group``, ``n_customers``, ``probability_alive`` (mean), ``low``, ``high`` (parameter interval).
+    ``prediction`` is private: it has ids. ``typical`` is its row, without id, whose value is the median, or whose
+    expected purchases are when there is no value. ``groups``, the most valuable first: ``group``, ``n_customers``,
+    ``mean_probability_alive`` (with BG/NBD of those who bought again only, for the others it is 1 by construction; NaN
+    where it is not told), ``expected_purchases`` (per customer), ``value_per_customer``, ``value`` (of the group) and
+    its ``parameter_low``, ``parameter_high``, ``predictive_low``, ``predictive_high``, ``share_of_value``; money is NaN
+    without a spend model. ``alive``: see `alive_table`, the model taken first.
     """
 
     prediction: ClvPrediction
@@ -114,9 +98,9 @@ def middle_of(first: dt.date, last: dt.date) -> dt.date:
 
 
 def clockwork_share(orders: IntoFrame, *, as_of: dt.date) -> tuple[float, int]:
-    """Return which share of gaps lies within a tenth of the customer's own median gap, and of how many customers.
+    """Return which share of gaps lies within a tenth of the customer's median gap; and who has three gaps or more.
 
-    Each customer with three gaps or more weighs once. NaN when there is nobody.
+    Each of these customers weighs once. NaN when there is nobody.
     """
     customer, gap = order_days(orders, as_of=as_of).gaps()
     by_customer = pd.Series(gap.astype("float64")).groupby(customer)
@@ -236,16 +220,8 @@ def value_to_come(
 ) -> Worth | None:
     """Predict what customers will bring; None when there is no model, or none that tells anything of the time to come.
 
-    Parameters
-    ----------
-    models : ValueModels
-        Fitted to the whole history.
-    title : str
-        Which model of purchases to take, for example the one that was best in the calibration.
-    groups : DataFrame
-        ``customer_id`` and ``segment``; customers that are not in it form the group "no_order".
-    outlook : Outlook
-    terms : Terms
+    `title` names the model of purchases to take, for example the one that was best in the calibration; `groups` hold
+    ``customer_id`` and ``segment``, and customers that are not in it form the group "no_order".
     """
     if not models.purchases or models.summary is None or {"short", "vague"} & models.refused.keys():
         return None
@@ -293,9 +269,10 @@ def value_to_come(
 
 
 def alive_table(model: PurchaseModel, summary: pd.DataFrame, terms: Terms, *, n_draws: int = 200) -> pd.DataFrame:
-    """Return the mean probability of being alive of all customers, of repeat buyers, and of who bought once.
+    """Return the mean probability of being alive of ``all``, who came back (``repeat``), and who bought ``once``.
 
-    The interval draws the parameters from their normal approximation; NaN where drop-out is not identified.
+    Columns ``model``, ``group``, ``n_customers``, ``probability_alive``, ``low``, ``high``. The interval draws the
+    parameters from their normal approximation; NaN where drop-out is not identified.
     """
     history, weights, _ = distinct_rows(*model.check_summary(summary))
     x = history[0]

@@ -45,18 +45,12 @@ class ClvPrediction:
     Attributes
     ----------
     table : DataFrame, one row per customer, in the order of the summary
-        ``customer_id``; ``probability_alive``; ``expected_purchases`` within the horizon;
-        ``discounted_purchases``; ``expected_spend`` per purchase; ``value``: discounted purchases times
-        expected spend times margin, in money. Without a spend model the last two are NaN. Intervals, see
-        `INTERVALS`: ``purchases_parameter_low`` and ``_high``, ``purchases_predictive_low`` and ``_high``, and
-        the same four for ``value``; NaN when not asked or not identified.
-    totals : DataFrame, rows ``purchases`` and ``value``
-        ``estimate``, ``parameter_low``, ``parameter_high``, ``predictive_low``, ``predictive_high``: of the sum
-        over all customers. Their ends are not the sums of customers' ends.
-    outlook : Outlook
-        What it is stated for, in units of `time_unit`.
-    time_unit : str
-    terms : Terms
+        ``customer_id``; ``probability_alive``; ``expected_purchases`` within the horizon; ``discounted_purchases``;
+        ``expected_spend`` per purchase; ``value``: discounted purchases times expected spend times margin, in money.
+        Without a spend model the last two are NaN. Intervals, see `INTERVALS`: ``purchases_parameter_low`` and
+        ``_high``, ``purchases_predictive_low`` and ``_high``, the same four for ``value``; NaN when not identified.
+    totals : DataFrame, rows ``purchases`` and ``value``, columns `TOTALS`
+        Of the sum over all customers. Their ends are not the sums of customers' ends.
     notes : tuple of str
         What a reader must know, in English, those of the models included.
     """
@@ -82,16 +76,6 @@ def predict_clv(
         As `summarise_repeat_purchases` gives it, in the time unit of the model.
     outlook : Outlook
     terms : Terms
-        Its ``level`` of both intervals, and ``seed`` of the simulation.
-
-    Returns
-    -------
-    ClvPrediction
-
-    Raises
-    ------
-    DataError
-        If the summary is in another time unit than the model, or the unit is not known.
 
     Notes
     -----
@@ -281,19 +265,14 @@ class HoldOut:
     tracking : DataFrame, one row per week
         ``until`` (last day), ``n_customers`` (who had bought by then, of those in the calibration), ``actual`` and
         ``expected`` repeat purchases in the week, ``actual_cumulative``, ``expected_cumulative`` since the first
-        day of the data, ``held_out``: after the calibration.
-        Expected: of customers of whom only the day of the first purchase is known.
+        day of the data, ``held_out``: after the calibration. Expected knows only the day of each first purchase.
     by_calibration_purchases : DataFrame
         ``n_repeat`` in the calibration ("0" to "6", "7+"), ``n_customers``, then per customer in the time held
         out ``actual``, ``expected`` (given each history), ``predictive_low``, ``predictive_high``.
-    actual, expected : float
-        Purchases of all customers in the time held out; expected given each history.
-    predictive_low, predictive_high : float
-        Where the actual number was to lie at the terms' level if the model were right.
+    actual, expected, predictive_low, predictive_high : float
+        Purchases of all customers in the time held out; where the actual number was to lie if the model were right.
     error : float
         ``expected / actual - 1``; NaN when nothing was bought.
-    calibrated_until : date
-    terms : Terms
     """
 
     tracking: pd.DataFrame
@@ -312,28 +291,12 @@ def check_hold_out(
 ) -> HoldOut:
     """Compare what a model expects after its calibration with what happened.
 
-    Parameters
-    ----------
-    purchases : fitted `BgNbd` or `ParetoNbd`
-        Fitted to `summarise_repeat_purchases` with the same `counting`.
-    orders : any frame Narwhals reads, one row per order
-        As they stand at ``terms.as_of``.
-    terms : Terms
-    counting : Counting
-        With ``calibrated_until``; the time unit is the model's.
-    n_draws : int
-        As in `Outlook`.
-
-    Returns
-    -------
-    HoldOut
+    `purchases` was fitted to `summarise_repeat_purchases` with the same `counting`, which says ``calibrated_until``.
 
     Raises
     ------
     DataError
         If nothing is held out, or the model was fitted to another time or other customers.
-    EmptyTableError, HistoryError, ColumnError
-        As in `summarise_repeat_purchases`.
     """
     until = counting.calibrated_until
     if until is None:

@@ -27,16 +27,11 @@ class BgNbd(PurchaseModel):
     ----------
     params_, standard_errors_, covariance_, log_likelihood_
         ``r``, ``alpha`` (in time units), ``a``, ``b``.
-    estimate_ : MaximumLikelihood
-        With ``table(level)`` and how the optimum was found.
-    no_dropout_ : MaximumLikelihood
-        The NBD on the same data: customers who never leave.
+    estimate_, no_dropout_ : MaximumLikelihood
+        With ``table(level)`` and how the optimum was found; the NBD on the same data: customers who never leave.
     dropout_identified_ : bool
         The model describes the data better than the NBD (likelihood ratio test, 5 %).
-    time_unit_ : str or None
-    n_customers_, n_repeat_customers_ : int
-    notes_ : tuple of str
-        What a reader must know, in English.
+    time_unit_, n_customers_, n_repeat_customers_, notes_
 
     Notes
     -----

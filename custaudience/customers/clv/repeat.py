@@ -29,17 +29,16 @@ class Counting:
     Parameters
     ----------
     time_unit : {"D", "W", "M", "Y"}
-        Unit of ``first_to_last`` and ``tenure``: days, weeks, months and years of mean length. It changes no
-        model but by its scale.
+        Months and years of mean length. It changes no model but by its scale.
     count_free_orders : bool
-        Count orders of zero without a refund as purchases too. Published figures on CDNOW do; elsewhere an
-        order counts when its net revenue is positive.
+        Count orders of zero without a refund as purchases too, as published figures on CDNOW do; else an order counts
+        when its net revenue is positive.
     calibrated_until : date, optional
         Before the last day that counts: summaries end here, and what comes after it is held out.
     orders_then : any frame Narwhals reads, optional
-        Orders as they stood on `calibrated_until`, for example ``study.orders(calibrated_until)``. Later, a refund
-        paid in the time held out has already lowered the order it belongs to, or undone it: give this wherever
-        there are refunds, else the summary knows something of that time.
+        Orders as they stood on `calibrated_until`, as ``study.orders(calibrated_until)`` gives them. Later, a refund
+        paid in the time held out has already lowered the order it belongs to, or undone it: give this wherever there
+        are refunds, else the summary knows something of that time.
     """
 
     time_unit: TimeUnit = "W"
@@ -83,14 +82,8 @@ def summarise_repeat_purchases(orders: IntoFrame, terms: Terms, counting: Counti
 
     Raises
     ------
-    EmptyTableError
-        If nobody has a purchase by the end of the summary.
-    HistoryError
-        If the calibration does not end before ``as_of``.
-    ColumnError
-        If a column is missing.
-    DataError
-        If one customer's purchases of one day are worth 10^12 minor units or more.
+    EmptyTableError, HistoryError, DataError
+        If nobody has a purchase by then, nothing is held out, or a day is worth 10^12 minor units or more.
 
     Notes
     -----
@@ -143,15 +136,8 @@ def summarise_repeat_purchases(orders: IntoFrame, terms: Terms, counting: Counti
 def count_purchase_days(orders: IntoFrame, terms: Terms, counting: Counting = WEEKLY) -> pd.DataFrame:
     """Count, day by day, first and repeat purchases of the customers who had bought by the end of a summary.
 
-    Parameters
-    ----------
-    orders, terms, counting
-        As in `summarise_repeat_purchases`, whose errors it raises.
-
-    Returns
-    -------
-    DataFrame, one row per day with a purchase, in the order of time
-        ``day``; ``n_first``: customers whose first purchase it was; ``n_repeat``: customers who bought again.
+    One row per day with a purchase, in the order of time: ``day``; ``n_first``: customers whose first purchase it was;
+    ``n_repeat``: customers who bought again.
     """
     end = counting.end(terms.as_of)
     day, first = nw.col("ordered_on"), nw.col("first")

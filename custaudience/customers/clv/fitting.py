@@ -355,9 +355,9 @@ class PurchaseModel(Fitted, ABC):
     def _notes(self, x: np.ndarray, last: np.ndarray, tenure: np.ndarray) -> tuple[str, ...]:
         missing = ", ".join(self.estimate_.unidentified())
         notes = [
-            (self.is_short_, f"Short history: half of the customers are known for {self.median_tenure_:.3g} or less, and "
-             f"those who repeat do so every {self.mean_gap_:.3g} on average. Under two such gaps, who left and who waits "
-             "look the same."),
+            (self.is_short_, f"Short history: half of the customers are known for {self.median_tenure_:.3g} or less, "
+             f"and those who repeat do so every {self.mean_gap_:.3g} on average. Under two such gaps, who left and who "
+             "waits look the same."),
             (not self.dropout_identified_, "Drop-out is not identified: the data are described about as well by "
              "customers who never leave (likelihood ratio test at 5 %). Do not read probabilities of being alive; "
              "intervals of predictions take drop-out as estimated."),

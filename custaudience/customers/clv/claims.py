@@ -97,7 +97,9 @@ def _concentration(tell: Teller, spread: Concentration) -> Iterator[Claim]:
         return
     main, best = shown[shown["top"] >= 0.1].iloc[0], shown.iloc[0]
     half = float(spread.deciles["share"].iloc[5:].sum())
-    told = [("text", "", main, {"half": half})] + [("best", "best", best, {})] * bool(best["top"] < main["top"])
+    told: list[tuple[str, str, pd.Series, dict[str, Any]]] = [("text", "", main, {"half": half})]
+    if best["top"] < main["top"]:
+        told.append(("best", "best", best, {}))
     for case, suffix, row, facts in told:
         facts |= {"top": float(row["top"]), "n": int(row["n_customers"]), "all": spread.n_customers}
         share = _of(tell, row, spread.n_customers, _SHARE)

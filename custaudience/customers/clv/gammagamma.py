@@ -25,15 +25,12 @@ class GammaGamma(Fitted):
         ``p``, ``q`` and ``v``; ``v`` in money.
     population_mean_ : float
         Mean value of a purchase over all customers, ``p v / (q - 1)``; stands in for who has no repeat.
-    n_customers_ : int
-        Repeat customers the fit rests on.
-    n_zero_spend_ : int
-        Repeat customers left out because their purchases are worth nothing: the model knows no such purchase.
+    n_customers_, n_zero_spend_ : int
+        Repeat customers the fit rests on; and those left out because the model knows no purchase worth nothing.
     correlation_ : float
         Between number and mean value of repeat purchases (Pearson's); NaN when one is constant. A rank
         correlation is not used: means of few skewed values have lower medians, so it is not 0 without a relation.
     notes_ : tuple of str
-        What a reader must know, in English.
 
     Notes
     -----
@@ -93,28 +90,23 @@ class GammaGamma(Fitted):
         return np.where(left > 0, p * (v + x * np.where(x > 0, z, 0)) / np.where(left > 0, left, 1), np.inf)
 
     def _notes(self, x: np.ndarray, z: np.ndarray) -> tuple[str, ...]:
-        notes = []
-        if self.n_zero_spend_:
-            notes.append(f"{self.n_zero_spend_} repeat customers have purchases of zero only: left out of Gamma-Gamma.")
-        self.correlation_ = np.nan
+        self.correlation_, related, missing = np.nan, False, ", ".join(self.estimate_.unidentified())
         if np.ptp(x) > 0 and np.ptp(z) > 0:
             found = pearsonr(x, z)
             self.correlation_ = float(found.statistic)
-            if abs(self.correlation_) > 0.1 and found.pvalue < 0.05:
-                wrong = ("low", "high") if self.correlation_ > 0 else ("high", "low")
-                notes.append(
-                    f"Spend and number of purchases are related (correlation {self.correlation_:+.2f}), which "
-                    "Gamma-Gamma takes as unrelated: values of frequent buyers tend to come out "
-                    f"too {wrong[0]}, of rare ones too {wrong[1]}. Look at groups of equal frequency."
-                )
-        if missing := self.estimate_.unidentified():
-            notes.append(
-                f"Not identified by these data: {', '.join(missing)}; customers hardly differ, or hardly vary. "
-                "No standard error and no interval."
-            )
-        if self.estimate_.starts_agreeing < 2:
-            notes.append("Starting points led to different optima; the best was taken.")
-        return tuple(notes)
+            related = abs(self.correlation_) > 0.1 and found.pvalue < 0.05
+        often, rarely = ("low", "high") if self.correlation_ > 0 else ("high", "low")
+        notes = [
+            (self.n_zero_spend_,
+             f"{self.n_zero_spend_} repeat customers have purchases of zero only: left out of Gamma-Gamma."),
+            (related, f"Spend and number of purchases are related (correlation {self.correlation_:+.2f}), which "
+             f"Gamma-Gamma takes as unrelated: values of frequent buyers tend to come out too {often}, of rare ones "
+             f"too {rarely}. Look at groups of equal frequency."),
+            (missing, f"Not identified by these data: {missing}; customers hardly differ, or hardly vary. No standard "
+             "error and no interval."),
+            (self.estimate_.starts_agreeing < 2, "Starting points led to different optima; the best was taken."),
+        ]  # fmt: skip
+        return tuple(note for applies, note in notes if applies)
 
 
 def _objective(rows: Rows, weights: np.ndarray) -> Objective:

@@ -5,14 +5,13 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 from narwhals.typing import IntoFrame
 from scipy.stats import norm
 
-from custaudience.customers.clv.fitting import PurchaseModel, distinct_rows
+from custaudience.customers.clv.fitting import PurchaseModel, Rows, distinct_rows
 from custaudience.customers.clv.formulas import Outlook
 from custaudience.customers.clv.gammagamma import GammaGamma
 from custaudience.customers.clv.repeat import (
@@ -182,16 +181,6 @@ def _delta(point: np.ndarray, parts: list[tuple[np.ndarray, np.ndarray]], width:
     return [np.sort(np.stack([p / factor, p * factor]), axis=0) for p, factor in factors]
 
 
-class _Lives(NamedTuple):
-    """Drawn customers, each array of shape (n_customers, n_draws)."""
-
-    rate: np.ndarray
-    leaves: np.ndarray  # the chance to leave after a purchase
-    until: np.ndarray  # the end of life, or of the horizon
-    worth: np.ndarray  # scale of what a purchase is worth
-    shape: np.ndarray | None  # None: each purchase is worth its scale
-
-
 def simulate_futures(
     purchases: PurchaseModel, spend: GammaGamma | None, summary: pd.DataFrame, outlook: Outlook, seed: int
 ) -> Iterator[tuple[slice, dict[str, np.ndarray]]]:
@@ -221,15 +210,19 @@ def simulate_futures(
             if spend:
                 p[:, j], q, v = paying[j]
                 worth[:, j] = 1 / rng.gamma(p[:, j] * x + q, 1 / (v + x * z))
-        lives = _Lives(rate, leaves, np.minimum(life, outlook.horizon), worth, p if spend else None)
-        counts, values = _live(rng, lives, outlook.horizon, per_unit)
+        lives = (rate, leaves, np.minimum(life, outlook.horizon), worth, p)
+        counts, values = _live(rng, lives, outlook.horizon, per_unit, vary=spend is not None)
         money = {"value": outlook.margin * values.reshape(shape)} if spend else {}
         yield slice(begin, begin + len(x)), {"purchases": counts.reshape(shape), **money}
 
 
-def _live(rng: np.random.Generator, lives: _Lives, horizon: float, per_unit: float) -> tuple[np.ndarray, np.ndarray]:
-    """Let each customer buy until the end; return the number of purchases and their discounted value, flat."""
-    rate, leaves, until, worth = (column.ravel() for column in lives[:4])
+def _live(rng: np.random.Generator, lives: Rows, horizon: float, per_unit: float, *, vary: bool) -> Rows:
+    """Let each customer buy until the end; return the number of purchases and their discounted value, flat.
+
+    `lives` hold rates, chances to leave after a purchase, ends, scales and shapes of what a purchase is worth; all
+    purchases of one customer are worth the scale unless they `vary`.
+    """
+    rate, leaves, until, worth, shape = (column.ravel() for column in lives)
     rate = np.maximum(rate, 1e-300)
     counts, values, now = np.zeros(len(rate), dtype="int64"), np.zeros(len(rate)), np.zeros(len(rate))
     going = np.flatnonzero(until > 0)
@@ -238,7 +231,7 @@ def _live(rng: np.random.Generator, lives: _Lives, horizon: float, per_unit: flo
         going = going[now[going] <= until[going]]
         counts[going] += 1
         paid_at = np.minimum(np.ceil(now[going]), horizon)
-        amount = worth[going] if lives.shape is None else rng.gamma(lives.shape.ravel()[going]) * worth[going]
+        amount = rng.gamma(shape[going]) * worth[going] if vary else worth[going]
         values[going] += amount * np.exp(-per_unit * paid_at)
         going = going[rng.random(len(going)) >= leaves[going]]
     return counts, values

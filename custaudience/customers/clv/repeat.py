@@ -218,35 +218,32 @@ def _reduced(orders: IntoFrame, as_of: dt.date, end: dt.date, counting: Counting
 
 def purchase_rows(summary: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return ``n_repeat``, ``first_to_last``, ``tenure`` as floats; refuse what cannot be."""
-    for name in ("n_repeat", "first_to_last", "tenure"):
-        if name not in summary:
-            raise ColumnError(f"summary: column {name!r} not found. Make it with summarise_repeat_purchases.")
+    x, last, tenure = _floats(summary, "n_repeat", "first_to_last", "tenure")
     if not len(summary):
         raise EmptyTableError("summary: no customer in it. Choose a later as_of or a wider group.")
-    x, last, tenure = (summary[c].to_numpy(dtype="float64") for c in ("n_repeat", "first_to_last", "tenure"))
-    wrong = {
-        "n_repeat is missing, negative or not whole": ~(x >= 0) | (x != np.floor(x)),
-        "first_to_last is missing, negative or longer than tenure": ~(last >= 0) | ~(last <= tenure),
-        "n_repeat and first_to_last do not agree on whether there was a repeat": (x > 0) != (last > 0),
-        "tenure is not finite": ~np.isfinite(tenure),
-    }
-    for what, rows in wrong.items():
-        if rows.any():
-            where = f"{what} in {int(rows.sum()):,} of {len(x):,} rows"
-            raise DataError(f"summary: {where}. Make it with summarise_repeat_purchases, which counts days.")
+    _refuse("n_repeat is missing, negative or not whole", ~(x >= 0) | (x != np.floor(x)))
+    _refuse("first_to_last is missing, negative or longer than tenure", ~(last >= 0) | ~(last <= tenure))
+    _refuse("n_repeat and first_to_last do not agree on whether there was a repeat", (x > 0) != (last > 0))
+    _refuse("tenure is not finite", ~np.isfinite(tenure))
     return x, last, tenure
 
 
 def value_rows(summary: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
     """Return ``n_repeat`` and ``mean_repeat_value`` as floats, checked; the value is 0 without a repeat."""
-    for name in ("n_repeat", "mean_repeat_value"):
+    x, z = _floats(summary, "n_repeat", "mean_repeat_value")
+    wrong = ~(x >= 0) | ((x > 0) & ~((z >= 0) & np.isfinite(z)))
+    _refuse("mean_repeat_value or n_repeat is missing or negative", wrong)
+    return x, np.where(x > 0, z, 0.0)
+
+
+def _floats(summary: pd.DataFrame, *names: str) -> list[np.ndarray]:
+    for name in names:
         if name not in summary:
             raise ColumnError(f"summary: column {name!r} not found. Make it with summarise_repeat_purchases.")
-    x, z = (summary[name].to_numpy(dtype="float64") for name in ("n_repeat", "mean_repeat_value"))
-    wrong = ~(x >= 0) | ((x > 0) & ~((z >= 0) & np.isfinite(z)))
-    if wrong.any():
-        raise DataError(
-            f"summary: mean_repeat_value or n_repeat is missing or negative in {int(wrong.sum()):,} of {len(x):,} "
-            "rows. Make it with summarise_repeat_purchases."
-        )
-    return x, np.where(x > 0, z, 0.0)
+    return [summary[name].to_numpy(dtype="float64") for name in names]
+
+
+def _refuse(what: str, rows: np.ndarray) -> None:
+    if rows.any():
+        where = f"{what} in {int(rows.sum()):,} of {len(rows):,} rows"
+        raise DataError(f"summary: {where}. Make it with summarise_repeat_purchases, which counts days.")

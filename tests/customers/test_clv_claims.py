@@ -8,7 +8,7 @@ import json
 import re
 from pathlib import Path
 
-import numpy as np
+import narwhals as nw
 import pandas as pd
 import pytest
 
@@ -72,7 +72,9 @@ def cdnow(found) -> dict[str, Claim]:
 def test_the_published_parameters_stand_in_a_sentence(cdnow):
     assert "0.2426 4.4136 0.7929 2.4259" in text(cdnow["parameters.bg_nbd"])
     assert "0.2426 4.4135 0.7929 2.4258" in text(cdnow["parameters.bg_nbd"])
+    assert "6.250 3.744 15.444" in text(cdnow["parameters.gamma_gamma"])
     assert "6.249 3.745 15.448" in text(cdnow["parameters.gamma_gamma"])
+    assert (cdnow["parameters.bg_nbd"].n, cdnow["parameters.gamma_gamma"].n) == (2357, 946)
     assert "it does not matter here" in text(cdnow["rounding"])
     assert "This is not lifetime value" in text(cdnow["average"]) and cdnow["average"].kind == "count"
 
@@ -171,23 +173,11 @@ def test_an_unbounded_spend_leaves_orders_to_be_told():
 
 
 def test_names_of_customers_never_reach_a_sentence():
-    rng = np.random.default_rng(4)
-    rows = []
-    for i in range(300):
-        day, rate, leaves = int(rng.integers(0, 150)), rng.gamma(0.8, 0.05), rng.beta(1, 3)
-        worth = 1 / rng.gamma(4, 1 / 2000)
-        name = f"{{n:count}} <b>%s{i:03}</b> Ґанна\u202e'; DROP"
-        while day < 366:
-            rows.append((name, day, int(rng.gamma(5) * worth) + 1))
-            if rng.random() < leaves:
-                break
-            day += 1 + int(rng.exponential(1 / max(rate, 1e-6)))
-    frame = pd.DataFrame(rows, columns=["customer_id", "day", "revenue_minor"])
-    frame["ordered_on"] = pd.Timestamp("2024-01-01") + pd.to_timedelta(frame.pop("day"), unit="D")
-    frame = frame.assign(refund_minor=0, is_order=True)
-    as_of = dt.date(2024, 12, 31)
+    study = open_study(ROOT / "data/cdnow")
+    frame = nw.from_native(study.orders(AS_OF)).lazy().collect("pandas").to_native()
+    frame["customer_id"] = "{n:count} <b>%s" + frame["customer_id"] + "</b> Ґанна\u202e'; DROP"
     groups = frame[["customer_id"]].drop_duplicates().assign(segment="champions")
-    claims = say(find(frame, dt.date(2024, 1, 1), groups, Terms(as_of)), as_of)
+    claims = say(find(frame, study.first_day, groups, study.terms(AS_OF)))
     said = json.dumps([[text(c), dict(c.values)] for c in claims.values()], default=str, ensure_ascii=False)
     assert "worth" in claims and not re.search(r"Ґанна|DROP|<b>", said)
 

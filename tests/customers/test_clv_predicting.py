@@ -107,13 +107,6 @@ def test_simulated_futures_agree_with_the_expectation(prediction):
         assert middle == pytest.approx(row.estimate, rel=0.08)
 
 
-def test_the_seed_decides(model, spend, summary):
-    outlook = Outlook(5, n_draws=50)
-    again = [predict_clv(model, spend, summary, outlook, Terms(AS_OF, seed=seed)).table for seed in (1, 1, 2)]
-    pd.testing.assert_frame_equal(again[0], again[1])
-    assert not again[0]["value_predictive_high"].equals(again[2]["value_predictive_high"])
-
-
 def test_a_negative_margin_turns_the_interval_round(model, spend, summary):
     table = predict_clv(model, spend, summary, Outlook(5, 0, -0.1, 50), TERMS).table
     assert (table["value_parameter_low"] <= table["value"]).all() and (table["value"] <= 0).all()

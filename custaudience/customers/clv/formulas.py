@@ -314,7 +314,7 @@ class ShiftedBetaGeometric(Fitted):
         rows, _, index = distinct_rows(time[weight > 0], died[weight > 0])
         weights = np.bincount(index, weight[weight > 0])
         starts = [(1.0, 1.0), (0.3, 2.0), (3.0, 3.0), (1.0, 10.0)]
-        self.estimate_ = maximise(_objective, rows, weights, self.names, starts)
+        self.estimate_ = maximise(_contract_objective, rows, weights, self.names, starts)
         self.n_customers_, self.n_left_ = int(table[:, 0].sum()), int(left.sum())
         self.n_periods_ = int(time[weight > 0].max())
         missing = self.estimate_.unidentified()
@@ -347,7 +347,7 @@ class ShiftedBetaGeometric(Fitted):
         return float(first * hyp2f1(1, beta + age + 1, alpha + beta + age + 1, share))
 
 
-def _objective(rows: Rows, weights: np.ndarray) -> Objective:
+def _contract_objective(rows: Rows, weights: np.ndarray) -> Objective:
     time, died = rows
     w_left, w_stay = weights * died, weights * (1 - died)
 

@@ -58,8 +58,7 @@ class ModelCheck:
     """What the models said of a time they had not seen: the best one first, then the other.
 
     ``hold_out`` is of the best model. ``errors`` end with everybody going on at their own pace: ``model``,
-    ``expected``, ``actual`` (purchases of all), ``error`` (expected / actual - 1), and per customer
-    ``mean_absolute_error``.
+    ``expected``, ``actual`` (purchases of all), ``error`` (expected / actual - 1), ``mean_absolute_error`` (of one).
     ``frequency``: ``n_repeat``, ``actual``, then the customers each model expects, in columns named by the models.
     """
 
@@ -98,9 +97,9 @@ def middle_of(first: dt.date, last: dt.date) -> dt.date:
 
 
 def clockwork_share(orders: IntoFrame, *, as_of: dt.date) -> tuple[float, int]:
-    """Return which share of gaps lies within a tenth of the customer's median gap; and who has three gaps or more.
+    """Return which share of gaps lies within a tenth of the customer's own median gap, and of how many customers.
 
-    Each of these customers weighs once. NaN when there is nobody.
+    Each customer with three gaps or more weighs once; NaN when there is nobody.
     """
     customer, gap = order_days(orders, as_of=as_of).gaps()
     by_customer = pd.Series(gap.astype("float64")).groupby(customer)

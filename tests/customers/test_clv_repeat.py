@@ -77,6 +77,16 @@ def test_what_comes_after_the_calibration_is_held_out():
     assert days["n_first"].tolist() == [1, 1, 0, 0, 0] and days["n_repeat"].tolist() == [0, 0, 1, 1, 1]
 
 
+def test_a_refund_in_the_time_held_out_is_not_known_before_it():
+    """The second order is undone later: with the orders as they stood, it counts until the calibration's end."""
+    then = orders(("a", "2024-01-01", 100), ("a", "2024-01-11", 300))
+    now = orders(("a", "2024-01-01", 100), ("a", "2024-01-11", 0, 300), ("a", "2024-03-01", 500))
+    until = {"calibrated_until": dt.date(2024, 2, 1), "time_unit": "D"}
+    columns = ["n_repeat", "first_to_last", "mean_repeat_value", "n_holdout", "holdout_value"]
+    assert summarise(now, orders_then=then, **until)[columns].iloc[0].tolist() == [1, 10, 3, 1, 5]
+    assert summarise(now, **until)["n_repeat"].tolist() == [0]
+
+
 def test_free_orders_count_when_asked():
     frame = orders(
         ("a", "2024-01-01", 100), ("a", "2024-01-08", 0), ("b", "2024-01-01", 0), ("b", "2024-01-09", 0, 700)

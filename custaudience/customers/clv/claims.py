@@ -271,5 +271,5 @@ def _refusals(tell: Teller, found: ValueFindings, models: ValueModels) -> Iterat
     for code, why in models.refused.items():
         facts = {name: fact for name, fact in why.items() if name in ("share", "until", "known", "gap", "q")}
         facts |= {"needed": MIN_REPEAT_CUSTOMERS, "horizon": why.get("gap", found.outlook.horizon)}
-        facts["unit"] = tell.phrase("unit", found.calibrated.time_unit)
+        facts["unit"] = tell.phrase("units", found.calibrated.time_unit)
         yield tell.say("refused", code, suffix=code, values=facts)

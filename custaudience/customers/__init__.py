@@ -4,14 +4,18 @@ from custaudience.customers.affinity.cross_sell import MissedCrossSell, RegularB
 from custaudience.customers.affinity.pairs import ProductPairs, product_pairs
 from custaudience.customers.bridge.bridge import RevenueBridge, revenue_bridge
 from custaudience.customers.bridge.concentration import Concentration, concentration
-from custaudience.customers.clv.bgnbd import BgNbd
-from custaudience.customers.clv.formulas import FormulaValue, average_revenue_per_buyer, margin_clv, simple_clv
+from custaudience.customers.clv.formulas import (
+    FormulaValue,
+    Outlook,
+    ShiftedBetaGeometric,
+    average_revenue_per_buyer,
+    margin_clv,
+    simple_clv,
+)
 from custaudience.customers.clv.gammagamma import GammaGamma
-from custaudience.customers.clv.hold_out import HoldOut, check_hold_out
-from custaudience.customers.clv.paretonbd import ParetoNbd
-from custaudience.customers.clv.predicting import ClvPrediction, predict_clv
-from custaudience.customers.clv.repeat import count_purchase_days, summarise_repeat_purchases
-from custaudience.customers.clv.sbg import ShiftedBetaGeometric
+from custaudience.customers.clv.predicting import ClvPrediction, HoldOut, check_hold_out, predict_clv
+from custaudience.customers.clv.purchases import BgNbd, ParetoNbd
+from custaudience.customers.clv.repeat import Counting, count_purchase_days, summarise_repeat_purchases
 from custaudience.customers.cohorts.cohorts import (
     activity_table,
     cohort_table,
@@ -71,6 +75,7 @@ __all__ = [
     "CampaignResponse",
     "ClvPrediction",
     "Concentration",
+    "Counting",
     "CustomerFeatures",
     "CustomerSegments",
     "DriverStudy",
@@ -82,6 +87,7 @@ __all__ = [
     "HoldOut",
     "Lifecycle",
     "MissedCrossSell",
+    "Outlook",
     "ParetoNbd",
     "Preparation",
     "ProductPairs",

@@ -10,12 +10,11 @@ from scipy.special import beta as beta_function
 from scipy.special import betaincinv, gammaln, hyp2f1
 from scipy.stats import gamma
 
-from custaudience.customers.clv.bgnbd import BgNbd
 from custaudience.customers.clv.fitting import distinct_rows
+from custaudience.customers.clv.formulas import ShiftedBetaGeometric
 from custaudience.customers.clv.gammagamma import GammaGamma, _objective
-from custaudience.customers.clv.paretonbd import ParetoNbd, left_integral
-from custaudience.customers.clv.purchase_model import purchase_rows
-from custaudience.customers.clv.sbg import ShiftedBetaGeometric
+from custaudience.customers.clv.purchases import BgNbd, ParetoNbd, left_integral
+from custaudience.customers.clv.repeat import purchase_rows
 from custaudience.errors import ColumnError, DataError, EmptyTableError, HistoryError
 
 MODELS = [BgNbd, ParetoNbd]
@@ -118,9 +117,8 @@ def test_bgnbd_expectation_by_integration(a, b, x, tenure, ahead):
 
 
 def test_pareto_expectation_at_s_of_one():
-    near = [
-        ParetoNbd.if_alive(np.array([0.6, 5, s, 8.0]), np.ones(1), np.ones(1), np.array([9.0])) for s in (1, 1 + 1e-9)
-    ]
+    one = np.ones(1)
+    near = [ParetoNbd.if_alive(np.array([0.6, 5, s, 8.0]), one, one, np.array([9.0])) for s in (1, 1 + 1e-9)]
     np.testing.assert_allclose(near[0], near[1], rtol=1e-7)
 
 
@@ -130,12 +128,10 @@ def test_pareto_discounted_purchases_by_integration(summary):
     got = model.discounted_future_purchases(summary.iloc[:5], 0.001)
     tenure = summary["tenure"].to_numpy(float)[:5]
     for i, alive in enumerate(model.probability_alive(summary.iloc[:5])):
-        forever = quad(
-            lambda t, i=i: np.exp(-0.001 * t) * ((beta + tenure[i]) / (beta + tenure[i] + t)) ** s, 0, np.inf
-        )
-        assert got[i] == pytest.approx(
-            alive * (r + summary["n_repeat"][i]) / (alpha + tenure[i]) * forever[0], rel=1e-5
-        )
+        life = beta + tenure[i]
+        forever = quad(lambda t, life=life: np.exp(-0.001 * t) * (life / (life + t)) ** s, 0, np.inf)[0]
+        rate = (r + summary["n_repeat"][i]) / (alpha + tenure[i])
+        assert got[i] == pytest.approx(alive * rate * forever, rel=1e-5)
     with pytest.raises(ValueError, match="rate"):
         model.discounted_future_purchases(summary, 0)
 
@@ -167,14 +163,10 @@ def test_rows_repeated_or_shuffled_change_nothing(summary, model):
 @pytest.mark.parametrize("model", MODELS)
 def test_what_is_predicted_makes_sense(summary, model):
     fitted = model().fit(summary)
-    alive, soon, later = (
-        fitted.probability_alive(summary),
-        fitted.expected_future_purchases(summary, 30),
-        fitted.expected_future_purchases(summary, 60),
-    )
-    assert (
-        ((alive >= 0) & (alive <= 1)).all() and (soon >= 0).all() and (later > soon).all() and (later < 2 * soon).all()
-    )
+    alive = fitted.probability_alive(summary)
+    soon, later = (fitted.expected_future_purchases(summary, time) for time in (30, 60))
+    assert (alive >= 0).all() and (alive <= 1).all() and (soon >= 0).all()
+    assert (later > soon).all() and (later < 2 * soon).all()
     assert fitted.expected_purchases(np.array([0.0, 100.0]))[0] == 0
     assert fitted.expected_purchases(100.0) > 0
 
@@ -218,22 +210,18 @@ def test_a_short_history_is_said(summary):
 @pytest.mark.parametrize("model", MODELS)
 def test_refusals_offer_the_simpler_way(summary, model):
     once = summary.assign(n_repeat=0, first_to_last=0.0)
-    with pytest.raises(HistoryError, match="average_revenue_per_buyer"):
-        model().fit(once)
-    with pytest.raises(HistoryError, match="0 of 1 customers"):
-        model().fit(once.iloc[:1])
-    with pytest.raises(EmptyTableError, match="no customer"):
-        model().fit(summary.iloc[:0])
-    with pytest.raises(ColumnError, match="tenure"):
-        model().fit(summary.drop(columns="tenure"))
-    for change, match in (
-        ({"tenure": -1.0}, "longer than tenure"),
-        ({"n_repeat": 1.5}, "not whole"),
-        ({"n_repeat": 1, "first_to_last": 0.0}, "do not agree"),
-        ({"tenure": np.nan}, "longer than tenure"),
+    for given, error, match in (
+        (once, HistoryError, "average_revenue_per_buyer"),
+        (once.iloc[:1], HistoryError, "0 of 1 customers"),
+        (summary.iloc[:0], EmptyTableError, "no customer"),
+        (summary.drop(columns="tenure"), ColumnError, "tenure"),
+        (summary.assign(tenure=-1.0), DataError, "longer than tenure"),
+        (summary.assign(n_repeat=1.5), DataError, "not whole"),
+        (summary.assign(n_repeat=1, first_to_last=0.0), DataError, "do not agree"),
+        (summary.assign(tenure=np.nan), DataError, "longer than tenure"),
     ):
-        with pytest.raises(DataError, match=match):
-            model().fit(summary.assign(**change))
+        with pytest.raises(error, match=match):
+            model().fit(given)
     with pytest.raises(ValueError, match="time_unit"):
         model().fit(summary, time_unit="fortnight")
 
@@ -247,16 +235,10 @@ def test_gamma_gamma_likelihood_by_integration():
 
 
 def test_gamma_gamma_in_cents_or_dollars(summary):
-    dollars, cents = (
-        GammaGamma().fit(summary),
-        GammaGamma().fit(summary.assign(mean_repeat_value=lambda t: t.mean_repeat_value * 100)),
-    )
+    hundred = summary.assign(mean_repeat_value=summary["mean_repeat_value"] * 100)
+    dollars, cents = GammaGamma().fit(summary), GammaGamma().fit(hundred)
     np.testing.assert_allclose(cents.params_, dollars.params_ * [1, 1, 100], rtol=1e-6)
-    np.testing.assert_allclose(
-        cents.expected_spend(summary.assign(mean_repeat_value=lambda t: t.mean_repeat_value * 100)),
-        dollars.expected_spend(summary) * 100,
-        rtol=1e-6,
-    )
+    np.testing.assert_allclose(cents.expected_spend(hundred), dollars.expected_spend(summary) * 100, rtol=1e-6)
     once = (summary["n_repeat"] == 0).to_numpy()
     assert (dollars.expected_spend(summary)[once] == dollars.population_mean_).all()
 

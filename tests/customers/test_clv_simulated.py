@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import datetime as dt
+
 import numpy as np
 import pandas as pd
 import pytest
 
-from custaudience.customers.clv.bgnbd import BgNbd
+from custaudience.customers.clv.formulas import Outlook, ShiftedBetaGeometric
 from custaudience.customers.clv.gammagamma import GammaGamma
-from custaudience.customers.clv.paretonbd import ParetoNbd
 from custaudience.customers.clv.predicting import predict_clv
-from custaudience.customers.clv.sbg import ShiftedBetaGeometric
+from custaudience.customers.clv.purchases import BgNbd, ParetoNbd
+from custaudience.evidence import Terms
 
 BG, PARETO, SPEND = (0.4, 5.0, 0.8, 2.5), (0.6, 8.0, 0.7, 12.0), (4.0, 4.0, 30.0)
 AHEAD = 26.0
@@ -88,7 +90,8 @@ def test_intervals_cover_as_often_as_they_say(kind, model, truth):
         x, last, tenure = (summary[c].to_numpy(dtype=float) for c in ("n_repeat", "first_to_last", "tenure"))
         future = model.if_alive(true, x, tenure, np.array([AHEAD]))[:, 0] * model.alive(true, x, last, tenure)
         value = future * GammaGamma.spend(np.array(SPEND), x, summary["mean_repeat_value"].to_numpy())
-        found = predict_clv(fitted, spend, summary, horizon=AHEAD, yearly_discount_rate=0, n_draws=100, seed=seed)
+        terms = Terms(dt.date(2025, 1, 31), level=0.9, seed=seed)
+        found = predict_clv(fitted, spend, summary, Outlook(AHEAD, 0, n_draws=100), terms)
         totals = found.totals
         checks = {
             "expected purchases": _within(totals.loc["purchases"], "parameter", future.sum()),
@@ -110,7 +113,8 @@ def test_single_customers_lie_in_their_predictive_interval():
     """At most 5 % above and 5 % below, though counts of 0 make the interval wider than it need be."""
     summary = simulate("bg", 20_000, seed=77)
     fitted, spend = BgNbd().fit(summary), GammaGamma().fit(summary)
-    table = predict_clv(fitted, spend, summary, horizon=AHEAD, yearly_discount_rate=0, n_draws=400).table
+    terms = Terms(dt.date(2025, 1, 31), level=0.9)
+    table = predict_clv(fitted, spend, summary, Outlook(AHEAD, 0), terms).table
     for name, happened in (("purchases", summary["n_holdout"]), ("value", summary["holdout_value"])):
         above = (happened > table[f"{name}_predictive_high"]).mean()
         below = (happened < table[f"{name}_predictive_low"]).mean()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,8 @@ import pytest
 from scipy.integrate import quad
 
 from custaudience.customers import BgNbd, ParetoNbd
-from custaudience.customers.clv.inputs import simple_values
+from custaudience.customers.clv.fitting import nbd_probabilities
+from custaudience.customers.clv.formulas import Outlook, simple_values
 from custaudience.customers.clv.models import (
     check_value_models,
     clockwork_share,
@@ -20,14 +22,18 @@ from custaudience.customers.clv.models import (
     middle_of,
     parameter_table,
     round_summary,
+    value_to_come,
 )
-from custaudience.customers.clv.purchase_model import nbd_probabilities
-from custaudience.customers.clv.worth import value_to_come
+from custaudience.customers.clv.repeat import Counting
+from custaudience.evidence import Terms
 from custaudience.study import open_study
 
 ROOT = Path(__file__).parents[2]
 AS_OF, UNTIL = dt.date(1998, 6, 30), dt.date(1997, 9, 30)
-OPTIONS = {"as_of": AS_OF, "first_orders": "observed"}
+TERMS, FREE = Terms(AS_OF), Counting(count_free_orders=True)
+HALVED = Counting(count_free_orders=True, calibrated_until=UNTIL)
+END = Terms(dt.date(2024, 12, 31))
+NOW, DAY_ONE = Outlook(8, 0, n_draws=0), dt.date(2024, 1, 1)
 
 
 @pytest.fixture(scope="module")
@@ -37,12 +43,12 @@ def orders():
 
 @pytest.fixture(scope="module")
 def calibrated(orders):
-    return fit_value_models(orders, calibrated_until=UNTIL, **OPTIONS)
+    return fit_value_models(orders, TERMS, HALVED)
 
 
 @pytest.fixture(scope="module")
 def today(orders):
-    return fit_value_models(orders, **OPTIONS)
+    return fit_value_models(orders, TERMS, FREE)
 
 
 def made_orders(days_by_customer: dict[str, list[int]], worth: int = 1000) -> pd.DataFrame:
@@ -64,19 +70,9 @@ def wandering(n: int, seed: int = 1, **worth: int) -> pd.DataFrame:
     return made_orders(days, **worth)
 
 
-def test_the_published_n_and_parameters_of_cdnow_come_by_default(calibrated):
-    table = parameter_table(calibrated).set_index(["model", "parameter"])
-    bg, gg = table.loc["BG/NBD"], table.loc["Gamma-Gamma"]
-    assert bg["n_customers"].iloc[0] == 2357 and gg["n_customers"].iloc[0] == 946
-    assert [f"{x:.4f}" for x in bg["estimate_rounded"]] == ["0.2426", "4.4135", "0.7929", "2.4258"]
-    assert [f"{x:.4f}" for x in bg["estimate"]] == ["0.2426", "4.4136", "0.7929", "2.4259"]
-    assert [f"{x:.3f}" for x in gg["estimate_rounded"]] == ["6.249", "3.745", "15.448"]
-    assert [f"{x:.3f}" for x in gg["estimate"]] == ["6.250", "3.744", "15.444"]
-    assert not calibrated.refused and calibrated.best.title == "BG/NBD"
-
-
-def test_the_middle_of_cdnow_is_the_published_calibration():
+def test_the_middle_of_cdnow_is_the_published_calibration(calibrated):
     assert middle_of(dt.date(1997, 1, 1), AS_OF) == UNTIL
+    assert not calibrated.refused and calibrated.best.title == "BG/NBD"
     assert middle_of(AS_OF, AS_OF) < AS_OF
 
 
@@ -116,7 +112,7 @@ def test_counts_of_paretonbd_equal_the_integral_over_lives():
 
 
 def test_the_check_counts_what_happened_beside_everybody_s_pace(orders, calibrated):
-    check = check_value_models(calibrated, orders, as_of=AS_OF, calibrated_until=UNTIL, n_draws=100)
+    check = check_value_models(calibrated, orders, TERMS, HALVED, 100)
     errors = check.errors.set_index("model")
     assert errors["actual"].unique().tolist() == [1882]
     summary = calibrated.summary
@@ -130,7 +126,7 @@ def test_the_check_counts_what_happened_beside_everybody_s_pace(orders, calibrat
 def test_groups_are_parts_of_the_whole(today):
     groups = today.summary[["customer_id"]].assign(segment=np.where(today.summary["n_repeat"] > 0, "back", "once"))
     groups = groups.iloc[:-20]
-    worth = value_to_come(today, title="BG/NBD", groups=groups, horizon=26, yearly_discount_rate=0.1, n_draws=100)
+    worth = value_to_come(today, "BG/NBD", groups, Outlook(26, n_draws=100), TERMS)
     assert set(worth.groups["group"]) == {"back", "once", "no_order"}
     assert worth.groups["n_customers"].sum() == 2357
     total = worth.prediction.totals.loc["value"]
@@ -147,20 +143,22 @@ def test_groups_are_parts_of_the_whole(today):
 
 def test_the_wide_interval_covers_the_narrow_figures_and_the_seed_decides(today):
     groups = today.summary[["customer_id"]].assign(segment="all")
-    options = {"title": "BG/NBD", "groups": groups, "horizon": 8, "yearly_discount_rate": 0.0, "n_draws": 100}
-    first, again, other = (value_to_come(today, seed=seed, **options) for seed in (1, 1, 2))
+    outlook = Outlook(8, 0.0, n_draws=100)
+    first, again, other = (
+        value_to_come(today, "BG/NBD", groups, outlook, replace(TERMS, seed=seed)) for seed in (1, 1, 2)
+    )
     pd.testing.assert_frame_equal(first.prediction.totals, again.prediction.totals)
     assert (
         first.prediction.totals.loc["value", "predictive_low"] != other.prediction.totals.loc["value", "predictive_low"]
     )
-    third = value_to_come(today, seed=1, margin=0.25, **options)
+    third = value_to_come(today, "BG/NBD", groups, replace(outlook, margin=0.25), replace(TERMS, seed=1))
     whole, part = first.prediction.totals.loc["value"], third.prediction.totals.loc["value"]
     np.testing.assert_allclose(part.to_numpy(float), 0.25 * whole.to_numpy(float))
 
 
 def test_alive_of_one_time_buyers_is_one_by_bgnbd_and_less_by_paretonbd(today):
     groups = today.summary[["customer_id"]].assign(segment="all")
-    worth = value_to_come(today, title="BG/NBD", groups=groups, horizon=8, yearly_discount_rate=0, n_draws=0)
+    worth = value_to_come(today, "BG/NBD", groups, NOW, TERMS)
     alive = worth.alive.set_index(["model", "group"])["probability_alive"]
     assert alive["BG/NBD", "once"] == 1 and alive["Pareto/NBD", "once"] < 0.5
     assert worth.alive["model"].iloc[0] == "BG/NBD" and (worth.alive["low"] <= worth.alive["probability_alive"]).all()
@@ -168,77 +166,72 @@ def test_alive_of_one_time_buyers_is_one_by_bgnbd_and_less_by_paretonbd(today):
 
 
 def test_a_history_cut_off_is_refused_declared_or_seen(orders):
-    assert set(fit_value_models(orders, as_of=AS_OF, first_orders="cut off").refused) == {"cut_off"}
+    assert set(fit_value_models(orders, Terms(AS_OF, first_orders="cut off")).refused) == {"cut_off"}
     days = {f"{i:03}": sorted({i % 30, 30 + i % 40, 90 + i % 50, 170 + i % 60, 250 + i % 70}) for i in range(120)}
-    seen = fit_value_models(made_orders(days), as_of=dt.date(2024, 12, 31), first_orders="unknown")
+    seen = fit_value_models(made_orders(days), replace(END, first_orders="unknown"))
     assert seen.refused == {"cut_off": {"declared": False}} and seen.best is None
 
 
 def test_contracts_are_known_by_their_clockwork():
     rng = np.random.default_rng(0)
     monthly = {f"{i:03}": list(range(int(start), 360, 30)) for i, start in enumerate(rng.integers(0, 200, 60))}
-    share, n = clockwork_share(made_orders(monthly), as_of=dt.date(2024, 12, 31))
+    share, n = clockwork_share(made_orders(monthly), as_of=END.as_of)
     assert share == 1 and n == 60
-    models = fit_value_models(made_orders(monthly), as_of=dt.date(2024, 12, 31), first_orders="observed")
+    models = fit_value_models(made_orders(monthly), END)
     assert set(models.refused) == {"clockwork"} and models.summary is None
-    share, _ = clockwork_share(wandering(400), as_of=dt.date(2024, 12, 31))
+    share, _ = clockwork_share(wandering(400), as_of=END.as_of)
     assert share < 0.35
 
 
 def test_few_who_bought_again_are_refused():
     days = {f"{i:03}": [i % 100] for i in range(60)} | {"again": [1, 50, 200]}
-    models = fit_value_models(made_orders(days), as_of=dt.date(2024, 12, 31), first_orders="observed")
+    models = fit_value_models(made_orders(days), END)
     assert models.refused["no_repeat"]["n"] == 1 and models.best is None and models.summary is not None
-    early = fit_value_models(
-        made_orders({"a": [300]}), as_of=dt.date(2024, 12, 31), calibrated_until=dt.date(2024, 2, 1),
-        first_orders="observed",
-    )  # fmt: skip
+    early = fit_value_models(made_orders({"a": [300]}), END, Counting(calibrated_until=dt.date(2024, 2, 1)))
     assert early.refused["no_repeat"]["n"] == 0 and early.summary is None
-    assert check_value_models(early, None, as_of=AS_OF, calibrated_until=UNTIL) is None
-    assert value_to_come(early, title="BG/NBD", groups=pd.DataFrame(), horizon=1, yearly_discount_rate=0) is None
+    assert check_value_models(early, None, TERMS, HALVED) is None
+    assert value_to_come(early, "BG/NBD", pd.DataFrame(), NOW, END) is None
     assert parameter_table(early).empty
 
 
 def test_a_short_history_is_refused_and_worth_nothing():
     rng = np.random.default_rng(3)
     days = {f"{i:03}": [10, *(10 + np.unique(rng.integers(1, 12, rng.integers(0, 2))))] for i in range(200)}
-    models = fit_value_models(made_orders(days), as_of=dt.date(2024, 1, 15), first_orders="observed")
+    models = fit_value_models(made_orders(days), Terms(dt.date(2024, 1, 15)))
     assert "short" in models.refused
     groups = models.summary[["customer_id"]].assign(segment="all")
-    assert value_to_come(models, title=models.best.title, groups=groups, horizon=8, yearly_discount_rate=0) is None
+    assert value_to_come(models, models.best.title, groups, NOW, END) is None
 
 
 def test_spend_is_refused_without_spend_and_without_a_bound():
     free = wandering(300)
     free.loc[free.duplicated("customer_id"), "revenue_minor"] = 0
-    models = fit_value_models(free, as_of=dt.date(2024, 12, 31), first_orders="observed")
+    models = fit_value_models(free, END, FREE)
     assert models.refused["no_spend"]["n"] == 0 and models.spend is None and models.best is not None
     wild = wandering(300)
     rng = np.random.default_rng(5)
     factor = {c: 1 + rng.pareto(0.5) for c in wild["customer_id"].unique()}
     wild["revenue_minor"] = [int(min(1e9, 100 * factor[c] * rng.gamma(3))) + 1 for c in wild["customer_id"]]
-    models = fit_value_models(wild, as_of=dt.date(2024, 12, 31), first_orders="observed")
+    models = fit_value_models(wild, END)
     assert models.refused["infinite_spend"]["q"] <= 1
     groups = models.summary[["customer_id"]].assign(segment="all")
-    worth = value_to_come(
-        models, title=models.best.title, groups=groups, horizon=20, yearly_discount_rate=0, n_draws=100
-    )
+    worth = value_to_come(models, models.best.title, groups, Outlook(20, 0, n_draws=100), END)
     assert worth.prediction.totals.loc["purchases"].notna().all() and worth.groups["value"].isna().all()
 
 
 def test_no_value_without_an_interval():
-    same = fit_value_models(wandering(300), as_of=dt.date(2024, 12, 31), first_orders="observed")
+    same = fit_value_models(wandering(300), END)
     assert "vague_spend" in same.refused and same.spend is None  # all spend 10.00 on every order
     rng = np.random.default_rng(2)
     alike = {f"{i:03}": sorted({0, *rng.choice(180, 12, replace=False).tolist()}) for i in range(150)}
-    models = fit_value_models(made_orders(alike), as_of=dt.date(2024, 6, 28), first_orders="observed")
+    models = fit_value_models(made_orders(alike), Terms(dt.date(2024, 6, 28)))
     assert "vague" in models.refused
     groups = models.summary[["customer_id"]].assign(segment="all")
-    assert value_to_come(models, title=models.best.title, groups=groups, horizon=20, yearly_discount_rate=0) is None
+    assert value_to_come(models, models.best.title, groups, NOW, END) is None
 
 
 def test_free_orders_count_for_timing(orders):
-    paid = fit_value_models(orders, calibrated_until=UNTIL, count_free_orders=False, **OPTIONS)
+    paid = fit_value_models(orders, TERMS, Counting(calibrated_until=UNTIL))
     assert len(paid.summary) == 2349
 
 
@@ -246,9 +239,7 @@ def test_the_short_formulas_equal_a_recount_by_hand():
     """Ten buy 10.00 in the first and second half, ten more in the first only, five 40.00 in the second only."""
     days = {f"both{i}": [5, 205] for i in range(10)} | {f"first{i}": [10] for i in range(10)}
     frame = pd.concat([made_orders(days), made_orders({f"second{i}": [210] for i in range(5)}, worth=4000)])
-    found = simple_values(
-        frame, as_of=dt.date(2024, 12, 30), first_day=dt.date(2024, 1, 1), yearly_discount_rate=0.1, margin=0.5
-    )
+    found = simple_values(frame, DAY_ONE, Outlook(1, 0.1, margin=0.5), Terms(dt.date(2024, 12, 30)))
     assert (found.days, found.n_buyers, found.n_before, found.n_retained) == (182, 15, 20, 10)
     table = found.table.set_index("formula")["value"]
     assert table["average"] == pytest.approx(300 / 15) and found.median_revenue == 10
@@ -260,21 +251,20 @@ def test_the_short_formulas_equal_a_recount_by_hand():
 
 def test_the_short_formulas_leave_what_is_few():
     everybody = {f"{i:02}": [5, 205] for i in range(12)}
-    found = simple_values(made_orders(everybody), as_of=dt.date(2024, 12, 30), first_day=dt.date(2024, 1, 1))
+    terms = Terms(dt.date(2024, 12, 30))
+    found = simple_values(made_orders(everybody), DAY_ONE, NOW, terms)
     assert found.table["formula"].tolist() == ["average"] and math.isinf(found.months_retained)  # all stayed
-    few = simple_values(made_orders({"a": [5, 205]}), as_of=dt.date(2024, 12, 30), first_day=dt.date(2024, 1, 1))
+    few = simple_values(made_orders({"a": [5, 205]}), DAY_ONE, NOW, terms)
     assert few.table.empty and few.formulas == ()
-    assert simple_values(made_orders({"a": [5]}), as_of=dt.date(2024, 12, 30), first_day=dt.date(2024, 1, 1)) is None
+    assert simple_values(made_orders({"a": [5]}), DAY_ONE, NOW, terms) is None
 
 
 def test_neither_the_order_of_rows_nor_later_rows_change_anything():
     frame = wandering(300)
     as_of, until = dt.date(2024, 10, 31), dt.date(2024, 5, 31)
     mixed = frame[frame["ordered_on"] <= pd.Timestamp(as_of)].sample(frac=1, random_state=1)
-    tables = [
-        parameter_table(fit_value_models(f, as_of=as_of, calibrated_until=until, first_orders="observed"))
-        for f in (frame, mixed)
-    ]
+    terms, halved = Terms(as_of), Counting(calibrated_until=until)
+    tables = [parameter_table(fit_value_models(f, terms, halved)) for f in (frame, mixed)]
     pd.testing.assert_frame_equal(tables[0], tables[1])
-    options = {"as_of": as_of, "first_day": dt.date(2024, 1, 1)}
-    pd.testing.assert_frame_equal(simple_values(frame, **options).table, simple_values(mixed, **options).table)
+    formulas = [simple_values(f, DAY_ONE, NOW, terms).table for f in (frame, mixed)]
+    pd.testing.assert_frame_equal(*formulas)

@@ -1,20 +1,30 @@
-"""What a report may say of customer value: who brings how much, the short formulas, what cannot be said."""
+"""What a report may say of customer value: who brings how much, what models say and refuse, what is to come."""
 
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
 import pandas as pd
+from scipy.stats import norm
 
 from custaudience.customers.bridge.concentration import Concentration
-from custaudience.customers.clv.inputs import SimpleValues
-from custaudience.customers.clv.model_claims import SLUG, Terms, count_claim, estimate_claim, model_claims, span_of
-from custaudience.customers.clv.models import ModelCheck, ValueModels
-from custaudience.customers.clv.worth import Worth
-from custaudience.customers.clv.worth_claims import worth_claims
-from custaudience.evidence import Claim, template
+from custaudience.customers.clv.fitting import MIN_REPEAT_CUSTOMERS
+from custaudience.customers.clv.formulas import Outlook, SimpleValues
+from custaudience.customers.clv.gammagamma import GammaGamma
+from custaudience.customers.clv.models import ModelCheck, ValueModels, Worth
+from custaudience.customers.rfm.segments import load_segment_rules
+from custaudience.evidence import Claim, Estimate, Terms
+from custaudience.telling import Teller
+
+SLUG, NOTEBOOK = "customer_value", "32_customer_value.ipynb"
+_KEYS = {"BG/NBD": "bg_nbd", "Pareto/NBD": "pareto_nbd", "Gamma-Gamma": "gamma_gamma"}
+_SHARE = ("share", "low", "high")
+_ALIVE = ("probability_alive", "low", "high")
+_PARAMETER = ("estimate", "parameter_low", "parameter_high")
 
 
 @dataclass(frozen=True)
@@ -22,9 +32,10 @@ class ValueFindings:
     """All that notebook 32 has found, for its claims.
 
     ``simple`` is None when nobody bought lately; ``check`` when no model could be fitted to the calibration;
-    ``today`` (models of the whole history) and ``worth`` then as well.
+    ``today`` (models of the whole history) and ``worth`` then as well. ``outlook``: what values are stated for.
     """
 
+    outlook: Outlook
     spread: Concentration
     simple: SimpleValues | None
     calibrated: ValueModels
@@ -34,319 +45,231 @@ class ValueFindings:
     worth: Worth | None
 
 
-def value_claims(
-    found: ValueFindings,
-    *,
-    as_of: dt.date,
-    currency: str,
-    min_group_size: int,
-    notebook: str,
-    time_unit: str,
-    horizon: float,
-    margin: float,
-    yearly_discount_rate: float,
-    level: float = 0.95,
-) -> list[Claim]:
-    """Return the claims of notebook 32, the finding first.
-
-    Parameters
-    ----------
-    found : ValueFindings
-    as_of, currency, min_group_size, notebook
-        Groups under `min_group_size` are named but not counted.
-    time_unit, horizon, margin, yearly_discount_rate, level
-        What the figures were made with.
-    """
-    common: dict[str, Any] = {"source": "transactions", "as_of": as_of, "notebook": notebook}
-    terms = Terms(currency, min_group_size, time_unit, horizon, margin, yearly_discount_rate, level)
-    spread = _concentration(found.spread, min_group_size, level, common)
-    formulas = [] if found.simple is None else _formulas(found.simple, terms, common)
+def value_claims(found: ValueFindings, terms: Terms) -> list[Claim]:
+    """Return the claims of notebook 32, the finding first."""
+    tell = Teller(__package__, SLUG, NOTEBOOK, terms)
+    spread = list(_concentration(tell, found.spread))
     latest = found.today or found.calibrated
-    return [
-        _finding(found, spread[0], terms, common),
-        *spread,
-        *formulas,
-        *model_claims(found.calibrated, found.check, found.parameters, latest.summary, terms, common),
-        *worth_claims(found.today, found.worth, found.check, terms, common),
-        *(_refusal(code, why, terms, common) for code, why in latest.refused.items()),
-    ]
+    claims = [_finding(tell, found, spread[0]), *spread, *_formulas(tell, found.simple, found.outlook)]
+    claims += _repeat(tell, latest.summary)
+    if found.check is not None:
+        claims += _models(tell, found.calibrated, found.parameters)
+        claims += _hold_out(tell, found.check)
+    if found.today is not None and found.worth is not None:
+        claims += _spend(tell, found.today.spend)
+        claims += _alive(tell, found.worth.alive) if "drop_out" not in found.today.refused else ()
+        claims += _to_come(tell, found, found.worth)
+        claims += _reach(tell, found, found.today.summary)
+    return [*claims, *_refusals(tell, found, latest)]
 
 
-def _finding(found: ValueFindings, spread: Claim, terms: Terms, common: dict[str, Any]) -> Claim:
-    if found.worth is None or found.today is None or found.today.spend is None:
-        return _finding_without(spread, common)
-    prediction = found.worth.prediction
-    total, n = prediction.totals.loc["value"], len(prediction.table)
-    low, high = sorted((float(total["parameter_low"]) / n, float(total["parameter_high"]) / n))
-    values: dict[str, Any] = {
-        "each": float(total["estimate"]) / n,
-        "low": low,
-        "high": high,
-        "median": float(found.worth.typical["value"]),
-        "currency": terms.currency,
-        "margin": terms.margin,
-        **span_of(terms),
-    }
-    text = template(
-        "Over the next {span:sentence} a customer is expected to bring {each:money} of revenue in today's money "
-        "({low:money} to {high:money}), half of them no more than {median:money}."
-    )
-    if terms.margin != 1:
-        text = template(
-            "Over the next {span:sentence} a customer is expected to earn us {each:money} in today's money, at a "
-            "margin of {margin:percent} ({low:money} to {high:money}), half of them no more than {median:money}."
-        )
-    if found.simple is not None and found.simple.formulas:
-        values |= {"average": found.simple.formulas[0].value, "days": found.simple.days, "first": text}
-        text = template(
-            "{first:sentence} The average revenue per buyer, {average:money} in the last {days:count} days, is "
-            "something else."
-        )
-    return estimate_claim(
-        "finding",
-        text,
-        values,
-        values["each"],
-        terms,
-        common,
-        unit=terms.currency,
-        statistic="customer_value",
-        n=n,
-        method=template("Expected purchases times expected spend times margin, discounted; parameter interval."),
-    )
+def _of(tell: Teller, row: Any, n: int | None, names: tuple[str, str, str] = ("value", "low", "high")) -> Estimate:
+    value, low, high = (float(row[name]) for name in names)
+    return Estimate(value, low, high, tell.terms.level, n)
 
 
-def _finding_without(spread: Claim, common: dict[str, Any]) -> Claim:
-    """Return the finding where no value to come can be told."""
-    few = spread.status == "too_few"
-    return Claim(
-        id=f"{SLUG}.finding",
-        template=template(
-            "What a customer will bring in money cannot be told from these data, and there are too few to say more."
-        )
-        if few
-        else template(
-            "The best {top:percent} of customers brought {share:percent} of revenue ({low:percent} to "
-            "{high:percent}); what a customer will bring in money cannot be told from these data."
-        ),
-        values=dict(spread.values),
-        kind="estimate",
-        statistic="concentration",
-        value=spread.value,
-        unit="fraction",
-        low=spread.low,
-        high=spread.high,
-        level=spread.level,
-        n=spread.n,
-        status=spread.status,
-        method=spread.method,
-        **common,
-    )
+def _span(tell: Teller, found: ValueFindings) -> dict[str, Any]:
+    """Return the horizon as facts: ``{span:sentence}`` reads "52 weeks"."""
+    return {"span": tell.phrase("span", found.calibrated.time_unit), "horizon": found.outlook.horizon}
 
 
-def _concentration(spread: Concentration, least: int, level: float, common: dict[str, Any]) -> list[Claim]:
-    """Return what the best tenth brings, or the next larger share that is no small group, and the smallest one."""
-    shown = spread.table[spread.table["n_customers"] >= least]
-    method = template("Net revenue so far, customers resampled; refunds are taken off.")
-    fields: dict[str, Any] = {
-        "kind": "estimate",
-        "statistic": "concentration",
-        "unit": "fraction",
-        "n": spread.n_customers,
-        "method": method,
-        **common,
-    }
+def _finding(tell: Teller, found: ValueFindings, spread: Claim) -> Claim:
+    worth, simple, margin = found.worth, found.simple, found.outlook.margin
+    if worth is None or found.today is None or found.today.spend is None:  # no value to come can be told
+        if spread.value is None:
+            return tell.say("finding_without", "hidden", n=spread.n, values=spread.values)
+        return tell.say("finding_without", of=_of(tell, spread.values, spread.n, _SHARE), values=spread.values)
+    n = len(worth.prediction.table)
+    each = _of(tell, worth.prediction.totals.loc["value"] / n, n, _PARAMETER)
+    facts = {"median": float(worth.typical["value"]), "margin": margin, **_span(tell, found)}
+    plain = tell.say("finding", "text" if margin == 1 else "earned", of=each, people=n, **facts)
+    if simple is None or not simple.formulas:
+        return plain
+    facts |= {"first": plain.template, "average": simple.formulas[0].value, "days": simple.days}
+    return tell.say("finding", "and_average", of=each, people=n, **facts)
+
+
+def _concentration(tell: Teller, spread: Concentration) -> Iterator[Claim]:
+    """Say what the best tenth brings, or the next larger share that is no small group, and the smallest one."""
+    shown = spread.table[~spread.table["n_customers"].map(tell.few)]
     if shown.empty:
-        text = template("Even the best {top:percent} of customers are fewer than {least:count}: not shown.")
-        values = {"top": float(spread.table["top"].iloc[-1]), "least": least}
-        return [Claim(id=f"{SLUG}.concentration", template=text, values=values, value=None, status="too_few", **fields)]
-    main = shown[shown["top"] >= 0.1].iloc[0]
-    values = _top_values(main, spread) | {"half": float(spread.deciles["share"].iloc[5:].sum())}
-    text = template(
-        "The best {top:percent} of customers ({n:count} of {all:count}) brought {share:percent} of revenue "
-        "({low:percent} to {high:percent}), the lower half {half:percent}."
-    )
-    claims = [_top_claim("concentration", text, values, level, fields)]
-    if (best := shown.iloc[0])["top"] < main["top"]:
-        text = template(
-            "The best {top:percent} ({n:count} customers) brought {share:percent} ({low:percent} to {high:percent})."
-        )
-        claims.append(_top_claim("concentration.best", text, _top_values(best, spread), level, fields))
-    return claims
+        yield tell.say("concentration", "hidden", n=spread.n_customers, top=float(spread.table["top"].iloc[-1]))
+        return
+    main, best = shown[shown["top"] >= 0.1].iloc[0], shown.iloc[0]
+    half = float(spread.deciles["share"].iloc[5:].sum())
+    told: list[tuple[str, str, pd.Series, dict[str, Any]]] = [("text", "", main, {"half": half})]
+    if best["top"] < main["top"]:
+        told.append(("best", "best", best, {}))
+    for case, suffix, row, facts in told:
+        facts |= {"top": float(row["top"]), "n": int(row["n_customers"]), "all": spread.n_customers}
+        share = _of(tell, row, spread.n_customers, _SHARE)
+        yield tell.say("concentration", case, of=share, suffix=suffix, values=facts)
 
 
-def _top_values(row: pd.Series, spread: Concentration) -> dict[str, Any]:
-    names = ("top", "share", "low", "high")
-    return {name: float(row[name]) for name in names} | {"n": int(row["n_customers"]), "all": spread.n_customers}
-
-
-def _top_claim(key: str, text: str, values: dict[str, Any], level: float, fields: dict[str, Any]) -> Claim:
-    ends = {"value": values["share"], "low": values["low"], "high": values["high"], "level": level}
-    return Claim(id=f"{SLUG}.{key}", template=text, values=values, **ends, **fields)
-
-
-def _formulas(simple: SimpleValues, terms: Terms, common: dict[str, Any]) -> list[Claim]:
+def _formulas(tell: Teller, simple: SimpleValues | None, outlook: Outlook) -> Iterator[Claim]:
+    if simple is None:
+        return
     if not simple.formulas:
-        return [
-            count_claim(
-                "average",
-                template(
-                    "Fewer than {least:count} customers bought in the last {days:count} days: no average is shown."
-                ),
-                {"least": terms.least, "days": simple.days},
-                None,
-                common,
-                statistic="average_per_buyer",
-                unit=terms.currency,
-                n=None,
-                status="too_few",
-            )
-        ]
+        yield tell.say("average", "hidden", days=simple.days)
+        return
+    until, n, days = simple.as_of.isoformat(), simple.n_buyers, simple.days
+    facts: dict[str, Any] = {"revenue": simple.revenue, "median": simple.median_revenue, "until": until, "days": days}
+    yield tell.say("average", of=simple.formulas[0].value, n=n, **facts)
     rows = simple.table.set_index("formula")
-    value = simple.formulas[0].value
-    average = {
-        "n": simple.n_buyers,
-        "days": simple.days,
-        "until": simple.as_of.isoformat(),
-        "revenue": simple.revenue,
-        "value": value,
-        "median": simple.median_revenue,
-        "currency": terms.currency,
-    }
-    claims = [
-        count_claim(
-            "average",
-            template(
-                "In the {days:count} days to {until:date} {n:count} {n:plural customer|customers} bought for "
-                "{revenue:money0}: {value:money} per buyer, half of them {median:money} or less. This is not lifetime "
-                "value: it does not know how long a customer stays."
-            ),
-            average,
-            value,
-            common,
-            statistic="average_per_buyer",
-            unit=terms.currency,
-            n=simple.n_buyers,
-            method=template("Net revenue of the time divided by its buyers."),
-        )
-    ]
     if "simple" not in rows.index:
-        return claims
-    inputs = simple.formulas[1].inputs
-    beyond = template(
-        " But {months:count} months were never seen: the data span {watched:count}, the rest is the formula's own."
-    )
-    shared = {"currency": terms.currency, "days": simple.days, "retention": simple.n_retained / simple.n_before}
-    return [
-        *claims,
-        estimate_claim(
-            "simple_formula",
-            template(
-                "Average sale × sales a month × months retained = {sale:money} × {sales:number2} × {months:number1} = "
-                "{value:money0} of revenue per buyer ({low:money0} to {high:money0}): no costs, no "
-                "discount.{beyond:sentence}"
-            ),
-            shared
-            | {"sale": inputs["average_sale"], "sales": inputs["sales_per_month"], "months": simple.months_retained}
-            | {
-                "watched": simple.months_watched,
-                "beyond": beyond if simple.months_retained > simple.months_watched else "",
-            }
-            | _ends(rows.loc["simple"]),
-            float(rows.loc["simple", "value"]),
-            terms,
-            common,
-            unit=terms.currency,
-            statistic="simple_clv",
-            n=simple.n_buyers,
-            method=template("The chance to stay is taken as the same for all and for ever; customers resampled."),
-        ),
-        estimate_claim(
-            "margin_formula",
-            template(
-                "{retention:percent} of the buyers of {days:count} days bought again in the next {days:count}. Were "
-                "that so for all and for ever, what a buyer brings after these days would be worth {value:money0} of "
-                "revenue today ({low:money0} to {high:money0}), at {rate:percent} discount a year."
-            )
-            if terms.margin == 1
-            else template(
-                "{retention:percent} of the buyers of {days:count} days bought again in the next {days:count}. Were "
-                "that so for all and for ever, what a buyer brings after these days would be worth {value:money0} "
-                "today ({low:money0} to {high:money0}), at a margin of {margin:percent} and {rate:percent} discount a "
-                "year."
-            ),
-            shared | {"margin": terms.margin, "rate": terms.rate} | _ends(rows.loc["margin"]),
-            float(rows.loc["margin", "value"]),
-            terms,
-            common,
-            unit=terms.currency,
-            statistic="margin_clv",
-            n=simple.n_buyers,
-            method=template("The chance to stay is taken as the same for all and for ever; customers resampled."),
-        ),
-    ]
+        return
+    inputs, months, watched = simple.formulas[1].inputs, simple.months_retained, simple.months_watched
+    facts = {"days": days, "retention": simple.n_retained / simple.n_before}
+    factors: dict[str, Any] = {"sale": inputs["average_sale"], "sales": inputs["sales_per_month"], "months": months}
+    factors |= {"watched": watched, "beyond": tell.phrase("beyond", "text") if months > watched else ""}
+    yield tell.say("simple_formula", of=_of(tell, rows.loc["simple"], n), **factors, **facts)
+    facts |= {"margin": outlook.margin, "rate": outlook.yearly_discount_rate}
+    case = "text" if outlook.margin == 1 else "earned"
+    yield tell.say("margin_formula", case, of=_of(tell, rows.loc["margin"], n), **facts)
 
 
-def _ends(row: pd.Series) -> dict[str, float]:
-    return {name: float(row[name]) for name in ("value", "low", "high")}
+def _repeat(tell: Teller, summary: pd.DataFrame | None) -> Iterator[Claim]:
+    if summary is None:
+        return
+    n, everybody = int((summary["n_repeat"] > 0).sum()), len(summary)
+    if not tell.few(n, everybody):
+        facts = {"n": n, "all": everybody, "until": summary.attrs["ends_on"]}
+        yield tell.say("repeat", of=n / everybody, n=everybody, values=facts)
 
 
-_REFUSALS = {
-    "cut_off": template(
-        "What a customer will bring cannot be told here: customers had ordered before the data begin, so nobody's "
-        "first order is known, nor how long they have been buying. An export that begins with the first orders would "
-        "tell."
-    ),
-    "clockwork": template(
-        "Of a customer's gaps between orders {share:percent} lie within a tenth of the usual one, as a contract or a "
-        "subscription makes them. Models of free purchases do not fit: count who renews at each renewal (shifted "
-        "beta-geometric)."
-    ),
-    "no_repeat": template(
-        "Fewer than {needed:count} customers had bought again by {until:date}: nothing tells how often they return, "
-        "so no value to come can be said. The revenue per buyer can, and later the share with a second order."
-    ),
-    "short": template(
-        "Half of the customers have been known for {known:number} {unit:sentence} or less, under two usual gaps of "
-        "{gap:number}: who has left and who waits look the same, so neither who is still a customer nor what they will "
-        "bring is told."
-    ),
-    "drop_out": template(
-        "Nothing in these data shows that customers leave for good: without leaving they are described as well. How "
-        "many are still customers is not told."
-    ),
-    "vague": template(
-        "These data do not tell how customers differ in how often they buy: what they will bring would have no "
-        "interval, and is not told."
-    ),
-    "vague_spend": template(
-        "These data do not tell how customers differ in what they spend on an order: a value in money would have no "
-        "interval, and is not told."
-    ),
-    "no_spend": template(
-        "Fewer than {needed:count} of those who bought again spent anything: what a repeat order is worth cannot be "
-        "told, nor what a customer will bring in money."
-    ),
-    "infinite_spend": template(
-        "Orders differ so much in size that their mean over customers has no bound (q = {q:number2}, not above 1): a "
-        "few large ones carry it all. No value in money is told; say medians, and look at the largest one by one."
-    ),
-}
+def _models(tell: Teller, models: ValueModels, table: pd.DataFrame) -> Iterator[Claim]:
+    """Say which model was taken, its parameters as publications write them, and what rounding would have done."""
+    best, other = models.purchases[:2]
+    close = best.log_likelihood_ - other.log_likelihood_ < 2
+    facts: dict[str, Any] = {"best": best.title, "other": other.title, "until": best.ends_on_}
+    facts |= {"other_ll": other.log_likelihood_}
+    yield tell.say("model", "close" if close else "text", of=best.log_likelihood_, n=best.n_customers_, **facts)
+    for title, part in table.groupby("model", sort=False):
+        known = part["standard_error"].notna() & part["estimate_rounded"].notna()
+        if not known.any():
+            continue
+        digits = 3 if title == "Gamma-Gamma" else 4
+        exact, rounded = (
+            " ".join(f"{x:.{digits}f}" if told else "–" for x, told in zip(part[c], known, strict=True))
+            for c in ("estimate", "estimate_rounded")
+        )
+        n = int(part["n_customers"].iloc[0])
+        facts = {"model": title, "names": " ".join(part["parameter"]), "exact": exact, "rounded": rounded}
+        claim = tell.say("parameters", n=n, suffix=_KEYS[str(title)], values=facts | {"n": n})
+        yield replace(claim, value=None)  # none of several parameters is the headline
+    moved = float(((table["estimate_rounded"] - table["estimate"]).abs() / table["standard_error"]).max())
+    if moved >= 0:
+        case, n = "text" if moved <= 0.1 else "matters", int(table["n_customers"].max())
+        yield tell.say("rounding", case, of=moved, n=n, moved=max(moved, 0.001))
 
 
-def _refusal(code: str, why: dict[str, Any], terms: Terms, common: dict[str, Any]) -> Claim:
-    """Return why something cannot be said; without counts, which may be of few people."""
-    values = {k: v for k, v in why.items() if k in ("share", "until", "known", "gap", "q")}
-    return Claim(
-        id=f"{SLUG}.refused.{code}",
-        template=_REFUSALS[code],
-        values=values | {"needed": terms.needed, "horizon": why.get("gap", terms.horizon), "unit": terms.units},
-        kind="count",
-        statistic="customer_value",
-        value=None,
-        unit="",
-        n=None,
-        status="too_few",
-        method=template("A condition of the models that these data do not meet."),
-        **common,
-    )
+def _hold_out(tell: Teller, check: ModelCheck) -> Iterator[Claim]:
+    """Say what happened in the time held out, beside what the model and everybody's own pace had said."""
+    found, n = check.hold_out, int(check.hold_out.by_calibration_purchases["n_customers"].sum())
+    inside = found.predictive_low <= found.actual <= found.predictive_high
+    known, since = np.isfinite(found.predictive_low), found.calibrated_until + dt.timedelta(days=1)
+    model, pace, title = check.errors.iloc[0], check.errors.iloc[-1], str(check.errors["model"].iloc[0])
+    facts: dict[str, Any] = {"from": since.isoformat(), "until": found.terms.as_of.isoformat(), "model": title}
+    if found.actual:
+        verdict = "exact" if abs(found.error) < 0.01 else "much" if found.error > 0 else "little"
+        verdict = tell.phrase("verdict", verdict)
+        facts |= {"actual": round(found.actual), "error": abs(found.error), "verdict": verdict}
+    said = Estimate(found.expected, found.predictive_low, found.predictive_high, tell.terms.level, n)
+    yield tell.say(
+        "holdout", "none" if not found.actual else "plain" if not known else "text" if inside else "missed",
+        of=said if known else found.expected, n=n, values=facts,
+        status="too_few" if not known else "measured" if inside else "contradicted",
+    )  # fmt: skip
+    if found.actual:
+        facts = {"naive": round(float(pace["expected"])), "actual": round(found.actual), "model": title}
+        off, other = (float(row["mean_absolute_error"]) for row in (model, pace))
+        yield tell.say("pace", of=off, n=n, other=other, **facts)
+
+
+def _spend(tell: Teller, model: GammaGamma | None) -> Iterator[Claim]:
+    if model is None:
+        return
+    level, n = tell.terms.level, model.n_customers_
+    draws = model.estimate_.draw(np.random.default_rng(0), 2000) if model.estimate_.positive_definite else None
+    if draws is not None and (bounded := draws[:, 1] > 1).mean() > 1 - (1 - level) / 2:
+        p, q, v = draws[bounded].T
+        low, high = np.quantile(p * v / (q - 1), [(1 - level) / 2, (1 + level) / 2])
+        yield tell.say("spend", of=Estimate(model.population_mean_, float(low), float(high), level, n))
+    if model.n_zero_spend_:
+        yield tell.say("zero_spend", n=model.n_zero_spend_)
+    r, z = model.correlation_, float(norm.ppf((1 + level) / 2))
+    if n > 3 and np.isfinite(r) and abs(r) < 1:
+        low, high = (float(np.tanh(np.arctanh(r) + sign * z / np.sqrt(n - 3))) for sign in (-1, 1))
+        related = abs(r) > 0.1 and (low > 0 or high < 0)
+        case = "text" if not related else "more" if r > 0 else "less"
+        yield tell.say("independence", case, of=Estimate(r, low, high, level, n))
+
+
+def _alive(tell: Teller, table: pd.DataFrame) -> Iterator[Claim]:
+    title = str(table["model"].iloc[0])
+    rows = table[table["model"] == title].set_index("group")
+    by_construction = title == "BG/NBD"
+    group = rows.loc["repeat" if by_construction else "all"]
+    if not tell.few(group["n_customers"]) and np.isfinite(group["low"]):
+        share = _of(tell, group, int(group["n_customers"]), _ALIVE)
+        case = "repeat" if by_construction else "text"
+        yield tell.say("alive", case, of=share, hundred=100 * share.value, model=title)
+    n = int(rows.loc["once", "n_customers"])
+    if not by_construction or not n or tell.few(n):
+        return
+    others = table[(table["model"] != title) & (table["group"] == "once") & table["low"].notna()]
+    facts = [{"hundred": 100 * float(row["probability_alive"]), "other": row["model"]} for _, row in others.iterrows()]
+    yield tell.say("alive_once", "compared" if facts else "text", n=n, values=facts[0] if facts else {})
+
+
+def _to_come(tell: Teller, found: ValueFindings, worth: Worth) -> Iterator[Claim]:
+    """Say what all customers, a typical one, and groups are expected to bring."""
+    outlook, n = found.outlook, len(worth.prediction.table)
+    shared = {"n": n, "currency": tell.terms.currency, "margin": outlook.margin, "rate": outlook.yearly_discount_rate}
+    shared |= _span(tell, found)
+    orders, money = (worth.prediction.totals.loc[name].astype("float64") for name in ("purchases", "value"))
+    if tell.few(n):
+        return
+    if np.isfinite(orders).all():
+        yield tell.say("expected", of=_of(tell, orders, n, _PARAMETER), values=shared | _wide(orders))
+    if not np.isfinite(money).all():
+        return
+    values = shared | _wide(money)
+    total, case = _of(tell, money, n, _PARAMETER), "text" if outlook.margin == 1 else "earned"
+    claim = tell.say("worth", case, of=total, values=values)
+    if found.check is not None and abs(found.check.hold_out.error) > 0.05:
+        values |= {"first": claim.template, "error": abs(found.check.hold_out.error)}
+        claim = tell.say("worth", "and_missed", of=total, values=values)
+    yield claim
+    typical = _of(tell, worth.typical, n, ("value", "value_parameter_low", "value_parameter_high"))
+    yield tell.say("worth_typical", of=typical, values=shared | _wide(worth.typical, "value_"))
+    rules = load_segment_rules()
+    names = {s.key: s.name for s in (*rules.segments, rules.no_order)}
+    groups = worth.groups[~worth.groups["n_customers"].map(tell.few) & (worth.groups["share_of_value"] >= 0.01)]
+    for _, row in groups.iterrows():
+        n, group = int(row["n_customers"]), str(row["group"])
+        low, high = row["parameter_low"] / n, row["parameter_high"] / n
+        each = Estimate(row["value_per_customer"], low, high, tell.terms.level, n)
+        share = row["share_of_value"]
+        yield tell.say("worth_group", of=each, suffix=group, segment=names.get(group, group), share=share)
+
+
+def _wide(row: pd.Series, before: str = "") -> dict[str, float]:
+    return {f"wide_{end}": float(row[f"{before}predictive_{end}"]) for end in ("low", "high")}
+
+
+def _reach(tell: Teller, found: ValueFindings, summary: pd.DataFrame | None) -> Iterator[Claim]:
+    """Say so when the horizon is longer than anybody has been watched."""
+    longest = 0.0 if summary is None else float(summary["tenure"].max())
+    if found.outlook.horizon > 1.1 * longest and found.worth is not None:
+        n = len(found.worth.prediction.table)
+        yield tell.say("reach", of=found.outlook.horizon, n=n, longest=longest, **_span(tell, found))
+
+
+def _refusals(tell: Teller, found: ValueFindings, models: ValueModels) -> Iterator[Claim]:
+    """Say why something cannot be said; without counts, which may be of few people."""
+    for code, why in models.refused.items():
+        facts = {name: fact for name, fact in why.items() if name in ("share", "until", "known", "gap", "q")}
+        facts |= {"needed": MIN_REPEAT_CUSTOMERS, "horizon": why.get("gap", found.outlook.horizon)}
+        facts["unit"] = tell.phrase("units", found.calibrated.time_unit)
+        yield tell.say("refused", code, suffix=code, values=facts)

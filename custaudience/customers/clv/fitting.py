@@ -1,15 +1,21 @@
-"""Maximum likelihood for models of purchases and spend: one way for all of them."""
+"""Maximum likelihood, one way for all models of value; and what models of repeat purchases share."""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 from scipy.optimize import minimize
-from scipy.stats import norm
+from scipy.special import gammaln, psi, xlogy
+from scipy.stats import chi2, norm
+
+from custaudience.customers.clv.repeat import DAYS_PER_UNIT, days_per_unit, purchase_rows
+from custaudience.errors import DataError, HistoryError
 
 Rows = tuple[np.ndarray, ...]
 Objective = Callable[[np.ndarray], tuple[float, np.ndarray]]
@@ -24,24 +30,11 @@ _VAGUE = 3.0  # a standard error of a logarithm above it: the value may be 100 t
 class MaximumLikelihood:
     """Estimates, how sure they are, and how they were found.
 
-    Attributes
-    ----------
-    names : tuple of str
-    logs : ndarray of shape (k,)
-        Logarithms of the estimates: the scale on which they were found and are closest to normal.
-    log_covariance : ndarray of shape (k, k)
-        Inverse of the observed information in the logarithms; NaN in rows and columns of parameters that the
-        data do not identify.
-    log_likelihood : float
-    n : int
-        Observations.
-    n_distinct : int
-        Distinct rows among them.
-    starts_agreeing : int
-        Starting points that led to the best likelihood, of those tried.
-    n_starts : int
-    positive_definite : bool
-        The information matrix is: the optimum is a maximum and all parameters are identified.
+    ``logs`` are logarithms of the estimates: the scale on which they were found and are closest to normal.
+    ``log_covariance`` is the inverse of the observed information in them; NaN in rows and columns of parameters that
+    the data do not identify. ``n`` counts observations, ``n_distinct`` distinct rows among them; of ``n_starts``
+    starting points ``starts_agreeing`` led to the best likelihood. ``positive_definite``: the information matrix is,
+    so the optimum is a maximum and all parameters are identified.
     """
 
     names: tuple[str, ...]
@@ -58,17 +51,6 @@ class MaximumLikelihood:
     def values(self) -> np.ndarray:
         """The estimates."""
         return np.exp(self.logs)
-
-    @property
-    def params(self) -> pd.Series:
-        """The estimates by name."""
-        return pd.Series(self.values, index=list(self.names))
-
-    @property
-    def covariance(self) -> pd.DataFrame:
-        """Covariance of the estimates themselves (delta method)."""
-        scaled = self.log_covariance * np.outer(self.values, self.values)
-        return pd.DataFrame(scaled, index=list(self.names), columns=list(self.names))
 
     def unidentified(self) -> list[str]:
         """Return the names of the parameters that the data do not tell."""
@@ -104,7 +86,7 @@ class Fitted:
     @property
     def params_(self) -> pd.Series:
         """Estimates by name."""
-        return self.estimate_.params
+        return pd.Series(self.estimate_.values, index=list(self.names))
 
     @property
     def standard_errors_(self) -> pd.Series:
@@ -113,8 +95,9 @@ class Fitted:
 
     @property
     def covariance_(self) -> pd.DataFrame:
-        """Covariance of the estimates."""
-        return self.estimate_.covariance
+        """Covariance of the estimates (delta method)."""
+        scaled = self.estimate_.log_covariance * np.outer(self.estimate_.values, self.estimate_.values)
+        return pd.DataFrame(scaled, index=list(self.names), columns=list(self.names))
 
     @property
     def log_likelihood_(self) -> float:
@@ -150,31 +133,17 @@ def distinct_rows(*columns: np.ndarray) -> tuple[Rows, np.ndarray, np.ndarray]:
 
 
 def maximise(
-    build: Callable[[Rows, np.ndarray], Objective],
-    rows: Rows,
-    weights: np.ndarray,
-    names: Sequence[str],
-    starts: Sequence[Sequence[float]],
-) -> MaximumLikelihood:
+    build: Callable[[Rows, np.ndarray], Objective], rows: Rows, weights: np.ndarray,
+    names: Sequence[str], starts: Sequence[Sequence[float]],
+) -> MaximumLikelihood:  # fmt: skip
     """Find the parameters, all positive, that make weighted rows most likely.
 
-    Parameters
-    ----------
-    build : callable
-        Makes, of rows and weights, a function of the log-parameters that returns minus the log-likelihood and
-        its gradient in them.
-    rows : tuple of arrays of one length
-        Distinct observations, scaled so that parameters are not far from 1.
-    weights : array
-        How often each occurs.
-    names : sequence of str
-    starts : sequence of parameter values
-        Tried on a systematic sample of at most 4,000 rows; the best goes on with all of them.
+    `build` makes, of rows and weights, a function of the log-parameters that returns minus the log-likelihood and its
+    gradient in them. `rows` are distinct observations, scaled so that parameters are not far from 1, and `weights` say
+    how often each occurs. `starts` are tried on a systematic sample of at most 4,000 rows; the best goes on with all.
 
-    Notes
-    -----
-    BFGS on logarithms within e^-8 to e^8, then Newton steps with a Hessian by central differences of the
-    analytic gradient. Standard errors come from that Hessian, if it is positive definite.
+    BFGS on logarithms within e^-8 to e^8, then Newton steps with a Hessian by central differences of the analytic
+    gradient. Standard errors come from that Hessian, if it is positive definite.
     """
     n = float(weights.sum())
     trial = build(*_thinned(rows, weights))
@@ -188,9 +157,8 @@ def maximise(
         theta = _descend(objective, theta, n, _hessian(trial, theta, np.ones(len(theta), dtype=bool)) / n)[0]
     theta, value, hessian, free = _polish(objective, theta, n)
     covariance, definite = _invert(hessian, free)
-    return MaximumLikelihood(
-        tuple(names), theta, covariance, -value, round(n), len(weights), agreeing, len(ends), definite
-    )
+    found = (theta, covariance, -value, round(n), len(weights), agreeing, len(ends), definite)
+    return MaximumLikelihood(tuple(names), *found)
 
 
 def _thinned(rows: Rows, weights: np.ndarray) -> tuple[Rows, np.ndarray]:
@@ -207,7 +175,6 @@ def _descend(
     objective: Objective, start: np.ndarray, n: float, curvature: np.ndarray | None = None
 ) -> tuple[np.ndarray, float]:
     def per_observation(theta: np.ndarray) -> tuple[float, np.ndarray]:
-        """Return the objective and its gradient per observation, with a slope back outside the limits."""
         inside = np.clip(theta, -_LIMIT, _LIMIT)
         value, gradient = objective(inside)
         beyond = theta - inside  # a slope back to the limit
@@ -268,3 +235,161 @@ def _invert(hessian: np.ndarray, free: np.ndarray) -> tuple[np.ndarray, bool]:
     kept = np.flatnonzero(free)[sure]
     covariance[np.ix_(kept, kept)] = inverse[np.ix_(sure, sure)]
     return covariance, len(kept) == len(free)
+
+
+def nbd_probabilities(r: float, alpha: float, times: np.ndarray, n: int) -> np.ndarray:
+    """Return the chance of 0 to ``n - 1`` purchases in each of `times` while nobody leaves; shape (*times.shape, n)."""
+    x, t = np.arange(n), times[..., None]
+    logs = gammaln(r + x) - gammaln(r) - gammaln(x + 1) - r * np.log1p(t / alpha) + xlogy(x, t / (alpha + t))
+    return np.exp(logs)
+
+
+def nbd_objective(rows: Rows, weights: np.ndarray) -> Objective:
+    """Return minus the log-likelihood of the NBD (nobody ever leaves) of ``n_repeat`` and ``tenure``."""
+    x, tenure = rows
+
+    def objective(theta: np.ndarray) -> tuple[float, np.ndarray]:
+        r, alpha = np.exp(theta)
+        log = np.log(alpha + tenure)
+        value = weights @ (gammaln(r + x) - gammaln(r) + r * theta[1] - (r + x) * log)
+        by_r = weights @ (psi(r + x) - psi(r) + theta[1] - log)
+        by_alpha = weights @ (r / alpha - (r + x) / (alpha + tenure))
+        return -value, -np.array([by_r * r, by_alpha * alpha])
+
+    return objective
+
+
+class PurchaseModel(Fitted, ABC):
+    """What models of repeat purchases without a contract share: fitting, and what is known afterwards."""
+
+    time_names: tuple[str, ...]  # parameters in time units
+    title: str
+
+    def fit(self, summary: pd.DataFrame, *, time_unit: str | None = None) -> Any:
+        """Fit the model to a summary of repeat purchases.
+
+        `time_unit` is only needed for a summary made elsewhere, without ``attrs["time_unit"]``. With fewer than 10
+        customers who bought again it refuses: nothing is told about repeating.
+        """
+        x, last, tenure = purchase_rows(summary)
+        repeaters = int((x > 0).sum())
+        if repeaters < MIN_REPEAT_CUSTOMERS:
+            raise HistoryError(
+                f"{self.title}: {repeaters} of {len(x):,} customers have bought again; at least "
+                f"{MIN_REPEAT_CUSTOMERS} are needed to tell how often and how long people buy. "
+                "Say average_revenue_per_buyer instead, and look at the share with a second order."
+            )
+        self.time_unit_ = time_unit or summary.attrs.get("time_unit")
+        self.ends_on_ = summary.attrs.get("ends_on")
+        if self.time_unit_ is not None:
+            days_per_unit(self.time_unit_)
+        scale = float(tenure.max())  # so that days, weeks and years are fitted by the very same numbers
+        rows, weights, _ = distinct_rows(x, last / scale, tenure / scale)
+        mean_rate = (weights @ rows[0]) / (weights @ rows[2])
+        change = -float(x.sum()) * np.log(scale)
+        found = maximise(self._objective, rows, weights, self.names, self._starts(mean_rate))
+        self.estimate_ = found.rescaled(dict.fromkeys(self.time_names, scale), change)
+        pairs, _, index = distinct_rows(rows[0], rows[2])
+        starts = [(1.0, 1 / mean_rate), (0.2, 0.2 / mean_rate)]
+        nbd = maximise(nbd_objective, pairs, np.bincount(index, weights), ("r", "alpha"), starts)
+        self.no_dropout_ = nbd.rescaled({"alpha": scale}, change)
+        gain = 2 * (self.estimate_.log_likelihood - self.no_dropout_.log_likelihood)
+        self.dropout_identified_ = bool(gain > chi2.ppf(0.95, 2)) and not self.estimate_.unidentified()
+        self.n_customers_, self.n_repeat_customers_ = len(x), repeaters
+        self.mean_gap_, self.median_tenure_ = float(last.sum() / x.sum()), float(np.median(tenure))
+        self.is_short_ = self.median_tenure_ < 2 * self.mean_gap_
+        self.notes_ = self._notes(x, last, tenure)
+        return self
+
+    def expected_purchases(self, time: ArrayLike) -> np.ndarray:
+        """Return the repeat purchases to expect of a new customer within `time` of the first purchase."""
+        t = np.atleast_1d(np.asarray(time, dtype="float64"))
+        return self.if_alive(self.estimate_.values, np.zeros(1), np.zeros(1), t)[0].reshape(np.shape(time))
+
+    def expected_future_purchases(self, summary: pd.DataFrame, time: float) -> np.ndarray:
+        """Return the purchases to expect of each customer of `summary` in the next `time`, shape (n_customers,)."""
+        x, _, tenure = self.check_summary(summary)
+        (xs, tenures), _, index = distinct_rows(x, tenure)
+        future = self.if_alive(self.estimate_.values, xs, tenures, np.array([float(time)]))[index, 0]
+        return future * self.probability_alive(summary)
+
+    def probability_alive(self, summary: pd.DataFrame) -> np.ndarray:
+        """Return each customer's probability of being alive; by `BgNbd` 1 without a repeat, by construction."""
+        rows, _, index = distinct_rows(*self.check_summary(summary))
+        return self.alive(self.estimate_.values, *rows)[index]
+
+    def repeat_frequency(self, summary: pd.DataFrame, *, last: int = 7) -> pd.DataFrame:
+        """Return how many customers made 0, 1, …, `last` or more repeat purchases, and how many the model expects.
+
+        Columns ``n_repeat`` ("0", "1", …, "7+"), ``actual``, ``expected``: customers; both sum to all.
+        """
+        x, _, tenure = self.check_summary(summary)
+        times, index = np.unique(tenure, return_inverse=True)
+        chances = self.count_probabilities(self.estimate_.values, times, last)
+        expected = np.bincount(index, minlength=len(times)) @ chances
+        actual = np.bincount(np.minimum(x, last).astype(int), minlength=last + 1)
+        expected = np.append(expected, max(0.0, len(x) - expected.sum()))
+        return pd.DataFrame({"n_repeat": [*map(str, range(last)), f"{last}+"], "actual": actual, "expected": expected})
+
+    @property
+    def for_intervals_(self) -> MaximumLikelihood:
+        """The estimate with the covariance that intervals of predictions rest on."""
+        if self.dropout_identified_:
+            return self.estimate_
+        # the parameters of drop-out lie on a ridge and no normal approximation holds: they are taken as estimated, and
+        # the rest varies as in the NBD
+        covariance = np.zeros((len(self.names), len(self.names)))
+        covariance[:2, :2] = self.no_dropout_.log_covariance
+        return replace(self.estimate_, log_covariance=covariance)
+
+    def check_summary(self, summary: pd.DataFrame) -> Rows:
+        """Return the rows of a summary to predict for; refuse one in another time unit."""
+        unit = summary.attrs.get("time_unit")
+        if unit and self.time_unit_ and unit != self.time_unit_:
+            raise DataError(
+                f"summary: its time unit is {unit!r}, the model was fitted in {self.time_unit_!r}. "
+                f"Summarise with time_unit={self.time_unit_!r} (one of {', '.join(DAYS_PER_UNIT)})."
+            )
+        return purchase_rows(summary)
+
+    def _notes(self, x: np.ndarray, last: np.ndarray, tenure: np.ndarray) -> tuple[str, ...]:
+        missing = ", ".join(self.estimate_.unidentified())
+        notes = [
+            (self.is_short_, f"Short history: half of the customers are known for {self.median_tenure_:.3g} or less, "
+             f"and those who repeat do so every {self.mean_gap_:.3g} on average. Under two such gaps, who left and who "
+             "waits look the same."),
+            (not self.dropout_identified_, "Drop-out is not identified: the data are described about as well by "
+             "customers who never leave (likelihood ratio test at 5 %). Do not read probabilities of being alive; "
+             "intervals of predictions take drop-out as estimated."),
+            (missing, f"Not identified by these data: {missing}; no standard error. Expected purchases over times like "
+             "those observed can still be read."),
+            (self.estimate_.starts_agreeing < 2,
+             "Starting points led to different optima; the best was taken. Look at the hold-out."),
+        ]  # fmt: skip
+        return tuple(note for applies, note in notes if applies)
+
+    @abstractmethod
+    def _objective(self, rows: Rows, weights: np.ndarray) -> Objective: ...
+
+    @abstractmethod
+    def _starts(self, mean_rate: float) -> list[tuple[float, ...]]: ...
+
+    @staticmethod
+    @abstractmethod
+    def alive(params: np.ndarray, x: np.ndarray, last: np.ndarray, tenure: np.ndarray) -> np.ndarray:
+        """Return the probability alive at given parameters, shape (n,)."""
+
+    @staticmethod
+    @abstractmethod
+    def if_alive(params: np.ndarray, x: np.ndarray, tenure: np.ndarray, times: np.ndarray) -> np.ndarray:
+        """Return purchases to expect within each of `times` of customers alive now, shape (n, n_times)."""
+
+    @staticmethod
+    @abstractmethod
+    def count_probabilities(params: np.ndarray, times: np.ndarray, n: int) -> np.ndarray:
+        """Return the chance of 0 to ``n - 1`` purchases of a new customer in each of `times`, shape (n_times, n)."""
+
+    @staticmethod
+    @abstractmethod
+    def draw_future(rng: np.random.Generator, params: np.ndarray, x: np.ndarray, tenure: np.ndarray) -> Rows:
+        """Draw, for customers alive now, rate, probability to leave after a purchase, and remaining life."""

@@ -7,16 +7,9 @@ import pandas as pd
 from scipy.special import gammaln, psi
 from scipy.stats import pearsonr
 
-from custaudience.customers.clv.fitting import (
-    MIN_REPEAT_CUSTOMERS,
-    Fitted,
-    MaximumLikelihood,
-    Objective,
-    Rows,
-    distinct_rows,
-    maximise,
-)
-from custaudience.errors import ColumnError, DataError, HistoryError
+from custaudience.customers.clv.fitting import MIN_REPEAT_CUSTOMERS, Fitted, Objective, Rows, distinct_rows, maximise
+from custaudience.customers.clv.repeat import value_rows
+from custaudience.errors import HistoryError
 
 
 class GammaGamma(Fitted):
@@ -28,22 +21,16 @@ class GammaGamma(Fitted):
 
     Attributes
     ----------
-    params_, standard_errors_ : Series
+    params_, standard_errors_, covariance_, log_likelihood_, estimate_
         ``p``, ``q`` and ``v``; ``v`` in money.
-    covariance_ : DataFrame
-    estimate_ : MaximumLikelihood
-    log_likelihood_ : float
     population_mean_ : float
         Mean value of a purchase over all customers, ``p v / (q - 1)``; stands in for who has no repeat.
-    n_customers_ : int
-        Repeat customers the fit rests on.
-    n_zero_spend_ : int
-        Repeat customers left out because their purchases are worth nothing: the model knows no such purchase.
+    n_customers_, n_zero_spend_ : int
+        Repeat customers the fit rests on; and those left out because the model knows no purchase worth nothing.
     correlation_ : float
         Between number and mean value of repeat purchases (Pearson's); NaN when one is constant. A rank
         correlation is not used: means of few skewed values have lower medians, so it is not 0 without a relation.
     notes_ : tuple of str
-        What a reader must know, in English.
 
     Notes
     -----
@@ -54,20 +41,13 @@ class GammaGamma(Fitted):
     names = ("p", "q", "v")
 
     def fit(self, summary: pd.DataFrame) -> GammaGamma:
-        """Fit the model to the repeat customers of a summary.
-
-        Parameters
-        ----------
-        summary : DataFrame
-            As `summarise_repeat_purchases` gives it.
+        """Fit the model to the repeat customers of a summary, as `summarise_repeat_purchases` gives it.
 
         Raises
         ------
         HistoryError
             If fewer than 10 repeat customers have spent anything; or if ``q <= 1``: spend is so unequal that
             its mean over customers is infinite.
-        ColumnError, DataError
-            If the summary cannot be used.
         """
         x, z = value_rows(summary)
         repeat = x > 0
@@ -84,7 +64,7 @@ class GammaGamma(Fitted):
         starts = [(1.0, 2.0, 1.0), (6.0, 3.0, 0.5), (1.0, 10.0, 10.0), (20.0, 1.5, 0.05)]
         found = maximise(_objective, rows, weights, self.names, starts)
         # the density of z / scale is that of z, times scale
-        self.estimate_: MaximumLikelihood = found.rescaled({"v": scale}, -len(z) * float(np.log(scale)))
+        self.estimate_ = found.rescaled({"v": scale}, -len(z) * float(np.log(scale)))
         p, q, v = self.estimate_.values
         if q <= 1:
             raise HistoryError(
@@ -110,43 +90,23 @@ class GammaGamma(Fitted):
         return np.where(left > 0, p * (v + x * np.where(x > 0, z, 0)) / np.where(left > 0, left, 1), np.inf)
 
     def _notes(self, x: np.ndarray, z: np.ndarray) -> tuple[str, ...]:
-        notes = []
-        if self.n_zero_spend_:
-            notes.append(f"{self.n_zero_spend_} repeat customers have purchases of zero only: left out of Gamma-Gamma.")
-        self.correlation_ = np.nan
+        self.correlation_, related, missing = np.nan, False, ", ".join(self.estimate_.unidentified())
         if np.ptp(x) > 0 and np.ptp(z) > 0:
             found = pearsonr(x, z)
             self.correlation_ = float(found.statistic)
-            if abs(self.correlation_) > 0.1 and found.pvalue < 0.05:
-                wrong = ("low", "high") if self.correlation_ > 0 else ("high", "low")
-                notes.append(
-                    f"Spend and number of purchases are related (correlation {self.correlation_:+.2f}), which "
-                    "Gamma-Gamma takes as unrelated: values of frequent buyers tend to come out "
-                    f"too {wrong[0]}, of rare ones too {wrong[1]}. Look at groups of equal frequency."
-                )
-        if missing := self.estimate_.unidentified():
-            notes.append(
-                f"Not identified by these data: {', '.join(missing)}; customers hardly differ, or hardly vary. "
-                "No standard error and no interval."
-            )
-        if self.estimate_.starts_agreeing < 2:
-            notes.append("Starting points led to different optima; the best was taken.")
-        return tuple(notes)
-
-
-def value_rows(summary: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
-    """Return ``n_repeat`` and ``mean_repeat_value`` as floats, checked; the value is 0 without a repeat."""
-    for name in ("n_repeat", "mean_repeat_value"):
-        if name not in summary:
-            raise ColumnError(f"summary: column {name!r} not found. Make it with summarise_repeat_purchases.")
-    x, z = (summary[name].to_numpy(dtype="float64") for name in ("n_repeat", "mean_repeat_value"))
-    wrong = ~(x >= 0) | ((x > 0) & ~((z >= 0) & np.isfinite(z)))
-    if wrong.any():
-        raise DataError(
-            f"summary: mean_repeat_value or n_repeat is missing or negative in {int(wrong.sum()):,} of {len(x):,} "
-            "rows. Make it with summarise_repeat_purchases."
-        )
-    return x, np.where(x > 0, z, 0.0)
+            related = abs(self.correlation_) > 0.1 and found.pvalue < 0.05
+        often, rarely = ("low", "high") if self.correlation_ > 0 else ("high", "low")
+        notes = [
+            (self.n_zero_spend_,
+             f"{self.n_zero_spend_} repeat customers have purchases of zero only: left out of Gamma-Gamma."),
+            (related, f"Spend and number of purchases are related (correlation {self.correlation_:+.2f}), which "
+             f"Gamma-Gamma takes as unrelated: values of frequent buyers tend to come out too {often}, of rare ones "
+             f"too {rarely}. Look at groups of equal frequency."),
+            (missing, f"Not identified by these data: {missing}; customers hardly differ, or hardly vary. No standard "
+             "error and no interval."),
+            (self.estimate_.starts_agreeing < 2, "Starting points led to different optima; the best was taken."),
+        ]  # fmt: skip
+        return tuple(note for applies, note in notes if applies)
 
 
 def _objective(rows: Rows, weights: np.ndarray) -> Objective:
@@ -156,7 +116,6 @@ def _objective(rows: Rows, weights: np.ndarray) -> Objective:
     log_z, x_log = weights @ np.log(z), (weights * x) @ np.log(total)
 
     def objective(theta: np.ndarray) -> tuple[float, np.ndarray]:
-        """Return minus the log-likelihood at these log-parameters, and its gradient in them."""
         p, q, v = np.exp(theta)
         per_x = np.bincount(index, weights * np.log(total + v), len(xs))
         inverse_per_x = np.bincount(index, weights / (total + v), len(xs))

@@ -1,25 +1,25 @@
-"""The models of customer value fitted to one study at one date, what each refuses, and how they fare."""
+"""The models of value fitted to one study at one date: what each refuses, how they fare, what customers are worth."""
 
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from narwhals.typing import IntoFrame
 
-from custaudience.customers.clv.bgnbd import BgNbd
-from custaudience.customers.clv.fitting import MIN_REPEAT_CUSTOMERS
+from custaudience.customers.clv.fitting import MIN_REPEAT_CUSTOMERS, PurchaseModel, distinct_rows
+from custaudience.customers.clv.formulas import Outlook
 from custaudience.customers.clv.gammagamma import GammaGamma
-from custaudience.customers.clv.hold_out import HoldOut, check_hold_out
-from custaudience.customers.clv.paretonbd import ParetoNbd
-from custaudience.customers.clv.purchase_model import PurchaseModel
-from custaudience.customers.clv.repeat import TimeUnit, summarise_repeat_purchases
+from custaudience.customers.clv.predicting import ClvPrediction, HoldOut, check_hold_out, predict_clv, simulate_futures
+from custaudience.customers.clv.purchases import BgNbd, ParetoNbd
+from custaudience.customers.clv.repeat import WEEKLY, Counting, summarise_repeat_purchases
 from custaudience.customers.lifecycle.history import check_first_orders
 from custaudience.customers.lifecycle.rhythm import order_days
 from custaudience.errors import EmptyTableError, HistoryError
+from custaudience.evidence import Terms
 
 MODELS: tuple[type[PurchaseModel], ...] = (BgNbd, ParetoNbd)
 _CLOCKWORK = 0.5  # chance alone puts 7 % of gaps within a tenth of their median; a monthly bill nearly all
@@ -30,24 +30,18 @@ _MIN_GAPS = 3
 class ValueModels:
     """Models of purchases and of spend on one summary.
 
-    Attributes
-    ----------
-    summary : DataFrame or None
-        As `summarise_repeat_purchases` gives it; None where the history was refused before. Private: it has ids.
-    purchases : tuple of fitted `PurchaseModel`, the best first
-        All have four parameters, so the one with the higher likelihood describes the data better. Empty when
-        refused.
-    spend : fitted `GammaGamma` or None
-    refused : dict of str to dict
-        What cannot be said, by code, with the figures that tell why: ``cut_off``, ``clockwork``, ``no_repeat``
-        (nothing is fitted); ``short``, ``vague`` (nothing to come is told); ``drop_out`` (do not read who is
-        still a customer); ``no_spend``, ``infinite_spend``, ``vague_spend`` (no value in money).
+    ``summary`` (private: it has ids) is None where the history was refused before. ``purchases`` stand best first: all
+    have four parameters, so the one with the higher likelihood describes the data better. ``refused`` says what cannot
+    be said, by code, with the figures that tell why: ``cut_off``, ``clockwork``, ``no_repeat`` (nothing is fitted);
+    ``short``, ``vague`` (nothing to come is told); ``drop_out`` (do not read who is still a customer); ``no_spend``,
+    ``infinite_spend``, ``vague_spend`` (no value in money).
     """
 
     summary: pd.DataFrame | None = None
     purchases: tuple[PurchaseModel, ...] = ()
     spend: GammaGamma | None = None
     refused: dict[str, dict[str, Any]] = field(default_factory=dict)
+    time_unit: str = "W"
 
     @property
     def best(self) -> PurchaseModel | None:
@@ -61,22 +55,34 @@ class ValueModels:
 
 @dataclass(frozen=True)
 class ModelCheck:
-    """What the models said of a time they had not seen.
+    """What the models said of a time they had not seen: the best one first, then the other.
 
-    Attributes
-    ----------
-    hold_out : HoldOut
-        Of the best model.
-    errors : DataFrame, the best model first, then the other, then everybody going on at their own pace
-        ``model``, ``expected``, ``actual`` (purchases of all), ``error`` (expected / actual - 1), and
-        ``mean_absolute_error`` (purchases per customer).
-    frequency : DataFrame
-        ``n_repeat``, ``actual``, then the customers each model expects, in columns named by the models.
+    ``hold_out`` is of the best model. ``errors`` end with everybody going on at their own pace: ``model``,
+    ``expected``, ``actual`` (purchases of all), ``error`` (expected / actual - 1), ``mean_absolute_error`` (of one).
+    ``frequency``: ``n_repeat``, ``actual``, then the customers each model expects, in columns named by the models.
     """
 
     hold_out: HoldOut
     errors: pd.DataFrame
     frequency: pd.DataFrame
+
+
+@dataclass(frozen=True)
+class Worth:
+    """What customers are expected to bring, with both intervals.
+
+    ``prediction`` is private: it has ids. ``typical`` is its row, without id, whose value is the median, or whose
+    expected purchases are when there is no value. ``groups``, the most valuable first: ``group``, ``n_customers``,
+    ``mean_probability_alive`` (with BG/NBD of those who bought again only, for the others it is 1 by construction; NaN
+    where it is not told), ``expected_purchases`` (per customer), ``value_per_customer``, ``value`` (of the group) and
+    its ``parameter_low``, ``parameter_high``, ``predictive_low``, ``predictive_high``, ``share_of_value``; money is NaN
+    without a spend model. ``alive``: see `alive_table`, the model taken first.
+    """
+
+    prediction: ClvPrediction
+    typical: pd.Series
+    groups: pd.DataFrame
+    alive: pd.DataFrame
 
 
 def middle_of(first: dt.date, last: dt.date) -> dt.date:
@@ -93,7 +99,7 @@ def middle_of(first: dt.date, last: dt.date) -> dt.date:
 def clockwork_share(orders: IntoFrame, *, as_of: dt.date) -> tuple[float, int]:
     """Return which share of gaps lies within a tenth of the customer's own median gap, and of how many customers.
 
-    Each customer with three gaps or more weighs once. NaN when there is nobody.
+    Each customer with three gaps or more weighs once; NaN when there is nobody.
     """
     customer, gap = order_days(orders, as_of=as_of).gaps()
     by_customer = pd.Series(gap.astype("float64")).groupby(customer)
@@ -118,48 +124,20 @@ def round_summary(summary: pd.DataFrame, digits: int = 2) -> pd.DataFrame:
     return rounded
 
 
-def fit_value_models(
-    orders: IntoFrame,
-    *,
-    as_of: dt.date,
-    calibrated_until: dt.date | None = None,
-    orders_then: IntoFrame | None = None,
-    time_unit: TimeUnit = "W",
-    count_free_orders: bool = True,
-    minor_digits: int = 2,
-    first_orders: str = "unknown",
-) -> ValueModels:
-    """Fit all models to the orders until a date; refuse, by code, what the data cannot carry.
-
-    Parameters
-    ----------
-    orders, as_of, calibrated_until, orders_then, time_unit, count_free_orders, minor_digits
-        As in `summarise_repeat_purchases`.
-    first_orders : {"observed", "cut off", "unknown"}
-        Whether customers' first orders are in the data; "unknown": they are looked for.
-
-    Returns
-    -------
-    ValueModels
-    """
-    refused = _refuse_history(orders, as_of, first_orders)
-    if refused:
-        return ValueModels(refused=refused)
+def fit_value_models(orders: IntoFrame, terms: Terms, counting: Counting = WEEKLY) -> ValueModels:
+    """Fit all models to the orders until a date; refuse, by code, what the data cannot carry."""
+    unit = counting.time_unit
+    if refused := _refuse_history(orders, terms):
+        return ValueModels(refused=refused, time_unit=unit)
     try:
-        summary = summarise_repeat_purchases(
-            orders,
-            as_of=as_of,
-            calibrated_until=calibrated_until,
-            orders_then=orders_then,
-            time_unit=time_unit,
-            count_free_orders=count_free_orders,
-            minor_digits=minor_digits,
-        )
+        summary = summarise_repeat_purchases(orders, terms, counting)
     except EmptyTableError:
-        return ValueModels(refused={"no_repeat": {"n": 0, "until": (calibrated_until or as_of).isoformat()}})
+        until = counting.end(terms.as_of).isoformat()
+        return ValueModels(refused={"no_repeat": {"n": 0, "until": until}}, time_unit=unit)
     repeaters = int((summary["n_repeat"] > 0).sum())
     if repeaters < MIN_REPEAT_CUSTOMERS:
-        return ValueModels(summary, refused={"no_repeat": {"n": repeaters, "until": summary.attrs["ends_on"]}})
+        refused = {"no_repeat": {"n": repeaters, "until": summary.attrs["ends_on"]}}
+        return ValueModels(summary, refused=refused, time_unit=unit)
     fitted = sorted((model().fit(summary) for model in MODELS), key=lambda m: -m.log_likelihood_)
     best = fitted[0]
     if best.is_short_:
@@ -169,15 +147,15 @@ def fit_value_models(
     if not np.isfinite(best.for_intervals_.log_covariance).all():
         refused["vague"] = {"model": best.title}
     spend, why = _fit_spend(summary)
-    return ValueModels(summary, tuple(fitted), spend, refused | why)
+    return ValueModels(summary, tuple(fitted), spend, refused | why, unit)
 
 
-def _refuse_history(orders: IntoFrame, as_of: dt.date, first_orders: str) -> dict[str, dict[str, Any]]:
-    if first_orders == "cut off":
+def _refuse_history(orders: IntoFrame, terms: Terms) -> dict[str, dict[str, Any]]:
+    if terms.first_orders == "cut off":
         return {"cut_off": {"declared": True}}
-    if first_orders == "unknown" and check_first_orders(orders, as_of=as_of).verdict == "cut off":
+    if terms.first_orders == "unknown" and check_first_orders(orders, as_of=terms.as_of).verdict == "cut off":
         return {"cut_off": {"declared": False}}
-    share, n = clockwork_share(orders, as_of=as_of)
+    share, n = clockwork_share(orders, as_of=terms.as_of)
     if n >= MIN_REPEAT_CUSTOMERS and share >= _CLOCKWORK:
         return {"clockwork": {"share": share, "n": n}}
     return {}
@@ -198,81 +176,118 @@ def _fit_spend(summary: pd.DataFrame) -> tuple[GammaGamma | None, dict[str, dict
 def parameter_table(models: ValueModels, *, level: float = 0.95) -> pd.DataFrame:
     """Return the estimates of all models, and what they are when the summary is rounded to two decimals.
 
-    Returns
-    -------
-    DataFrame, one row per parameter
-        ``model``, ``parameter``, ``estimate``, ``standard_error``, ``low``, ``high``, ``estimate_rounded``,
-        ``log_likelihood``, ``n_customers``.
+    One row per parameter: ``model``, ``parameter``, ``estimate``, ``standard_error``, ``low``, ``high``,
+    ``estimate_rounded``, ``log_likelihood``, ``n_customers``.
     """
     if models.summary is None or not models.purchases:
         return pd.DataFrame()
-    rounded = round_summary(models.summary)
-    parts: list[tuple[str, PurchaseModel | GammaGamma, pd.Series, int]] = [
-        (model.title, model, type(model)().fit(rounded).params_, model.n_customers_)
-        for model in sorted(models.purchases, key=lambda m: [t.title for t in MODELS].index(m.title))
-    ]
-    again = _fit_spend(rounded)[0]
-    if models.spend is not None:
-        missing = pd.Series(np.nan, index=list(models.spend.names))
-        parts.append(("Gamma-Gamma", models.spend, again.params_ if again else missing, models.spend.n_customers_))
-    tables = []
-    for title, model, other, n in parts:
-        table = model.estimate_.table(level)
+    rounded, tables = round_summary(models.summary), []
+    fitted: list[tuple[str, PurchaseModel | GammaGamma]] = [(m.title, models.named(m.title)) for m in MODELS]
+    fitted += [("Gamma-Gamma", models.spend)] if models.spend else []
+    for title, model in fitted:
+        again = _fit_spend(rounded)[0] if isinstance(model, GammaGamma) else type(model)().fit(rounded)
+        table = model.estimate_.table(level).assign(estimate_rounded=again.params_.to_numpy() if again else np.nan)
+        table = table.assign(log_likelihood=model.log_likelihood_, n_customers=model.n_customers_)
         table.insert(0, "model", title)
-        tables.append(
-            table.assign(estimate_rounded=other.to_numpy(), log_likelihood=model.log_likelihood_, n_customers=n)
-        )
+        tables.append(table)
     return pd.concat(tables, ignore_index=True)
 
 
 def check_value_models(
-    models: ValueModels,
-    orders: IntoFrame,
-    *,
-    as_of: dt.date,
-    calibrated_until: dt.date,
-    orders_then: IntoFrame | None = None,
-    count_free_orders: bool = True,
-    level: float = 0.95,
-    n_draws: int = 400,
-    seed: int = 0,
+    models: ValueModels, orders: IntoFrame, terms: Terms, counting: Counting, n_draws: int = 400
 ) -> ModelCheck | None:
-    """Hold the models, fitted until `calibrated_until`, against the time from then to `as_of`.
-
-    Returns
-    -------
-    ModelCheck, or None when there is no model.
-    """
+    """Hold the models, fitted with the same `counting`, against what came after; None when there is no model."""
     if models.best is None or models.summary is None:
         return None
     summary = models.summary
-    hold_out = check_hold_out(
-        models.best,
-        orders,
-        as_of=as_of,
-        calibrated_until=calibrated_until,
-        orders_then=orders_then,
-        count_free_orders=count_free_orders,
-        level=level,
-        n_draws=n_draws,
-        seed=seed,
-    )
-    ahead = float(summary.attrs["holdout"])
-    tenure = summary["tenure"].to_numpy()
-    pace = summary["n_repeat"] / np.where(tenure > 0, tenure, np.inf) * ahead
+    hold_out = check_hold_out(models.best, orders, terms, counting, n_draws)
+    ahead, tenure = float(summary.attrs["holdout"]), summary["tenure"].to_numpy()
     said = {model.title: model.expected_future_purchases(summary, ahead) for model in models.purchases}
+    said["everybody at their own pace"] = summary["n_repeat"] / np.where(tenure > 0, tenure, np.inf) * ahead
     actual = summary["n_holdout"].to_numpy()
-    errors = [
-        {
-            "model": title,
-            "expected": float(np.sum(expected)),
-            "actual": float(actual.sum()),
-            "error": float(np.sum(expected) / actual.sum() - 1) if actual.sum() else np.nan,
-            "mean_absolute_error": float(np.mean(np.abs(expected - actual))),
-        }
-        for title, expected in {**said, "everybody at their own pace": pace}.items()
-    ]
+    errors = pd.DataFrame({"model": list(said), "expected": [float(np.sum(e)) for e in said.values()]})
+    errors["actual"] = float(actual.sum())
+    errors["error"] = errors["expected"] / actual.sum() - 1 if actual.sum() else np.nan
+    errors["mean_absolute_error"] = [float(np.mean(np.abs(e - actual))) for e in said.values()]
     tables = {model.title: model.repeat_frequency(summary) for model in models.purchases}
-    first = next(iter(tables.values()))
-    frequency = first[["n_repeat", "actual"]].assign(**{name: t["expected"] for name, t in tables.items()})
-    return ModelCheck(hold_out, pd.DataFrame(errors), frequency)
+    frequency = tables[models.best.title][["n_repeat", "actual"]]
+    return ModelCheck(hold_out, errors, frequency.assign(**{name: t["expected"] for name, t in tables.items()}))
+
+
+def value_to_come(
+    models: ValueModels, title: str, groups: pd.DataFrame, outlook: Outlook, terms: Terms
+) -> Worth | None:
+    """Predict what customers will bring; None when there is no model, or none that tells anything of the time to come.
+
+    `title` names the model of purchases to take, for example the one that was best in the calibration; `groups` hold
+    ``customer_id`` and ``segment``, and customers that are not in it form the group "no_order".
+    """
+    if not models.purchases or models.summary is None or {"short", "vague"} & models.refused.keys():
+        return None
+    model, spend, summary = models.named(title), models.spend, models.summary
+    formula = replace(outlook, n_draws=0)
+    prediction = predict_clv(model, spend, summary, formula, terms)
+    table, totals = prediction.table, prediction.totals.copy()
+    size = table["value" if spend is not None else "expected_purchases"]
+    middle = int(size.rank(method="first").sub((len(table) + 1) // 2).abs().argmin())
+    known = summary[["customer_id"]].merge(groups[["customer_id", "segment"]], on="customer_id", how="left")["segment"]
+    codes, names = pd.factorize(known.astype("object").where(known.notna(), "no_order"), sort=True)
+    sums: dict[str, np.ndarray] = {}  # by group and draw
+    typical = table.iloc[middle].drop("customer_id")
+    ends = [(1 - terms.level) / 2, (1 + terms.level) / 2]
+    for part, futures in simulate_futures(model, spend, summary, outlook, terms.seed):
+        for name, drawn in futures.items():
+            np.add.at(sums.setdefault(name, np.zeros((len(names), outlook.n_draws))), codes[part], drawn)
+            if part.start <= middle < part.stop:
+                own_ends = np.quantile(drawn[middle - part.start], ends)
+                typical[[f"{name}_predictive_low", f"{name}_predictive_high"]] = own_ends
+    for name in sums:
+        totals.loc[name, ["predictive_low", "predictive_high"]] = np.quantile(sums[name].sum(axis=0), ends)
+    told = ((summary["n_repeat"] > 0).to_numpy() | (model.title != "BG/NBD")) & model.dropout_identified_
+    rows = []
+    for i, name in enumerate(names):
+        own = predict_clv(model, spend, summary[codes == i], formula, terms)
+        each, whole = own.table, own.totals.loc["value"]
+        low, high = np.quantile(sums["value"][i], ends) if "value" in sums else (np.nan, np.nan)
+        rows.append({
+            "group": str(name), "n_customers": len(each),
+            "mean_probability_alive": float(each.loc[told[codes == i], "probability_alive"].mean()),
+            "expected_purchases": float(each["expected_purchases"].mean()),
+            "value_per_customer": float(each["value"].mean()), "value": float(whole["estimate"]),
+            "parameter_low": float(whole["parameter_low"]), "parameter_high": float(whole["parameter_high"]),
+            "predictive_low": float(low), "predictive_high": float(high),
+        })  # fmt: skip
+    found = pd.DataFrame(rows)
+    total = found["value"].sum()
+    found["share_of_value"] = found["value"] / total if total else np.nan
+    order = found["value"].where(found["value"].notna(), found["expected_purchases"] * found["n_customers"])
+    found = found.iloc[np.lexsort((found["group"], -order))].reset_index(drop=True)
+    alive = pd.concat([alive_table(m, summary, terms) for m in (model, *models.purchases)], ignore_index=True)
+    alive = alive.drop_duplicates(["model", "group"], ignore_index=True)
+    return Worth(replace(prediction, totals=totals, outlook=outlook), typical, found, alive)
+
+
+def alive_table(model: PurchaseModel, summary: pd.DataFrame, terms: Terms, *, n_draws: int = 200) -> pd.DataFrame:
+    """Return the mean probability of being alive of ``all``, who came back (``repeat``), and who bought ``once``.
+
+    Columns ``model``, ``group``, ``n_customers``, ``probability_alive``, ``low``, ``high``. The interval draws the
+    parameters from their normal approximation; NaN where drop-out is not identified.
+    """
+    history, weights, _ = distinct_rows(*model.check_summary(summary))
+    x = history[0]
+    parts = {"all": weights, "repeat": weights * (x > 0), "once": weights * (x == 0)}
+
+    def means(params: np.ndarray) -> list[float]:
+        chance = model.alive(params, *history)
+        return [float(chance @ part / part.sum()) if part.any() else np.nan for part in parts.values()]
+
+    point = means(model.estimate_.values)
+    ends = np.full((2, len(parts)), np.nan)
+    if model.dropout_identified_:
+        draws = [means(params) for params in model.estimate_.draw(np.random.default_rng(terms.seed), n_draws)]
+        ends = np.quantile(draws, [(1 - terms.level) / 2, (1 + terms.level) / 2], axis=0)
+    rows = [
+        (model.title, name, int(part.sum()), mean, min(low, mean), max(high, mean))
+        for (name, part), mean, low, high in zip(parts.items(), point, *ends.tolist(), strict=True)
+    ]
+    return pd.DataFrame(rows, columns=["model", "group", "n_customers", "probability_alive", "low", "high"])

@@ -6,7 +6,7 @@ from pathlib import Path
 import clock
 import pandas as pd
 
-from custaudience.customers.clv.bgnbd import BgNbd
+from custaudience.customers.clv.purchases import BgNbd
 
 COLUMNS = ["n_repeat", "first_to_last", "tenure"]
 

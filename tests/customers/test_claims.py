@@ -147,11 +147,12 @@ def test_cohort_claims_carry_intervals_and_a_refusal_carries_none() -> None:
     as_of = dt.date(1998, 6, 30)
     orders = open_study(ROOT / "data/cdnow").orders(as_of)
     second = time_to_second_order(orders, as_of=as_of, first_orders="observed")
-    curve = survival_table(second["days"], second["ordered_again"])
-    cells = retention_cells(orders, as_of=as_of, period="W", definition="activity", first_orders="observed")
-    claims = {c.id: c for c in cohort_claims(second, curve, cells, None, as_of=as_of, period="W", notebook="n.ipynb")}
+    terms = Terms(as_of)
+    curve = survival_table(second["days"], second["ordered_again"], terms)
+    cells = retention_cells(orders, terms, period="W", definition="activity")
+    claims = {c.id: c for c in cohort_claims(curve, cells, None, terms, period="W")}
     assert claims["cohorts.finding"].value == pytest.approx(0.175, abs=0.002)
     for claim in claims.values():
         assert claim.status == "too_few" or claim.low < claim.value < claim.high
         assert render_claim(claim, language="uk")
-    assert refusal_claim("why", as_of=as_of, notebook="n.ipynb").status == "too_few"
+    assert refusal_claim("why", terms).status == "too_few"

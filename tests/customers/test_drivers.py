@@ -26,7 +26,6 @@ from custaudience.customers.drivers.effects import (
     unit_columns,
 )
 from custaudience.customers.features.features import customer_features
-from custaudience.customers.rfm.scores import summarise_rfm
 from custaudience.errors import ColumnError, DataError, EmptyTableError, HistoryError
 from custaudience.evidence import Terms
 from custaudience.recipes import drivers_at
@@ -400,14 +399,8 @@ def test_a_study_keeps_time(shop):
 
 
 def test_everybody_bought_once_and_never_again():
-    lines = pd.DataFrame(
-        {
-            "customer_id": ids(100),
-            "order_id": ids(100),
-            "ordered_at": pd.Timestamp("2025-01-10 10:00"),
-            "revenue_minor": 500,
-        }
-    )
+    at = pd.Timestamp("2025-01-10 10:00")
+    lines = pd.DataFrame({"customer_id": ids(100), "order_id": ids(100), "ordered_at": at, "revenue_minor": 500})
     last = lines.iloc[[0]].assign(order_id="new", ordered_at=pd.Timestamp("2025-05-10 10:00"))
     study = study_of(pd.concat([lines, last]), cut=dt.date(2025, 4, 1), as_of=dt.date(2025, 6, 30))
     assert set(study.drivers.table["verdict"]) == {"too_little_data"}
@@ -416,23 +409,13 @@ def test_everybody_bought_once_and_never_again():
         study_of(lines, cut=dt.date(2025, 4, 1), as_of=dt.date(2025, 6, 30))
 
 
-def test_grocery_demographics_are_known_for_a_third_and_take_seconds(tmp_path, monkeypatch):
-    monkeypatch.setenv("CUSTAUDIENCE_CACHE", str(tmp_path))
-    study = open_study(DATA / "grocery")
-    tables = [study.table(name) for name in ("transactions", "customers", "products")]
-    as_of, cut = dt.date(2017, 12, 31), dt.date(2017, 7, 1)
-    features = customer_features(*tables, as_of=as_of, until=cut - dt.timedelta(days=1))
-    assert "kids_count" in set(features.left_out["column"])
-    demographics = features.dictionary.query("kind == 'attribute'")["column"].tolist()
-    whole, before = (summarise_rfm(orders_of(tables[0], as_of=d), as_of=d) for d in (as_of, features.until))
-    spent = whole.set_index("customer_id")["revenue_total"] - before.set_index("customer_id")["revenue_total"]
-    outcomes = spent.dropna().rename("revenue").reset_index()
+def test_a_panel_of_thousands_takes_seconds():
+    """As many customers and attributes as the grocery panel has."""
+    rng = np.random.default_rng(0)
+    features = people(2500, **{f"x{j}": rng.choice(list("abcdef"), 2500) for j in range(8)})
     began = time.process_time()
-    result = find(features.table[["customer_id", *demographics]], outcomes)
+    find(features, people(2500, y=rng.normal(size=2500)))
     assert time.process_time() - began < 20
-    assert "income" in result.usable_for_segments
-    gap = result.coverage.query("variable == 'income'").iloc[0]
-    assert gap["n_known"] < gap["n_unknown"] and gap["low"] > 500  # the demographics are of the heavy buyers
 
 
 # simulations

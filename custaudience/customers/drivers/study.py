@@ -212,7 +212,8 @@ class SecondOrderStudy:
         for name, found in {"": self.overall, **self.by}.items():
             rows = found.table[found.table["days"] == self.days]
             rows = rows if name == "" else rows[1:]  # the first is all customers again
-            verdict = rows["group"].map(found.groups.set_index("group")["verdict"]).fillna("").astype("str")
+            verdicts = dict(zip(found.groups["group"], found.groups["verdict"], strict=True))
+            verdict = pd.Series([verdicts.get(g, "") for g in rows["group"]], index=rows.index, dtype="str")
             parts.append(rows.assign(by=name, verdict=verdict).sort_values("share", ascending=False, kind="stable"))
         columns = ["by", "group", "n", "share", "low", "high", "difference", "difference_low", "difference_high"]
         return pd.concat(parts, ignore_index=True)[[*columns, "verdict"]]

@@ -20,14 +20,15 @@ from custaudience.evidence import Claim, Estimate, Status, Terms, status_of_diff
 
 META = (
     *("kind", "statistic", "unit", "as", "method", "base", "source", "filter", "status", "at_least", "people"),
-    *("id", "like"),
+    *("id", "like", "headline"),
 )
 """What a claim's table says beside its sentences; each a text, or a table with a text per case.
 
 ``as``: what the headline figure is called in the sentences. ``people = false``: what is counted are no people.
 ``at_least``: units below which a difference is "too few". ``id``: the key in the claim's id, where several tables tell
-of one. ``like``: another table, of which all but what stands here is taken over. What stands above the first table
-holds for all. ``cells`` lists words of published tables, which only the catalogues need.
+of one. ``like``: another table, of which all but what stands here is taken over. ``headline = false``: a count that
+has no figure but its ``n``. What stands above the first table holds for all. ``cells`` lists words of published tables,
+which only the catalogues need.
 """
 TRANSLATED = ("method", "base", "filter")
 FEW = template("Fewer than {least:count} customers: not shown, so that nobody can be recognised.")
@@ -150,7 +151,8 @@ class Teller:
         gated = case != "few" and self.few(*counts)
         case = "few" if gated else case
         few = case == "few"
-        value: Any = estimate.value if estimate else n if of is None and kind == "count" else of
+        counted = n if kind == "count" and entry.get("headline", True) else None
+        value: Any = estimate.value if estimate else counted if of is None else of
         ends = (estimate.low, estimate.high, estimate.level) if estimate else (None, None, None)
         unit = _of_case(entry, "unit", case, "")
         unit = self.terms.currency if unit == "money" else unit

@@ -30,7 +30,7 @@ from custaudience.customers.cohorts.survival import (
     median_survival,
     survival_table,
 )
-from custaudience.customers.drivers.drivers import Drivers, find_drivers
+from custaudience.customers.drivers.drivers import Drivers, DriverTests, find_drivers
 from custaudience.customers.drivers.study import DriverStudy, driver_study
 from custaudience.customers.features.features import CustomerFeatures, customer_features
 from custaudience.customers.lifecycle.history import HistoryCheck, check_first_orders, first_order_counts
@@ -79,6 +79,7 @@ __all__ = [
     "CustomerFeatures",
     "CustomerSegments",
     "DriverStudy",
+    "DriverTests",
     "Drivers",
     "FormulaValue",
     "GammaGamma",

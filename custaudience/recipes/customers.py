@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from custaudience.customers import (
+    DriverTests,
     assign_segments,
     choose_k,
     customer_features,
@@ -18,9 +19,16 @@ from custaudience.customers import (
     segment_rules,
     segment_stability,
     summarise_rfm,
+    time_to_second_order,
 )
-from custaudience.customers.cohorts.second_order_study import SecondOrderStudy, second_order_study
-from custaudience.customers.drivers.study import DriverStudy, cut_day, discount_column, driver_study
+from custaudience.customers.drivers.study import (
+    DriverStudy,
+    SecondOrderStudy,
+    cut_day,
+    discount_column,
+    driver_study,
+    second_order_study,
+)
 from custaudience.customers.segments.search import (
     CustomerGroups,
     View,
@@ -65,7 +73,6 @@ def drivers_at(
     n_categories: int = 4,
     n_permutations: int = 1000,
     n_repeats: int = 2,
-    false_discovery_rate: float = 0.05,
     seed: int = 0,
 ) -> DriverStudy:
     """Return which differences between customers go with what they did later, as notebook 33 shows it.
@@ -81,7 +88,7 @@ def drivers_at(
         the last quarter of the history, in whole months, see `cut_day`.
     n_categories : int
         Largest product categories whose shares are described, before and after.
-    n_permutations, n_repeats, false_discovery_rate, seed
+    n_permutations, n_repeats, seed
         Of `find_drivers`.
 
     Returns
@@ -93,23 +100,19 @@ def drivers_at(
     ------
     HistoryError
         If the history is shorter than two months, or nobody of before the cut ordered after it.
+    ValueError
+        If the cut lies after `as_of`.
     """
+    cut = cut or cut_day(study.first_day, as_of)
+    if cut > as_of:
+        raise ValueError(f"cut: {cut} lies after as_of {as_of}. Choose an earlier cut.")
     transactions, customers, products = _customer_tables(study)
-    return driver_study(
-        transactions,
-        customers,
-        products,
-        cut=cut or cut_day(study.first_day, as_of),
-        as_of=as_of,
-        minor_digits=study.minor_digits,
-        n_categories=n_categories,
-        discount=discount_column(transactions),
-        n_permutations=n_permutations,
-        n_repeats=n_repeats,
-        false_discovery_rate=false_discovery_rate,
-        min_group=max(10, study.min_group_size),
-        seed=seed,
-    )
+    features = customer_features(
+        transactions, customers, products, as_of=as_of, until=cut - dt.timedelta(days=1),
+        minor_digits=study.minor_digits, n_categories=n_categories, discount=discount_column(transactions),
+    )  # fmt: skip
+    terms, how = study.terms(as_of, seed=seed), DriverTests(n_permutations, n_repeats)
+    return driver_study(transactions, features, products, terms, how=how)
 
 
 def second_orders_at(
@@ -132,20 +135,13 @@ def second_orders_at(
         If first orders lie before the data, or customers were hardly watched after theirs.
     """
     transactions, customers, products = _customer_tables(study)
-    return second_order_study(
-        transactions,
-        customers,
-        products,
-        as_of=as_of,
-        first_orders=study.first_orders,  # type: ignore[arg-type]
-        minor_digits=study.minor_digits,
+    waits = time_to_second_order(study.orders(as_of), as_of=as_of, first_orders=study.first_orders)  # type: ignore[arg-type]
+    features = customer_features(
+        transactions, customers, products, as_of=as_of, minor_digits=study.minor_digits,
         discount=discount_column(transactions),
-        min_group_size=max(30, study.min_group_size),
-        min_group=max(10, study.min_group_size),
-        n_permutations=n_permutations,
-        n_repeats=n_repeats,
-        seed=seed,
-    )
+    )  # fmt: skip
+    terms, how = study.terms(as_of, seed=seed), DriverTests(n_permutations, n_repeats)
+    return second_order_study(transactions, waits, features, terms, how=how)
 
 
 @cached("transactions", "customers", "products")

@@ -20,7 +20,7 @@ from custaudience.audience.definition.rules import MOST_CHARACTERS
 from custaudience.audience.definition.sentences import BEHAVIOURS
 from custaudience.audience.definition.word_lists import WordLists, load_words, parse_words
 from custaudience.customers import CustomerFeatures, customer_features
-from custaudience.customers.drivers.effect_sizes import area_under_curve
+from custaudience.customers.drivers.effects import area_under_curve
 from custaudience.errors import ColumnError, ConfigError, ParameterError
 from custaudience.evidence import ledger_frame
 from custaudience.present.words import render, render_claim

@@ -21,6 +21,10 @@ from custaudience.customers import (
     time_to_second_order,
 )
 from custaudience.errors import EmptyTableError, HistoryError
+from custaudience.evidence import Terms
+
+ONE = Terms(dt.date(2024, 4, 30), least=1, first_orders="unknown")
+TEN = Terms(dt.date(2024, 4, 30))
 
 
 def orders(*rows):
@@ -80,13 +84,10 @@ def test_retention_by_hand():
 
 def test_follow_up_comes_from_the_gaps():
     """The longest of a's gaps, 69 days, takes 3 months to end: of January to June, ages 0 to 2 are shown."""
-    got = retention_cells(THREE, as_of=dt.date(2024, 6, 30))
+    got = retention_cells(THREE, Terms(dt.date(2024, 6, 30), first_orders="unknown"))
     assert got.groupby("cohort")["age"].max().tolist() == [2, 1]
-
-
-def test_nobody_came_back_leaves_only_the_start():
-    got = retention_table(orders(("a", "2024-01-01"), ("b", "2024-02-01")), as_of=dt.date(2024, 6, 30))
-    assert got.columns.tolist() == [0] and (got == 1.0).all(axis=None)
+    nobody = retention_table(orders(("a", "2024-01-01"), ("b", "2024-02-01")), as_of=dt.date(2024, 6, 30))
+    assert nobody.columns.tolist() == [0] and (nobody == 1.0).all(axis=None)  # nobody came back
 
 
 def test_weeks_begin_on_monday():
@@ -113,7 +114,7 @@ def test_quarters_and_turns_of_the_year():
 def test_intervals_reproduce_a_published_table(back, size, low, high):
     """Wilson's score interval, Newcombe (1998), Statistics in Medicine 17:857-872, table I, method 3."""
     rows = [(f"c{i}", "2024-01-01") for i in range(size)] + [(f"c{i}", "2024-02-01") for i in range(back)]
-    cells = retention_cells(orders(*rows), as_of=dt.date(2024, 2, 29), definition="activity", first_orders="observed")
+    cells = retention_cells(orders(*rows), Terms(dt.date(2024, 2, 29)), definition="activity")
     assert cells.loc[1, ["low", "high"]].round(4).tolist() == [low, high]
     assert cells.loc[0, ["share", "low", "high"]].tolist() == [1.0, 1.0, 1.0]
 
@@ -217,9 +218,9 @@ def test_helpful_messages():
     with pytest.raises(ValueError, match="expected 'observed', 'cut off' or 'unknown'"):
         cohort_table(THREE, as_of=dt.date(2024, 4, 30), first_orders="cut-off")
     with pytest.raises(ValueError, match="follow_up"):
-        retention_cells(THREE, as_of=dt.date(2024, 4, 30), follow_up=-1)
+        retention_cells(THREE, ONE, follow_up=-1)
     with pytest.raises(ValueError, match="definition"):
-        retention_cells(THREE, as_of=dt.date(2024, 4, 30), definition="both")
+        retention_cells(THREE, ONE, definition="both")
     with pytest.raises(ValueError, match="period: expected 'W', 'M' or 'Q'"):
         cohort_table(THREE, as_of=dt.date(2024, 4, 30), period="Y")
 
@@ -250,7 +251,7 @@ ARM = ["6-MP"] * 21 + ["placebo"] * 21
 
 
 def test_kaplan_meier_reproduces_the_published_example():
-    table = survival_table(WEEKS, SEEN, groups=ARM, min_at_risk=1)
+    table = survival_table(WEEKS, SEEN, ONE, groups=ARM)
     drug = table[(table["group"] == "6-MP") & (table["events"] > 0)]
     assert drug["time"].tolist() == [6, 7, 10, 13, 16, 22, 23]
     assert drug["at_risk"].tolist() == [21, 17, 15, 12, 11, 7, 6]
@@ -275,7 +276,7 @@ def test_log_rank_reproduces_the_published_example():
 def test_late_entry_by_hand():
     """A (0, 2], B (0, 5] censored, C (1, 3], D (2, 4]: three, three and two at risk at 2, 3 and 4."""
     times, seen, entry = [2, 5, 3, 4], [True, False, True, True], [0, 0, 1, 2]
-    table = survival_table(times, seen, entry=entry, min_at_risk=1)
+    table = survival_table(times, seen, ONE, entry=entry)
     assert table["time"].tolist() == [0, 2, 3, 4, 5]
     assert table["at_risk"].tolist() == [3, 3, 3, 2, 1]
     np.testing.assert_allclose(table["share"], [1, 2 / 3, 4 / 9, 2 / 9, 2 / 9])
@@ -288,26 +289,26 @@ def test_late_entry_by_hand():
 def test_late_entry_starts_where_enough_are_at_risk():
     """One early event among one at risk would pull the whole curve to 0."""
     times = [1] + [20 + i for i in range(12)]
-    table = survival_table(times, [True] * 13, entry=[0] + [10] * 12)
+    table = survival_table(times, [True] * 13, TEN, entry=[0] + [10] * 12)
     assert table.iloc[0][["time", "at_risk", "share"]].tolist() == [1, 12, 1.0]
     assert table["share"].round(4).tolist() == [1.0, 0.9167, 0.8333, 0.75]  # stops when nine are left
-    naive = survival_table(times, [True] * 13, entry=[0] + [10] * 12, min_at_risk=1)
+    naive = survival_table(times, [True] * 13, ONE, entry=[0] + [10] * 12)
     assert (naive["share"].iloc[1:] == 0).all()
 
 
 def test_curves_stop_when_few_are_at_risk():
-    table = survival_table(range(1, 21), [True] * 20)
+    table = survival_table(range(1, 21), [True] * 20, TEN)
     assert table["at_risk"].min() == 10 and table["time"].max() == 11
-    assert survival_table(range(1, 10), [True] * 9).empty
+    assert survival_table(range(1, 10), [True] * 9, TEN).empty
 
 
 def test_median_not_reached_is_said_with_how_long_was_watched():
-    got = median_survival(survival_table([5.0] * 6 + [90.0] * 14, [True] * 6 + [False] * 14)).iloc[0]
+    got = median_survival(survival_table([5.0] * 6 + [90.0] * 14, [True] * 6 + [False] * 14, TEN)).iloc[0]
     assert np.isnan(got["median"]) and not got["reached"] and got["seen_until"] == 90
 
 
 def test_everybody_censored():
-    table = survival_table([30] * 12, [False] * 12)
+    table = survival_table([30] * 12, [False] * 12, TEN)
     assert table["share"].tolist() == [1.0, 1.0] and table["time"].tolist() == [0, 30]
     with pytest.raises(HistoryError, match="nobody has had the event yet"):
         compare_survival([30] * 12, [False] * 12, ["a", "b"] * 6)
@@ -346,12 +347,12 @@ def test_relabelled_groups_and_row_order_change_nothing():
 )
 def test_bad_survival_input(times, seen, options, message):
     with pytest.raises(ValueError, match=message):
-        survival_table(times, seen, **options)
+        survival_table(times, seen, TEN, **options)
 
 
 def test_nothing_to_compare():
     with pytest.raises(EmptyTableError, match="nobody to follow"):
-        survival_table([], [])
+        survival_table([], [], TEN)
     with pytest.raises(HistoryError, match="two groups or more"):
         compare_survival([1, 2], [True, True], ["a", "a"])
     with pytest.raises(HistoryError, match="never at risk at the same time"):
@@ -362,7 +363,7 @@ def test_recovers_a_known_rate():
     """Exponential times with censoring: the curve covers exp(-t / 50) at 25, 50 and 75."""
     rng = np.random.default_rng(5)
     event, end = rng.exponential(50, 20_000), rng.uniform(0, 200, 20_000)
-    table = survival_table(np.minimum(event, end), event <= end)
+    table = survival_table(np.minimum(event, end), event <= end, TEN)
     for at in (25, 50, 75):
         row = table[table["time"] <= at].iloc[-1]
         assert row["low"] - 0.01 < np.exp(-at / 50) < row["high"] + 0.01
@@ -383,6 +384,6 @@ def test_a_million_rows_in_reasonable_time():
     begin = time.perf_counter()
     table = cohort_table(frame, as_of=dt.date(2024, 5, 31), first_orders="observed")
     second = time_to_second_order(frame, as_of=dt.date(2024, 5, 31), first_orders="observed")
-    survival_table(second["days"], second["ordered_again"])
+    survival_table(second["days"], second["ordered_again"], TEN)
     assert time.perf_counter() - begin < 30
     assert table["n_orders"].sum() == n

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from custaudience.customers import compare_survival, overdue_customers, retention_cells, survival_table
+from custaudience.evidence import Terms
 
 pytestmark = pytest.mark.slow
 
@@ -19,7 +20,7 @@ def test_kaplan_meier_intervals_cover_the_truth_under_censoring() -> None:
     truth, covered = np.exp(-60 / 90), 0
     for _ in range(400):
         event, leave = rng.exponential(90, 300), rng.uniform(20, 250, 300)
-        curve = survival_table(np.minimum(event, leave), event <= leave)
+        curve = survival_table(np.minimum(event, leave), event <= leave, Terms(dt.date(2025, 2, 28)))
         at = curve[curve["time"] <= 60].iloc[-1]
         covered += at["low"] <= truth <= at["high"]
     assert 0.91 <= covered / 400 <= 0.985
@@ -68,7 +69,7 @@ def test_wilson_intervals_of_retention_cells_cover() -> None:
         first = pd.DataFrame({"customer_id": [str(i) for i in range(80)], "ordered_on": pd.Timestamp("2025-01-10")})
         second = first[again].assign(ordered_on=pd.Timestamp("2025-02-10"))
         orders = pd.concat([first, second]).assign(is_order=True, revenue_minor=100)
-        cells = retention_cells(orders, as_of=dt.date(2025, 2, 28), definition="activity", first_orders="observed")
+        cells = retention_cells(orders, Terms(dt.date(2025, 2, 28)), definition="activity")
         cell = cells[cells["age"] == 1].iloc[0]
         covered += cell["low"] <= 0.3 <= cell["high"]
     assert 0.91 <= covered / 300 <= 0.985

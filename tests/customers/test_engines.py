@@ -19,6 +19,7 @@ from custaudience.customers import (
 )
 from custaudience.customers.lifecycle.lifecycle import classify_lifecycle
 from custaudience.customers.lifecycle.rhythm import order_gaps, overdue_customers
+from custaudience.evidence import Terms
 
 AS_OF = dt.date(2024, 6, 15)  # in the middle of a month and before the last rows
 
@@ -72,8 +73,8 @@ REDUCTIONS = {
     "cohorts by month": lambda o: cohort_table(o, as_of=AS_OF, first_orders="observed"),
     "cohorts by week": lambda o: cohort_table(o, as_of=AS_OF, period="W", first_orders="observed"),
     "cohorts by quarter": lambda o: cohort_table(o, as_of=AS_OF, period="Q", first_orders="observed"),
-    "survival": lambda o: retention_cells(o, as_of=AS_OF, period="W", first_orders="observed"),
-    "activity": lambda o: retention_cells(o, as_of=AS_OF, definition="activity", first_orders="observed"),
+    "survival": lambda o: retention_cells(o, Terms(AS_OF), period="W"),
+    "activity": lambda o: retention_cells(o, Terms(AS_OF), definition="activity"),
     "second order": lambda o: time_to_second_order(o, as_of=AS_OF, first_orders="observed"),
 }
 

@@ -2,247 +2,84 @@
 
 from __future__ import annotations
 
-import datetime as dt
-from typing import Any
+from collections.abc import Iterator
 
 import pandas as pd
-from statsmodels.stats.proportion import proportion_confint
 
 from custaudience.customers.cohorts.survival import SurvivalComparison, median_survival
-from custaudience.evidence import Claim, template
+from custaudience.evidence import Claim, Estimate, Terms
+from custaudience.stats.intervals import share_interval
+from custaudience.telling import Teller
 
-_LATER = {
-    "W": (
-        12,
-        template(
-            "In week {age:count} after the first, {share:percent1} of new customers order "
-            "({low:percent1} to {high:percent1})."
-        ),
-    ),
-    "M": (
-        6,
-        template(
-            "In month {age:count} after the first, {share:percent1} of new customers order "
-            "({low:percent1} to {high:percent1})."
-        ),
-    ),
-    "Q": (
-        4,
-        template(
-            "In quarter {age:count} after the first, {share:percent1} of new customers order "
-            "({low:percent1} to {high:percent1})."
-        ),
-    ),
-}
+SLUG, NOTEBOOK = "cohorts", "31_cohorts.ipynb"
+HORIZONS = (30, 90, 180)  # days by which the share that came back is told
+_LATER = {"W": 12, "M": 6, "Q": 4}  # the later period of which activity is told
+
+
+def refusal_claim(reason: str, terms: Terms) -> Claim:
+    """Return the claim that takes the place of cohorts when the history is cut off on the left."""
+    return Teller(__package__, SLUG, NOTEBOOK, terms).say("refused", reason=reason)
 
 
 def cohort_claims(
-    second: pd.DataFrame,
-    curve: pd.DataFrame,
-    activity: pd.DataFrame,
-    comparison: SurvivalComparison | None,
-    *,
-    as_of: dt.date,
-    period: str,
-    horizons: tuple[int, ...] = (30, 90, 180),
-    notebook: str,
-    level: float = 0.95,
+    curve: pd.DataFrame, activity: pd.DataFrame, comparison: SurvivalComparison | None, terms: Terms, *, period: str
 ) -> list[Claim]:
     """Return the claims of notebook 31 when first orders are in the data, the finding first.
 
     Parameters
     ----------
-    second : DataFrame
-        From `time_to_second_order`.
     curve : DataFrame
         From `survival_table` of the time to the second order, all customers.
     activity : DataFrame
         From `retention_cells` with ``definition="activity"``.
     comparison : SurvivalComparison, optional
         Early against late cohorts.
-    as_of : date
+    terms : Terms
     period : {"W", "M", "Q"}
         Of `activity`.
-    horizons : tuple of int
-        Days by which the share that came back is told.
-    notebook : str
-    level : float
-        Confidence level of the intervals in `curve`.
     """
-    common: dict[str, Any] = {"source": "transactions", "as_of": as_of, "notebook": notebook}
-    return [
-        *_came_back(curve, len(second), horizons, level, common),
-        _median_wait(curve, len(second), level, common),
-        _later_activity(activity, period, level, common),
-        *([] if comparison is None else [_comparison(comparison, common)]),
-    ]
+    tell = Teller(__package__, SLUG, NOTEBOOK, terms)
+    claims = [*_came_back(tell, curve), _median_wait(tell, curve), _later_activity(tell, activity, period)]
+    return claims if comparison is None else [*claims, _early_late(tell, comparison)]
 
 
-def _came_back(
-    curve: pd.DataFrame, n: int, horizons: tuple[int, ...], level: float, common: dict[str, Any]
-) -> list[Claim]:
-    claims: list[Claim] = []
-    reached = [days for days in horizons if days <= curve["time"].max()]
-    for days in reached:
-        share, low, high = _came_back_by(curve, days)
-        claims.append(
-            _share_claim(
-                f"cohorts.came_back_{days}",
-                template(
-                    "Within {days:count} days {share:percent} have ordered again ({low:percent} to {high:percent})."
-                ),
-                {"share": share, "days": days, "low": low, "high": high},
-                n,
-                level,
-                common,
-            )
-        )
-    if len(reached) >= 2:
-        share, low, high = _came_back_by(curve, reached[0])
-        later = _came_back_by(curve, reached[-1])[0]
-        values = {
-            "first": round(100 * share),
-            "last": round(100 * later),
-            "days": reached[0],
-            "until": reached[-1],
-            "share": share,
-            "low": low,
-            "high": high,
-        }
-        text = template(
-            "Of 100 new customers about {first:count} order again within {days:count} days and {last:count} "
-            "within {until:count}: whoever is to come back mostly does so early."
-        )
-        slow = template(
-            "Of 100 new customers about {first:count} order again within {days:count} days and {last:count} "
-            "within {until:count}: most of those who come back take their time."
-        )
-        claims.insert(
-            0, _share_claim("cohorts.finding", text if share >= later / 2 else slow, values, n, level, common)
-        )
-    return claims
+def _came_back(tell: Teller, curve: pd.DataFrame) -> Iterator[Claim]:
+    shares = {days: _back_by(tell, curve, days) for days in HORIZONS if days <= curve["time"].max()}
+    if len(shares) >= 2:
+        (days, first), *_, (until, last) = shares.items()
+        facts = {"share": first.value, "low": first.low, "high": first.high, "days": days, "until": until}
+        facts |= {"first": round(100 * first.value), "last": round(100 * last.value)}
+        yield tell.say("finding", "text" if first.value >= last.value / 2 else "slow", of=first, values=facts)
+    for days, share in shares.items():
+        yield tell.say("came_back", of=share, days=days, meta={"id": f"came_back_{days}"})
 
 
-def _came_back_by(curve: pd.DataFrame, days: int) -> tuple[float, float, float]:
-    """Return the share that has ordered again by a day, with its interval."""
+def _back_by(tell: Teller, curve: pd.DataFrame, days: int) -> Estimate:
+    """Return the share that has ordered again by a day, of all who are in the curve."""
     at = curve[curve["time"] <= days].iloc[-1]
-    return 1 - float(at["share"]), 1 - float(at["high"]), 1 - float(at["low"])
+    share, low, high = (1 - float(at[c]) for c in ("share", "high", "low"))
+    return Estimate(share, low, high, tell.terms.level, int(curve["at_risk"].iloc[0]))
 
 
-def _share_claim(id_: str, text: str, values: dict[str, Any], n: int, level: float, common: dict[str, Any]) -> Claim:
-    return Claim(
-        id=id_,
-        template=text,
-        values=values,
-        kind="estimate",
-        statistic="survival",
-        value=values["share"],
-        unit="fraction",
-        low=values["low"],
-        high=values["high"],
-        level=level,
-        n=n,
-        method=template("Kaplan-Meier estimate of the time to the second order, censored at the end of the data."),
-        **common,
-    )
+def _median_wait(tell: Teller, curve: pd.DataFrame) -> Claim:
+    row, n = median_survival(curve).iloc[0], int(curve["at_risk"].iloc[0])
+    days = None if pd.isna(row["median"]) else int(row["median"])
+    told: Estimate | int | None = days
+    if days is not None and pd.notna(row["low"]) and pd.notna(row["high"]):
+        told = Estimate(days, float(row["low"]), float(row["high"]), tell.terms.level)
+    case = "not_yet" if days is None else "text"
+    return tell.say("median_wait", case, of=told, n=n, days=days, until=int(row["seen_until"]))
 
 
-def _median_wait(curve: pd.DataFrame, n: int, level: float, common: dict[str, Any]) -> Claim:
-    median = median_survival(curve).iloc[0]
-    reached = bool(median["reached"]) and pd.notna(median["low"]) and pd.notna(median["high"])
-    values = {"days": None if pd.isna(median["median"]) else int(median["median"]), "until": int(median["seen_until"])}
-    text = (
-        template("Half of the new customers have ordered again after {days:count} days.")
-        if median["reached"]
-        else template(
-            "Fewer than half of the new customers have ordered again by day {until:count}, the last one seen."
-        )
-    )
-    return Claim(
-        id="cohorts.median_wait",
-        template=text,
-        values=values,
-        kind="estimate",
-        statistic="survival",
-        value=values["days"],
-        unit="days",
-        n=n,
-        low=float(median["low"]) if reached else None,
-        high=float(median["high"]) if reached else None,
-        level=level if reached else None,
-        status="measured" if reached else "too_few",
-        method=template("Kaplan-Meier estimate of the time to the second order, censored at the end of the data."),
-        **common,
-    )
-
-
-def _later_activity(activity: pd.DataFrame, period: str, level: float, common: dict[str, Any]) -> Claim:
+def _later_activity(tell: Teller, activity: pd.DataFrame, period: str) -> Claim:
     """Say how many order in one later period, of the cohorts that have reached it."""
-    usual, text = _LATER[period]
-    age = min(usual, int(activity["age"].max()))
-    cells = activity[activity["age"] == age]
-    n, active = int(cells["cohort_size"].sum()), int(cells["n_customers"].sum())
-    low, high = proportion_confint(active, n, alpha=1 - level, method="wilson")
-    return Claim(
-        id="cohorts.later_activity",
-        template=text,
-        values={"age": age, "share": active / n, "low": float(low), "high": float(high)},
-        kind="estimate",
-        statistic="activity",
-        value=active / n,
-        unit="fraction",
-        low=float(low),
-        high=float(high),
-        level=level,
-        n=n,
-        method=template("Share with an order in that period, Wilson interval."),
-        **common,
-    )
+    age = min(_LATER[period], int(activity["age"].max()))
+    active, n = (int(activity.loc[activity["age"] == age, c].sum()) for c in ("n_customers", "cohort_size"))
+    share = Estimate(*share_interval(active, n, tell.terms.level), tell.terms.level, n)
+    return tell.say("later_activity", period, of=share, age=age)
 
 
-def _comparison(comparison: SurvivalComparison, common: dict[str, Any]) -> Claim:
-    clear = comparison.p_value < 0.05
-    small = template("Early and late cohorts come back at different speeds (log-rank p < 0.001).")
-    return Claim(
-        id="cohorts.early_late",
-        template=small
-        if comparison.p_value < 0.001
-        else template("Early and late cohorts come back at different speeds (log-rank p = {p:number2}).")
-        if clear
-        else template(
-            "No clear difference between early and late cohorts in how soon they come back (log-rank p = {p:number2})."
-        ),
-        values={"p": comparison.p_value},
-        kind="count",
-        statistic="log_rank",
-        value=comparison.p_value,
-        unit="p",
-        n=int(comparison.groups["n"].sum()),
-        status="measured" if clear else "no_clear_difference",
-        method=template("Log-rank test of the time to the second order, cohorts split in two halves by date."),
-        **common,
-    )
-
-
-def refusal_claim(reason: str, *, as_of: dt.date, notebook: str) -> Claim:
-    """Return the claim that takes the place of cohorts when the history is cut off on the left."""
-    return Claim(
-        id="cohorts.finding",
-        template=template(
-            "Acquisition cohorts cannot be told here: customers had ordered before the data begin, so their "
-            "first order in the data is not their first order."
-        ),
-        values={"reason": reason},
-        kind="count",
-        statistic="cohort",
-        value=None,
-        unit="",
-        n=None,
-        status="too_few",
-        source="transactions",
-        as_of=as_of,
-        notebook=notebook,
-        method=template(
-            "Declared in study.toml, or the rate of first orders right after the data begin against later."
-        ),
-    )
+def _early_late(tell: Teller, comparison: SurvivalComparison) -> Claim:
+    p = comparison.p_value
+    case = "very_clear" if p < 0.001 else "clear" if p < 1 - tell.terms.level else "text"
+    return tell.say("early_late", case, of=p, n=int(comparison.groups["n"].sum()), p=p)

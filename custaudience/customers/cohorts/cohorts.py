@@ -15,6 +15,8 @@ from custaudience.customers.ground import orders_until
 from custaudience.customers.lifecycle.history import FirstOrders, Period, refuse_cut_off
 from custaudience.customers.lifecycle.rhythm import order_days, pool_gaps, pooled_quantile
 from custaudience.errors import EmptyTableError
+from custaudience.evidence import Terms
+from custaudience.stats.intervals import share_interval
 
 _DAYS = {"W": 7, "M": 30, "Q": 91}
 _NEVER = 10**9
@@ -51,8 +53,7 @@ def cohort_table(
         ``cohort``: first day of the period of the first order that counts; ``age`` in periods, 0 = that same
         period; ``cohort_size``; ``n_customers`` who order at that age (0 is a true 0); ``n_orders``;
         ``revenue``: net, refunds in the period in which they were paid (a refund dated before the first order
-        counts at age 0); ``is_complete``: the period has ended by `as_of`. Customers without an order that
-        counts are in no cohort.
+        counts at age 0); ``is_complete``: the period has ended by `as_of`. Who has no order that counts is in none.
 
     Raises
     ------
@@ -69,17 +70,10 @@ def cohort_table(
     index = pd.MultiIndex.from_tuples(grid, names=["cohort", "age"])
     full = table.set_index(["cohort", "age"]).reindex(index, fill_value=0).reset_index()
     steps = full["cohort"] + full["age"]
-    result = pd.DataFrame(
-        {
-            "cohort": _starts(full["cohort"].to_numpy(), period),
-            "age": full["age"],
-            "cohort_size": full["cohort"].map(sizes),
-            "n_customers": full["n_customers"],
-            "n_orders": full["n_orders"],
-            "revenue": full["revenue_minor"] / 10**minor_digits,
-            "is_complete": (steps < last) | _ends_period(as_of, period),
-        }
-    )
+    result = full[["cohort", "age", "n_customers", "n_orders"]].assign(revenue=full["revenue_minor"] / 10**minor_digits)
+    result.insert(2, "cohort_size", full["cohort"].map(sizes))
+    result["cohort"] = _starts(full["cohort"].to_numpy(), period)
+    result["is_complete"] = (steps < last) | _ends_period(as_of, period)
     result.attrs.update(history)
     return result
 
@@ -106,34 +100,28 @@ def _cohort_sums(orders: IntoFrame, as_of: dt.date, period: str) -> pd.DataFrame
 
 
 def retention_cells(
-    orders: IntoFrame,
-    *,
-    as_of: dt.date,
-    period: Period = "M",
-    definition: Literal["survival", "activity"] = "survival",
-    follow_up: int | None = None,
-    first_orders: FirstOrders = "unknown",
-    level: float = 0.95,
-) -> pd.DataFrame:
+    orders: IntoFrame, terms: Terms, *, period: Period = "M",
+    definition: Literal["survival", "activity"] = "survival", follow_up: int | None = None,
+) -> pd.DataFrame:  # fmt: skip
     """Give every observed cell of a retention table with its base and interval.
 
     Parameters
     ----------
-    orders, as_of, period, first_orders
+    orders, period
         As in `cohort_table`. An incomplete last period is dropped.
+    terms : Terms
+        Its date, ``first_orders`` and level.
     definition : {"survival", "activity"}
         See `retention_table` and `activity_table`.
     follow_up : int, optional
         For "survival": complete periods that must have been observed after the cell's own. By default so many
         that 95 % of pooled gaps between orders would have ended in them.
-    level : float
-        Of the Wilson intervals.
 
     Returns
     -------
     DataFrame, one row per observed cohort and age
         ``cohort``, ``age``, ``cohort_size``, ``n_customers`` (of them, those counted), ``share``, ``low``,
-        ``high`` (fractions). Age 0 is 1 by definition. What is not observed yet has no row.
+        ``high`` (fractions; Wilson). Age 0 is 1 by definition. What is not observed yet has no row.
 
     Raises
     ------
@@ -146,8 +134,8 @@ def retention_cells(
         raise ValueError(f"definition: expected 'survival' or 'activity', got {definition!r}")
     if follow_up is not None and follow_up < 0:
         raise ValueError(f"follow_up: expected 0 or more periods, got {follow_up}")
-    end = _last_complete_day(as_of, period)
-    history = refuse_cut_off(first_orders, orders, as_of)
+    end = _last_complete_day(terms.as_of, period)
+    history = refuse_cut_off(terms.first_orders, orders, terms.as_of)
     last = _step(end, period)
     if definition == "activity":
         table, wait = _cohort_sums(orders, end, period), 0
@@ -164,24 +152,24 @@ def retention_cells(
     cells.insert(2, "cohort_size", cells["cohort"].map(sizes))
     cells["cohort"] = _starts(cells["cohort"].to_numpy(), period)
     cells["share"] = cells["n_customers"] / cells["cohort_size"]
-    result = cells.join(_wilson(cells, level))
-    result.attrs.update(history)
-    return result
+    counts = cells[["n_customers", "cohort_size"]].itertuples(index=False)
+    limits = [share_interval(n, size, terms.level)[1:] for n, size in counts]
+    cells[["low", "high"]] = np.where(cells[["age"]] == 0, 1.0, limits)  # 1 by definition
+    cells.attrs.update(history)
+    return cells
 
 
 def retention_table(
-    orders: IntoFrame,
-    *,
-    as_of: dt.date,
-    period: Period = "M",
-    follow_up: int | None = None,
-    first_orders: FirstOrders = "unknown",
-) -> pd.DataFrame:
+    orders: IntoFrame, *, as_of: dt.date, period: Period = "M",
+    follow_up: int | None = None, first_orders: FirstOrders = "unknown",
+) -> pd.DataFrame:  # fmt: skip
     """Share of each acquisition cohort that still orders, by periods since its first order ("survival").
 
     Parameters
     ----------
-    orders, as_of, period, follow_up, first_orders
+    orders, as_of, period, first_orders
+        As in `cohort_table`. An incomplete last period is dropped.
+    follow_up : int, optional
         As in `retention_cells`.
 
     Returns
@@ -204,8 +192,7 @@ def retention_table(
     raise. Older cohorts have been watched longer, which flatters them a little; to compare cohorts, take
     `activity_table`, or `compare_survival` on `time_to_second_order`.
     """
-    cells = retention_cells(orders, as_of=as_of, period=period, follow_up=follow_up, first_orders=first_orders)
-    return _wide(cells)
+    return _wide(retention_cells(orders, Terms(as_of, first_orders=first_orders), period=period, follow_up=follow_up))
 
 
 def activity_table(
@@ -213,27 +200,12 @@ def activity_table(
 ) -> pd.DataFrame:
     """Share of each acquisition cohort that orders in a period, by periods since its first order.
 
-    Parameters
-    ----------
-    orders, as_of, period, first_orders
-        As in `retention_cells`.
-
-    Returns
-    -------
-    DataFrame of shape (n_cohorts, n_steps), index ``cohort`` (first day of the period), columns ``age``
-        Fractions in [0, 1] who order in that period; column 0 is 1.0; rows may rise again; NaN = the period
-        is not over, never 0. Exact and final: later data do not change a cell. Calendar months have 28 to 31
-        days, and a customer of 31 January is at age 1 on 1 February.
-
-    Raises
-    ------
-    EmptyTableError
-        If no period with an order is complete by `as_of`.
-    HistoryError
-        If the history is cut off on the left.
+    Arguments and shape are those of `retention_table`. Rows may rise again; NaN = the period is not over, never 0.
+    Exact and final: later data do not change a cell. Calendar months have 28 to 31 days, and a customer of 31 January
+    is at age 1 on 1 February.
     """
-    cells = retention_cells(orders, as_of=as_of, period=period, definition="activity", first_orders=first_orders)
-    return _wide(cells)
+    terms = Terms(as_of, first_orders=first_orders)
+    return _wide(retention_cells(orders, terms, period=period, definition="activity"))
 
 
 def _wide(cells: pd.DataFrame) -> pd.DataFrame:
@@ -283,17 +255,6 @@ def _collect_periods(lazy: nw.LazyFrame[Any], end: dt.date) -> pd.DataFrame:
     return table
 
 
-def _wilson(cells: pd.DataFrame, level: float) -> pd.DataFrame:
-    from statsmodels.stats.proportion import proportion_confint
-
-    low, high = proportion_confint(
-        cells["n_customers"].to_numpy(), cells["cohort_size"].to_numpy(), alpha=1 - level, method="wilson"
-    )
-    limits = pd.DataFrame({"low": low, "high": high})
-    limits.loc[cells["age"] == 0] = 1.0  # by definition
-    return limits
-
-
 def _step_expression(period: str) -> nw.Expr:
     """Return an expression that numbers weeks, months or quarters without a gap."""
     day = nw.col("ordered_on").dt
@@ -334,23 +295,9 @@ def _ends_period(day: dt.date, period: str) -> bool:
 def time_to_second_order(orders: IntoFrame, *, as_of: dt.date, first_orders: FirstOrders = "unknown") -> pd.DataFrame:
     """Days from each customer's first order to the second, or to `as_of` for those still to come back.
 
-    Parameters
-    ----------
-    orders, as_of, first_orders
-        As in `cohort_table`. Orders of one day are one.
-
-    Returns
-    -------
-    DataFrame, one row per customer with an order that counts, sorted by ``customer_id``
-        ``first_order_on``; ``days``; ``ordered_again``: False = not by `as_of` (censored, not "never").
-        For `survival_table` and `compare_survival`.
-
-    Raises
-    ------
-    EmptyTableError
-        If no order counts by `as_of`.
-    HistoryError
-        If the history is cut off on the left.
+    One row per customer with an order that counts, sorted by ``customer_id``: ``first_order_on``, ``days``,
+    ``ordered_again``: False = not by `as_of` (censored, not "never"). For `survival_table` and `compare_survival`.
+    Orders of one day are one; a history cut off on the left is refused as in `cohort_table`.
     """
     history = refuse_cut_off(first_orders, orders, as_of)
     days = order_days(orders, as_of=as_of)
@@ -359,13 +306,7 @@ def time_to_second_order(orders: IntoFrame, *, as_of: dt.date, first_orders: Fir
     again = first < last
     second = days.day[np.where(again, start + 1, start)]
     until = np.where(again, second, np.datetime64(as_of, "D").astype("int64"))
-    result = pd.DataFrame(
-        {
-            "customer_id": days.ids.astype("str"),
-            "first_order_on": first.astype("datetime64[D]").astype("datetime64[us]"),
-            "days": until - first,
-            "ordered_again": again,
-        }
-    )
+    result = pd.DataFrame({"customer_id": days.ids.astype("str"), "days": until - first, "ordered_again": again})
+    result.insert(1, "first_order_on", first.astype("datetime64[D]").astype("datetime64[us]"))
     result.attrs.update(history)
     return result

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import narwhals as nw
 import numpy as np
@@ -14,9 +14,10 @@ from narwhals.typing import IntoFrame
 from custaudience.customers.cohorts.cohorts import time_to_second_order
 from custaudience.customers.cohorts.survival import median_survival, survival_table
 from custaudience.customers.ground import lines_until
-from custaudience.customers.lifecycle.history import FirstOrders
 from custaudience.errors import ColumnError, near_miss
+from custaudience.evidence import Terms
 from custaudience.stats.discovery import false_discovery_rates
+from custaudience.stats.intervals import share_interval
 from custaudience.study.orders import orders_of
 
 _MIN_AT_RISK = 10  # a curve stops before fewer are watched
@@ -47,7 +48,7 @@ class SecondOrder:
     n_customers, n_missing : int
         Customers with a first order; of them, those without a value of `by`, left out of all groups.
     n_small_groups, n_in_small_groups : int
-        Groups under `min_group_size`, and their customers: in "all" and "all others" only.
+        Groups under ``terms.least``, and their customers: in "all" and "all others" only.
     overlapping : bool
         A customer may be in several groups, as with the products of a first order.
     history : str
@@ -68,40 +69,26 @@ class SecondOrder:
 
 
 def second_order(
-    orders: IntoFrame,
-    *,
-    as_of: dt.date,
-    by: pd.DataFrame | str | None = None,
-    first_orders: FirstOrders = "unknown",
-    days: Sequence[int] = (30, 90, 180, 365),
-    missing: str | None = None,
-    min_group_size: int = 30,
-    level: float = 0.95,
-    max_fdr: float = 0.05,
-) -> SecondOrder:
+    orders: IntoFrame, terms: Terms, *, by: pd.DataFrame | str | None = None,
+    days: Sequence[int] = (30, 90, 180, 365), missing: str | None = None,
+) -> SecondOrder:  # fmt: skip
     """Estimate which share orders a second time within 30, 90, … days, and for whom it differs.
 
     Parameters
     ----------
     orders : any frame Narwhals reads, one row per order or per order line
         Lines (`Study.table`) are netted with `orders_of`.
-    as_of : date
-        Last day that counts, inclusive; it must not lie beyond the data.
+    terms : Terms
+        Its date must not lie beyond the data; its ``first_orders`` as in `cohort_table`; groups smaller than its
+        ``least`` have no row; groups called different are false ones for at most one less its ``level``.
     by : str or DataFrame, optional
         Name of a column of `orders`: the values on the day of the first order, such as ``product_id`` or a
         promo code (lines of refunds do not count). Or a frame with ``customer_id`` and one more column, such as
         a channel. Several values per customer are several groups.
-    first_orders : {"observed", "cut off", "unknown"}
-        As in `cohort_table`.
     days : sequence of int
         Horizons.
     missing : str, optional
         Name of the group without a value, such as "no code"; without it they are left out and counted.
-    min_group_size : int
-        Smaller groups have no row.
-    level : float
-    max_fdr : float
-        Share of false finds to accept among groups called different.
 
     Returns
     -------
@@ -112,7 +99,7 @@ def second_order(
     HistoryError
         If first orders lie before the data.
     EmptyTableError
-        If no order counts by `as_of`.
+        If no order counts by the date.
     ColumnError
         If the column is missing.
 
@@ -127,12 +114,11 @@ def second_order(
     """
     if not days or min(days) < 1:
         raise ValueError(f"days: expected horizons of 1 or more, got {list(days)}")
-    schema = nw.from_native(orders).lazy().collect_schema()
-    is_orders = "is_order" in schema
-    netted = orders if is_orders else orders_of(orders, as_of=as_of)
-    waits = time_to_second_order(netted, as_of=as_of, first_orders=first_orders)
+    is_orders = "is_order" in nw.from_native(orders).lazy().collect_schema()
+    netted = orders if is_orders else orders_of(orders, as_of=terms.as_of)
+    waits = time_to_second_order(netted, as_of=terms.as_of, first_orders=terms.first_orders)  # type: ignore[arg-type]
     if isinstance(by, str):
-        name, member = by, _first_values(orders, as_of, by, is_orders=is_orders)
+        name, member = by, _first_values(orders, terms.as_of, by, is_orders=is_orders)
     else:
         name, member = _given_values(by)
     member = member[member["customer_id"].isin(waits["customer_id"])]
@@ -141,31 +127,23 @@ def second_order(
         member = pd.concat([member, pd.DataFrame({"customer_id": without, "group": missing})])
         without = without[:0]
     sizes = member.groupby("group").size()
-    small = sizes[sizes < min_group_size]
-    at_risk = min(_MIN_AT_RISK, min_group_size)
-    position = pd.Series(np.arange(len(waits)), index=waits["customer_id"])
-    everybody = np.ones(len(waits), dtype=bool)
-    known = everybody.copy()
-    if name:
-        known[position[without]] = False
-    curves = [_curve(waits, everybody, "all", at_risk, level)]
-    rows, groups = [_at(curves[0], waits, everybody, "all", days, level)], []
-    for group in sorted(sizes[sizes >= min_group_size].index):
-        mine = np.zeros(len(waits), dtype=bool)
-        mine[position[member.loc[member["group"] == group, "customer_id"]]] = True
-        others = known & ~mine
-        curves.append(_curve(waits, mine, group, at_risk, level))
-        found = _at(curves[-1], waits, mine, group, days, level)
-        rest = _at(_curve(waits, others, "others", at_risk, level), waits, others, "others", days, level)
-        rows.append(_against(found, rest))
-        groups.append((group, int(mine.sum()), int(waits["ordered_again"][mine].sum()), *_log_rank(waits, mine, known)))
+    small = sizes.index[sizes < terms.least]
+    known = ~waits["customer_id"].isin(without).to_numpy() if name else np.ones(len(waits), dtype=bool)
+    curves, rows, groups = [_curve(waits, "all", terms)], [], []
+    rows.append(_at(curves[0], waits, days, terms.level).assign(group="all"))
+    for group in sizes.index[sizes >= terms.least]:
+        mine = waits["customer_id"].isin(member.loc[member["group"] == group, "customer_id"]).to_numpy()
+        own, rest = waits[mine], waits[known & ~mine]
+        curves.append(_curve(own, group, terms))
+        found = _at(curves[-1], own, days, terms.level)
+        others = _at(_curve(rest, "others", terms), rest, days, terms.level)
+        rows.append(_against(found, others).assign(group=group))
+        groups.append((group, len(own), int(own["ordered_again"].sum()), *_log_rank(waits, mine, known)))
     return SecondOrder(
-        pd.concat(rows, ignore_index=True)[_COLUMNS],
-        _groups(groups, curves, max_fdr),
-        pd.concat(curves, ignore_index=True),
-        name, len(waits), len(without) if name else 0, len(small),
-        int(member.loc[member["group"].isin(small.index), "customer_id"].nunique()),
-        bool(member["customer_id"].duplicated().any()), waits.attrs["history"], as_of,
+        pd.concat(rows, ignore_index=True)[_COLUMNS], _groups(groups, curves, terms),
+        pd.concat(curves, ignore_index=True), name, len(waits), len(without) if name else 0, len(small),
+        int(member.loc[member["group"].isin(small), "customer_id"].nunique()),
+        bool(member["customer_id"].duplicated().any()), waits.attrs["history"], terms.as_of,
     )  # fmt: skip
 
 
@@ -177,26 +155,13 @@ def _first_values(frame: IntoFrame, as_of: dt.date, by: str, *, is_orders: bool)
             raise ColumnError(f"orders: column {by!r} not found.{near_miss(by, schema)} Pass the order lines instead.")
         rows = rows.filter(nw.col("is_order")).with_columns(day=nw.col("ordered_on"))
     else:
-        revenue = nw.col("revenue_minor")
-        rows = (
-            lines_until(frame, as_of, "order_id", "revenue_minor", by)
-            .with_columns(
-                net=revenue.sum().over("customer_id", "order_id"),
-                day=nw.col("ordered_at").min().over("customer_id", "order_id").dt.truncate("1d"),
-            )
-            .filter((nw.col("net") > 0) & (revenue >= 0))
-        )
-    table = (
-        rows.with_columns(first=nw.col("day").min().over("customer_id"))
-        .filter(nw.col("day") == nw.col("first"))
-        .with_columns(group=nw.col(by))
-        .select("customer_id", "group")
-        .unique()
-        .collect(backend="pyarrow")
-        .to_native()
-        .to_pandas(ignore_metadata=True)
-    )
-    return _members(table)
+        revenue, order = nw.col("revenue_minor"), ("customer_id", "order_id")
+        rows = lines_until(frame, as_of, "order_id", "revenue_minor", by)
+        net, day = revenue.sum().over(*order), nw.col("ordered_at").min().over(*order).dt.truncate("1d")
+        rows = rows.with_columns(net=net, day=day).filter((nw.col("net") > 0) & (revenue >= 0))
+    rows = rows.with_columns(first=nw.col("day").min().over("customer_id")).filter(nw.col("day") == nw.col("first"))
+    rows = rows.with_columns(group=nw.col(by)).select("customer_id", "group").unique()
+    return _members(rows.collect(backend="pyarrow").to_native().to_pandas(ignore_metadata=True))
 
 
 def _given_values(by: pd.DataFrame | None) -> tuple[str, pd.DataFrame]:
@@ -212,20 +177,15 @@ def _members(table: pd.DataFrame) -> pd.DataFrame:
     return table[["customer_id", "group"]].dropna().astype("str").drop_duplicates(ignore_index=True)
 
 
-def _curve(waits: pd.DataFrame, mine: np.ndarray, group: str, min_at_risk: int, level: float) -> pd.DataFrame:
-    if not mine.any():
+def _curve(waits: pd.DataFrame, group: str, terms: Terms) -> pd.DataFrame:
+    if waits.empty:
         return pd.DataFrame(columns=["group", "time", "at_risk", "events", "share", "low", "high"])
-    rows = waits[mine]
-    labels = np.full(len(rows), group)
-    return survival_table(rows["days"], rows["ordered_again"], groups=labels, min_at_risk=min_at_risk, level=level)
+    terms = replace(terms, least=min(_MIN_AT_RISK, terms.least))
+    return survival_table(waits["days"], waits["ordered_again"], terms, groups=np.full(len(waits), group))
 
 
-def _at(
-    curve: pd.DataFrame, waits: pd.DataFrame, mine: np.ndarray, group: str, days: Sequence[int], level: float
-) -> pd.DataFrame:
-    """Read a curve at the horizons, as the share that has come back."""
-    from statsmodels.stats.proportion import proportion_confint
-
+def _at(curve: pd.DataFrame, waits: pd.DataFrame, days: Sequence[int], level: float) -> pd.DataFrame:
+    """Read a group's curve at the horizons, as the share that has come back."""
     rows, last = [], curve["time"].max() if len(curve) else -1
     for day in days:
         share = low = high = np.nan
@@ -235,10 +195,10 @@ def _at(
             share, low, high = 1 - point["share"], 1 - point["high"], 1 - point["low"]
             if share in (0, 1):  # nobody or everybody so far: Greenwood's error is 0, which is no certainty
                 at_risk = int(curve["at_risk"].iloc[0]) if share == 1 else int(point["at_risk"])
-                low, high = proportion_confint(round(share * at_risk), at_risk, alpha=1 - level, method="wilson")
+                _, low, high = share_interval(round(share * at_risk), at_risk, level)
         rows.append((day, share, low, high))
     table = pd.DataFrame(rows, columns=["days", "share", "low", "high"])
-    counts = {"group": group, "n": int(mine.sum()), "n_again": int(waits["ordered_again"][mine].sum())}
+    counts = {"n": len(waits), "n_again": int(waits["ordered_again"].sum())}
     return table.assign(**counts, difference=np.nan, difference_low=np.nan, difference_high=np.nan)
 
 
@@ -247,9 +207,7 @@ def _against(found: pd.DataFrame, rest: pd.DataFrame) -> pd.DataFrame:
     difference = found["share"] - rest["share"]
     down = np.hypot(found["share"] - found["low"], rest["high"] - rest["share"])
     up = np.hypot(found["high"] - found["share"], rest["share"] - rest["low"])
-    return found.assign(
-        difference=difference, difference_low=difference - down, difference_high=difference + up
-    )  # fmt: skip
+    return found.assign(difference=difference, difference_low=difference - down, difference_high=difference + up)
 
 
 def _log_rank(waits: pd.DataFrame, mine: np.ndarray, known: np.ndarray) -> tuple[float, float]:
@@ -270,16 +228,14 @@ def _log_rank(waits: pd.DataFrame, mine: np.ndarray, known: np.ndarray) -> tuple
     return float(chi2.sf(statistic, 1)), float(again[group].sum() - (own / at_risk).sum())
 
 
-def _groups(rows: list[tuple[str, int, int, float, float]], curves: list[pd.DataFrame], max_fdr: float) -> pd.DataFrame:
-    table = pd.DataFrame(rows, columns=["group", "n", "n_again", "p_value", "excess"])
+def _groups(rows: list[tuple[str, int, int, float, float]], curves: list[pd.DataFrame], terms: Terms) -> pd.DataFrame:
+    table = pd.DataFrame(rows, columns=["group", "n", "n_again", "p_value", "excess"]).astype({"group": "str"})
     table["q_value"] = false_discovery_rates(table["p_value"].to_numpy(dtype="float64"))
-    direction = np.where(table["excess"] > 0, "more often", "less often")
-    table["verdict"] = pd.Series(np.where(table["q_value"] <= max_fdr, direction, "no clear difference"), dtype="str")
+    direction = np.where(table.pop("excess") > 0, "more often", "less often")
+    clear = table["q_value"] <= 1 - terms.level
+    table["verdict"] = pd.Series(np.where(clear, direction, "no clear difference"), dtype="str")
     curve = pd.concat(curves[1:], ignore_index=True) if curves[1:] else curves[0].iloc[:0]
     for name, share in (("median_days", 0.5), ("quarter_days", 0.75)):
         reached = median_survival(curve, share=share).set_index("group")
         table[name] = table["group"].map(reached["median"]).astype("float64")
-        table["seen_days"] = table["group"].map(reached["seen_until"]).astype("float64")
-    return table[
-        ["group", "n", "n_again", "p_value", "q_value", "verdict", "median_days", "quarter_days", "seen_days"]
-    ].astype({"group": "str"})
+    return table.assign(seen_days=table["group"].map(reached["seen_until"]).astype("float64"))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from typing import Any
@@ -13,16 +12,13 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from custaudience.errors import EmptyTableError, HistoryError
+from custaudience.evidence import Terms
+
+_CURVE = ["time", "at_risk", "events", "share", "low", "high"]
 
 
 def survival_table(
-    durations: ArrayLike,
-    observed: ArrayLike,
-    *,
-    entry: ArrayLike | None = None,
-    groups: Sequence[Any] | pd.Series | np.ndarray | None = None,
-    min_at_risk: int = 10,
-    level: float = 0.95,
+    durations: ArrayLike, observed: ArrayLike, terms: Terms, *, entry: ArrayLike | None = None, groups: Any = None
 ) -> pd.DataFrame:
     """Estimate which share has not had an event yet, by time (Kaplan-Meier).
 
@@ -32,15 +28,14 @@ def survival_table(
         Time to the event, or to the end of observation.
     observed : array of n booleans
         True = the event happened; False = not yet when last seen (censored).
+    terms : Terms
+        Its ``least``: a curve stops before fewer are at risk, and groups that are never so many have no row. Its
+        ``level``: of the intervals, formed on log(-log) of the share.
     entry : array of n numbers, optional
         Time from which each was watched, below its duration: those already past their start when the data
         begin count only from there.
     groups : array of n labels, optional
         One curve per label.
-    min_at_risk : int
-        A curve stops before fewer are at risk; groups that are never so many have no row.
-    level : float
-        Of the intervals, formed on log(-log) of the share.
 
     Returns
     -------
@@ -48,7 +43,7 @@ def survival_table(
         ``group`` ("all" without groups), ``time``, ``at_risk`` (just before), ``events``, ``share`` (fraction
         without an event after that time), ``low``, ``high`` (NaN where the share is 0: no interval there).
         The first row of a curve is its start with share 1, the last its end. With late entry a curve starts
-        when `min_at_risk` are at risk, and shares are of those who came so far without an event.
+        when ``least`` are at risk, and shares are of those who came so far without an event.
 
     Raises
     ------
@@ -64,32 +59,23 @@ def survival_table(
 
     Examples
     --------
-    >>> table = survival_table([1, 2, 2, 3], [True, True, False, True], min_at_risk=1)
+    >>> import datetime as dt
+    >>> table = survival_table([1, 2, 2, 3], [True, True, False, True], Terms(dt.date(2025, 1, 31), least=1))
     >>> [round(float(share), 3) for share in table["share"]]
     [1.0, 0.75, 0.5, 0.0]
     """
     data = _survival_data(durations, observed, entry, groups)
-    parts = [
-        _curve(part, min_at_risk, level).assign(group=label)
-        for label, part in data.groupby("group", sort=True, observed=True)
-    ]
-    return pd.concat(parts, ignore_index=True)[["group", "time", "at_risk", "events", "share", "low", "high"]]
+    by_group = data.groupby("group", sort=True, observed=True)
+    parts = [_curve(part, terms.least, terms.level).assign(group=label) for label, part in by_group]
+    return pd.concat(parts, ignore_index=True)[["group", *_CURVE]]
 
 
 def median_survival(table: pd.DataFrame, *, share: float = 0.5) -> pd.DataFrame:
-    """Read from each curve when the share falls to one half, or to another `share`.
+    """Read from each curve of `survival_table` when the share falls to one half, or to another `share`.
 
-    Parameters
-    ----------
-    table : DataFrame
-        From `survival_table`.
-
-    Returns
-    -------
-    DataFrame, one row per group
-        ``median``: first time at which ``share`` is at most one half, NaN if not reached; ``low``, ``high``:
-        where the limits of the curve get there, NaN if they do not; ``reached``; ``seen_until``: where the
-        curve ends, so that "not reached by day 180" can be said.
+    One row per ``group``: ``median``: first time at which the share is so low, NaN if it never is; ``low``, ``high``:
+    where the limits of the curve get there, NaN if they do not; ``reached``; ``seen_until``: where the curve ends, so
+    that "not reached by day 180" can be said.
     """
     rows = []
     for label, curve in table.groupby("group", sort=True, observed=True):
@@ -121,11 +107,7 @@ class SurvivalComparison:
 
 
 def compare_survival(
-    durations: ArrayLike,
-    observed: ArrayLike,
-    groups: Sequence[Any] | pd.Series | np.ndarray,
-    *,
-    entry: ArrayLike | None = None,
+    durations: ArrayLike, observed: ArrayLike, groups: Any, *, entry: ArrayLike | None = None
 ) -> SurvivalComparison:
     """Test whether groups have the same time to an event (log-rank).
 
@@ -158,10 +140,8 @@ def compare_survival(
     if not data["observed"].any():
         raise HistoryError("compare_survival: nobody has had the event yet; there is nothing to compare.")
     chi2, p_value = _log_rank(data)
-    pairs = pd.DataFrame(
-        [(a, b, *_log_rank(data[data["group"].isin([a, b])])) for a, b in combinations(labels, 2)],
-        columns=["group_a", "group_b", "chi2", "p_value"],
-    )
+    rows = [(a, b, *_log_rank(data[data["group"].isin([a, b])])) for a, b in combinations(labels, 2)]
+    pairs = pd.DataFrame(rows, columns=["group_a", "group_b", "chi2", "p_value"])
     pairs["p_holm"] = multipletests(pairs["p_value"], method="holm")[1]
     return SurvivalComparison(_expected(data, labels), chi2, len(labels) - 1, p_value, pairs)
 
@@ -202,30 +182,26 @@ def _curve(data: pd.DataFrame, min_at_risk: int, level: float) -> pd.DataFrame:
     times = np.unique(data["time"].to_numpy())
     risk = _at_risk(data, times)
     enough = risk >= max(min_at_risk, 1)
-    columns = ["time", "at_risk", "events", "share", "low", "high"]
     if not enough.any():
-        return pd.DataFrame(columns=columns, dtype="float64")
+        return pd.DataFrame(columns=_CURVE, dtype="float64")
     begin = int(np.argmax(enough))
     stop = begin + int(np.argmin(enough[begin:])) if not enough[begin:].all() else len(times)
     start = times[begin - 1] if begin else max(0.0, float(data["entry"].min()))
     kept = data[data["time"] > start] if begin else data
-    fit = SurvfuncRight(
-        kept["time"].to_numpy(),
-        kept["observed"].to_numpy().astype("float64"),
-        entry=np.maximum(kept["entry"].to_numpy(), start if begin else -1.0),
-    )
+    time, event, entry = (kept[c].to_numpy("float64") for c in ("time", "observed", "entry"))
+    fit = SurvfuncRight(time, event, entry=np.maximum(entry, start if begin else -1.0))
     use = fit.surv_times <= times[stop - 1]
     share = np.minimum.accumulate(fit.surv_prob[use])
     with np.errstate(divide="ignore", invalid="ignore"):
         width = np.exp(norm.ppf((1 + level) / 2) * fit.surv_prob_se[use] / (share * -np.log(share)))
     low, high = np.where(share > 0, [share**width, share ** (1 / width)], np.nan)
     values = (fit.surv_times[use], fit.n_risk[use], fit.n_events[use], share, low, high)
-    curve = pd.DataFrame(dict(zip(columns, values, strict=True)))
+    curve = pd.DataFrame(dict(zip(_CURVE, values, strict=True)))
     ends = [(start, risk[begin], 0, 1.0, 1.0, 1.0)]
     if not len(curve) or curve["time"].iloc[-1] < times[stop - 1]:
-        tail = curve.iloc[-1] if len(curve) else dict(zip(columns, ends[0], strict=True))
+        tail = curve.iloc[-1] if len(curve) else dict(zip(_CURVE, ends[0], strict=True))
         ends.append((times[stop - 1], risk[stop - 1], 0, tail["share"], tail["low"], tail["high"]))
-    curve = pd.concat([curve, pd.DataFrame(ends, columns=columns)]).sort_values("time", kind="stable")
+    curve = pd.concat([curve, pd.DataFrame(ends, columns=_CURVE)]).sort_values("time", kind="stable")
     curve = curve.drop_duplicates("time", ignore_index=True)
     return curve.astype({"at_risk": "int64", "events": "int64"})
 
@@ -237,17 +213,12 @@ def _log_rank(data: pd.DataFrame) -> tuple[float, float]:
     codes, labels = pd.factorize(data["group"], sort=True)
     if not data["observed"].any():
         return math.nan, math.nan
+    time, event, entry = (data[c].to_numpy("float64") for c in ("time", "observed", "entry"))
     try:
-        statistic, _ = survdiff(
-            data["time"].to_numpy(),
-            data["observed"].to_numpy().astype("float64"),
-            codes,
-            entry=data["entry"].to_numpy(),
-        )
+        statistic, _ = survdiff(time, event, codes, entry=entry)
     except np.linalg.LinAlgError as error:
-        raise HistoryError(
-            "compare_survival: groups were never at risk at the same time, so they cannot be compared."
-        ) from error
+        fault = "compare_survival: groups were never at risk at the same time, so they cannot be compared."
+        raise HistoryError(fault) from error
     return float(statistic), float(chi2.sf(statistic, len(labels) - 1))
 
 

@@ -1,18 +1,21 @@
-"""Variables and outcomes as numbers that can be tested."""
+"""Variables and outcomes as numbers that can be tested; outcomes by level, and by whether a variable is known."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
 import pandas as pd
-from scipy.stats import rankdata
+from scipy.stats import rankdata, t
 
-from custaudience.customers.drivers.effect_sizes import level_basis, unit_columns
+from custaudience.customers.drivers.effects import level_basis, unit_columns
 from custaudience.customers.features.attributes import MOST_LEVELS, OTHER
 from custaudience.customers.features.features import type_of
 from custaudience.errors import DataError
+from custaudience.stats.contrast import gap_of_means
+from custaudience.stats.intervals import Interval, share_difference, share_interval
 
 MIN_CUSTOMERS = 20
 
@@ -21,18 +24,9 @@ MIN_CUSTOMERS = 20
 class Variable:
     """A variable or an outcome of n customers.
 
-    Attributes
-    ----------
-    name : str
-    type : str
-        "numeric", "ordered", "yes-no" or "category".
-    values : array of n numbers
-        Numbers; codes of levels for "yes-no" and "category"; NaN = not known.
-    known : array of n booleans
-    levels : tuple of str
-        Of "yes-no", "category" and "ordered", in the order of their codes; else empty.
-    problem : str
-        Why it cannot be tested on these customers; "" when it can.
+    ``type``: "numeric", "ordered", "yes-no" or "category". ``values``: numbers, codes of levels for "yes-no" and
+    "category"; NaN = not known. ``levels``: of all but numbers, in the order of their codes. ``problem``: why it cannot
+    be tested on these customers; "" when it can.
     """
 
     name: str
@@ -162,16 +156,74 @@ def read_variable(values: pd.Series) -> Variable:
 
 
 def read_outcome(values: pd.Series) -> Variable:
-    """Read a column as an outcome: yes-no (booleans) or an amount (numbers).
-
-    Raises
-    ------
-    DataError
-        If it holds anything else.
-    """
+    """Read a column as an outcome: yes-no (booleans) or an amount (numbers)."""
     outcome = read_variable(values)
-    if outcome.type == "category" or outcome.type == "ordered":
+    if outcome.type in ("category", "ordered"):
         raise DataError(
             f"outcomes: {outcome.name!r} is a category. Give yes-no or numbers, such as one yes-no column per level."
         )
     return outcome
+
+
+def level_table(
+    passed: pd.DataFrame, variables: Mapping[str, Variable], outcomes: Mapping[str, Variable],
+    *, min_group: int, level: float,
+) -> pd.DataFrame:  # fmt: skip
+    """Give the outcome by level of each variable that passed; numbers in fifths. Columns: `Drivers.levels`.
+
+    Differences to all others have the intervals of `coverage_table`, wider by the number of levels (Bonferroni),
+    so that the one that stands out may be picked.
+    """
+    rows: list[tuple[object, ...]] = []
+    for pair in passed.itertuples():
+        variable, outcome = variables[pair.variable], outcomes[pair.outcome]
+        used = np.flatnonzero(variable.known & outcome.known)
+        codes, levels, bounds = variable.strata(used, min_group)
+        y = outcome.values[used]
+        for code, (label, bound) in enumerate(zip(levels, bounds, strict=True)):
+            mine, others = y[codes == code], y[codes != code]
+            if len(mine) < min_group:
+                continue
+            gap = (np.nan,) * 4
+            if len(others) >= min_group:
+                gap = (float(others.mean()), *_gap(mine, others, outcome, 1 - (1 - level) / len(levels)))
+            rows.append((pair.variable, pair.outcome, label, *bound, len(mine), *_mean(mine, outcome, level), *gap))
+    columns = ["variable", "outcome", "level", "lower", "upper", "n", "mean", "low", "high"]
+    return pd.DataFrame(rows, columns=[*columns, "others", "difference", "difference_low", "difference_high"])
+
+
+def coverage_table(
+    variables: Mapping[str, Variable], outcomes: Mapping[str, Variable], *, min_group: int, level: float
+) -> pd.DataFrame:
+    """Compare those for whom a variable is known with the others, by outcome. Columns: `Drivers.coverage`.
+
+    Intervals: Newcombe (1998) for yes-no, Welch (1947) for amounts. Variables known for the same customers
+    repeat the same figures. Pairs with fewer than `min_group` on one side are not shown.
+    """
+    rows: list[tuple[object, ...]] = []
+    for name, variable in variables.items():
+        for what, outcome in outcomes.items():
+            a, b = (outcome.values[outcome.known & known] for known in (variable.known, ~variable.known))
+            if min(len(a), len(b)) >= min_group:
+                rows.append((name, what, len(a), len(b), a.mean(), b.mean(), *_gap(a, b, outcome, level)))
+    columns = ["variable", "outcome", "n_known", "n_unknown", "mean_known", "mean_unknown", "difference", "low", "high"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def _mean(values: np.ndarray, outcome: Variable, level: float) -> Interval:
+    if outcome.n_levels:
+        return share_interval(int(values.sum()), len(values), level)
+    if np.ptp(values) == 0:
+        return float(values.mean()), np.nan, np.nan  # nothing to learn a spread from
+    mean, error = float(values.mean()), values.std(ddof=1) / np.sqrt(len(values))
+    low, high = t.interval(level, len(values) - 1, loc=mean, scale=error)
+    return mean, float(low), float(high)
+
+
+def _gap(a: np.ndarray, b: np.ndarray, outcome: Variable, level: float) -> Interval:
+    if outcome.n_levels:
+        return share_difference(a.sum(), len(a), b.sum(), len(b), level)
+    if np.ptp(a) == 0 and np.ptp(b) == 0:
+        return float(a.mean() - b.mean()), np.nan, np.nan  # nothing to learn a spread from
+    gap = gap_of_means(a, b, level)
+    return gap.difference, gap.low, gap.high

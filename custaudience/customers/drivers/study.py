@@ -1,8 +1,9 @@
-"""The study of drivers as time demands it: what was known before a day against what was done from it on."""
+"""The studies of drivers as time demands them: what was known before a day against what was done from it on."""
 
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import narwhals as nw
@@ -10,23 +11,27 @@ import numpy as np
 import pandas as pd
 from narwhals.typing import IntoFrame
 
-from custaudience.customers.drivers.drivers import Drivers, find_drivers
+from custaudience.customers.cohorts.second_order import SecondOrder, second_order
+from custaudience.customers.drivers.drivers import Drivers, DriverTests, find_drivers
 from custaudience.customers.features.attributes import CATEGORY_SHARE
-from custaudience.customers.features.features import CustomerFeatures, category_sales, counted_orders, customer_features
+from custaudience.customers.features.features import CustomerFeatures, category_sales, counted_orders
 from custaudience.customers.rfm.scores import summarise_rfm
 from custaudience.errors import EmptyTableError, HistoryError
+from custaudience.evidence import Terms
 from custaudience.study.orders import orders_of
 from custaudience.study.proposing.vocabulary import plain_name
 
-_MEANINGS = {
-    "bought_again": "at least one order in the outcome period",
-    "n_orders": "orders in the outcome period, 0 for those without",
-    "revenue_of_buyers": "net revenue of the orders of the outcome period, for those with one",
-}
-
-
+OUTCOME = "second_order"
+NO_CODE = "no code"
+HORIZONS = (365, 180, 90, 30)
+_LEAST_CURVE = 30  # groups of fewer have no curve
+_MOST_LEVELS = 12
 _LONGEST_MONTHS = 12
 _DISCOUNT_WORDS = {"discount", "disc", "rebate", "знижка", "скидка", "giảm", "khấu"}
+_CODES = {
+    "promo code", "promocode", "promo", "discount code", "coupon", "coupon code", "voucher", "voucher code",
+    "промокод", "купон", "код купона", "код знижки", "код скидки", "mã giảm giá", "mã khuyến mãi",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -38,48 +43,43 @@ class DriverStudy:
     features : CustomerFeatures
         Of customers with an order before `cut`.
     outcomes : DataFrame
-        ``customer_id``, ``bought_again``, ``n_orders``, ``revenue_of_buyers``, ``category_share: NAME`` of the
-        features' categories (of buyers; NaN without an order in the period).
-    outcome_dictionary : DataFrame
-        ``column``, ``meaning``.
+        ``customer_id``; ``bought_again``: at least one order in the outcome period; ``n_orders``: in it, 0 for those
+        without; ``revenue_of_buyers``: net revenue of those orders, NaN without one; ``category_share: NAME`` of the
+        features' categories: share of the sales to them, NaN without an order in the period.
     drivers : Drivers
         Its ``variables`` also list what `customer_features` left out.
-    cut, as_of : date
-        First and last day of the outcome period.
     """
 
     features: CustomerFeatures
     outcomes: pd.DataFrame
-    outcome_dictionary: pd.DataFrame
     drivers: Drivers
-    cut: dt.date
-    as_of: dt.date
+
+    @property
+    def cut(self) -> dt.date:
+        """First day of the outcome period."""
+        return self.features.until + dt.timedelta(days=1)
+
+    @property
+    def as_of(self) -> dt.date:
+        """Last day of the outcome period."""
+        return self.drivers.terms.as_of
 
 
 def driver_study(
-    transactions: IntoFrame,
-    customers: IntoFrame | None = None,
-    products: IntoFrame | None = None,
-    *,
-    cut: dt.date,
-    as_of: dt.date,
-    minor_digits: int = 2,
-    n_categories: int = 8,
-    discount: str = "discount_minor",
-    **options: float | int,
-) -> DriverStudy:
+    transactions: IntoFrame, features: CustomerFeatures, products: IntoFrame | None, terms: Terms,
+    *, how: DriverTests | None = None,
+) -> DriverStudy:  # fmt: skip
     """Test what was known of customers before a day against what they did from that day on.
 
     Parameters
     ----------
-    transactions, customers, products, minor_digits, n_categories, discount
+    transactions, products
         As in `customer_features`.
-    cut : date
-        First day of the outcomes; features are of the days before it.
-    as_of : date
-        Last day of the outcomes, inclusive.
-    **options
-        Of `find_drivers`: ``false_discovery_rate``, ``worthwhile``, ``n_permutations``, ``seed``, ….
+    features : CustomerFeatures
+        Of the days up to ``until``; the outcomes begin on the day after it.
+    terms : Terms
+        Its date is the last day of the outcomes, inclusive.
+    how : DriverTests, optional
 
     Returns
     -------
@@ -87,83 +87,47 @@ def driver_study(
 
     Raises
     ------
-    EmptyTableError
-        If nobody has an order before `cut`.
     HistoryError
-        If no order of these customers lies between `cut` and `as_of`.
-    ValueError
-        If `cut` lies after `as_of`.
+        If no order of these customers lies between ``until`` and the date.
 
     Notes
     -----
     Spending has many zeros, so it is taken in two parts: who bought at all, and how much buyers spent.
     Attributes are not held against the first order, nor the first order against the later course (number of
-    orders, recency): through what came later they may work. Refunds after `cut` of orders before it are in
-    neither part. The customers table has no dates: an attribute written after `cut` cannot be told, see
+    orders, recency): through what came later they may work. Refunds after ``until`` of orders before it are in
+    neither part. The customers table has no dates: an attribute written after ``until`` cannot be told, see
     `customer_features`.
     """
-    if cut > as_of:
-        raise ValueError(f"cut: {cut} lies after as_of {as_of}. Choose an earlier cut.")
-    before = cut - dt.timedelta(days=1)
-    features = customer_features(
-        transactions,
-        customers,
-        products,
-        as_of=as_of,
-        until=before,
-        minor_digits=minor_digits,
-        n_categories=n_categories,
-        discount=discount,
-    )
-    outcomes = _outcomes(transactions, products, features, cut, as_of, minor_digits)
+    outcomes = _outcomes(transactions, features, products, terms)
     kinds = features.dictionary.set_index("column")["kind"]
     stages = {c: 0 if kind == "attribute" else 1 if c.startswith("first_") else 2 for c, kind in kinds.items()}
-    drivers = find_drivers(features.table, outcomes, stages=stages, **options)  # type: ignore[arg-type]
+    drivers = find_drivers(features.table, outcomes, terms, stages=stages, how=how)
     more = features.left_out.rename(columns={"column": "variable"}).assign(verdict="left_out", outcomes="", type="")
     variables = pd.concat([drivers.variables, more], ignore_index=True)
-    meanings = [(c, _MEANINGS.get(c, "share of the sales to them in the outcome period")) for c in outcomes.columns[1:]]
-    return DriverStudy(
-        features=features,
-        outcomes=outcomes,
-        outcome_dictionary=pd.DataFrame(meanings, columns=["column", "meaning"]),
-        drivers=replace(drivers, variables=variables),
-        cut=cut,
-        as_of=as_of,
-    )
+    return DriverStudy(features, outcomes, replace(drivers, variables=variables))
 
 
 def _outcomes(
-    transactions: IntoFrame,
-    products: IntoFrame | None,
-    features: CustomerFeatures,
-    cut: dt.date,
-    as_of: dt.date,
-    minor_digits: int,
+    transactions: IntoFrame, features: CustomerFeatures, products: IntoFrame | None, terms: Terms
 ) -> pd.DataFrame:
-    ids = pd.Index(features.table["customer_id"])
-    orders = orders_of(transactions, as_of=as_of)
+    ids, cut = pd.Index(features.table["customer_id"]), features.until + dt.timedelta(days=1)
+    orders = orders_of(transactions, as_of=terms.as_of)
     later = nw.from_native(orders).lazy().filter(nw.col("ordered_on") >= dt.datetime.combine(cut, dt.time()))
     try:
-        summary = summarise_rfm(later.to_native(), as_of=as_of, minor_digits=minor_digits).set_index("customer_id")
+        summary = summarise_rfm(later.to_native(), as_of=terms.as_of, minor_digits=terms.minor_digits)
     except EmptyTableError:
-        summary = pd.DataFrame(columns=["n_orders", "revenue_total"])
-    mine = summary.reindex(ids)
+        summary = pd.DataFrame(columns=["customer_id", "n_orders", "revenue_total"])
+    mine = summary.set_index("customer_id").reindex(ids)
     n_orders = mine["n_orders"].fillna(0).astype("int64")
     if not n_orders.any():
         raise HistoryError(
-            f"none of the {len(ids):,} customers of before {cut} has an order from then to {as_of}. "
+            f"none of the {len(ids):,} customers of before {cut} has an order from then to {terms.as_of}. "
             "Choose an earlier cut, or a later as_of if the data reach further."
         )
-    bought = n_orders > 0
-    table = pd.DataFrame(
-        {
-            "bought_again": bought,
-            "n_orders": n_orders,
-            "revenue_of_buyers": mine["revenue_total"].astype("float64").where(bought),
-        }
-    )
+    bought, spent = n_orders > 0, mine["revenue_total"].astype("float64")
+    table = pd.DataFrame({"bought_again": bought, "n_orders": n_orders, "revenue_of_buyers": spent.where(bought)})
     if features.categories:
-        sales = category_sales(transactions, counted_orders(orders, since=cut, until=as_of), products)
+        sales = category_sales(transactions, counted_orders(orders, since=cut, until=terms.as_of), products)
         sales["customer_id"] = sales["customer_id"].astype("str")
         total = sales.groupby("customer_id")["sales_minor"].sum().reindex(ids)
         for name in features.categories:
@@ -175,10 +139,7 @@ def _outcomes(
 def cut_day(first_day: dt.date, as_of: dt.date) -> dt.date:
     """Return the first day of the outcomes: the last quarter of the history, in whole months, a year at most.
 
-    Raises
-    ------
-    HistoryError
-        If the history is shorter than two months.
+    A history of less than two months is refused.
 
     Examples
     --------
@@ -206,3 +167,106 @@ def discount_column(transactions: IntoFrame) -> str:
         return declared
     named = [c for c, type_ in schema.items() if type_.is_numeric() and _DISCOUNT_WORDS & set(plain_name(c).split())]
     return named[0] if named else declared
+
+
+def code_column(transactions: IntoFrame) -> str:
+    """Return the text column of the order lines that holds promo codes, told by its name; "" without one."""
+    schema = nw.from_native(transactions).lazy().collect_schema()
+    return next((c for c, type_ in schema.items() if type_ == nw.String and plain_name(c) in _CODES), "")
+
+
+@dataclass(frozen=True)
+class SecondOrderStudy:
+    """Who orders a second time, and which differences known on the day of the first order go with it.
+
+    Attributes
+    ----------
+    overall : SecondOrder
+        All customers.
+    days : int
+        The horizon the differences are tested at.
+    drivers : Drivers or None
+        Of the outcome "second_order": a second order within `days`, of customers watched so long. None when
+        nothing is known of the first order.
+    by : mapping of variable to SecondOrder
+        For those that passed and have groups; and for promo codes, where they say more than the discount.
+    features : CustomerFeatures
+    n_watched : int
+        Customers watched for `days`.
+    """
+
+    overall: SecondOrder
+    days: int
+    drivers: Drivers | None
+    by: Mapping[str, SecondOrder]
+    features: CustomerFeatures
+    n_watched: int
+
+    def table(self) -> pd.DataFrame:
+        """Return the shares within `days`, all customers first, then the groups of each variable.
+
+        ``by`` ("" = all), ``group``, ``n``, ``share``, ``low``, ``high``, ``difference`` (to all others),
+        ``difference_low``, ``difference_high``, ``verdict``.
+        """
+        parts = []
+        for name, found in {"": self.overall, **self.by}.items():
+            rows = found.table[found.table["days"] == self.days]
+            rows = rows if name == "" else rows[1:]  # the first is all customers again
+            verdicts = dict(zip(found.groups["group"], found.groups["verdict"], strict=True))
+            verdict = pd.Series([verdicts.get(g, "") for g in rows["group"]], index=rows.index, dtype="str")
+            parts.append(rows.assign(by=name, verdict=verdict).sort_values("share", ascending=False, kind="stable"))
+        columns = ["by", "group", "n", "share", "low", "high", "difference", "difference_low", "difference_high"]
+        return pd.concat(parts, ignore_index=True)[[*columns, "verdict"]]
+
+
+def second_order_study(
+    transactions: IntoFrame, waits: pd.DataFrame, features: CustomerFeatures, terms: Terms,
+    *, how: DriverTests | None = None,
+) -> SecondOrderStudy:  # fmt: skip
+    """Test what was known on the day of the first order against a second order within a year, or what was seen of it.
+
+    `waits` are those of `time_to_second_order` and `features` those of all customers, both at the date of `terms`.
+    The horizon is the longest of 365, 180, 90 and 30 days for which a third of the customers were watched; fewer than
+    a third watched for 30 days are refused. Tests are of customers watched for the whole horizon; curves
+    (Kaplan-Meier) are of all. Sensitive columns never enter. Attributes are not held against the first order: through
+    it they may work.
+    """
+    watched = (pd.Timestamp(terms.as_of) - waits["first_order_on"]).dt.days
+    days = next((d for d in HORIZONS if (watched >= d).mean() >= 1 / 3), 0)
+    if not days:
+        raise HistoryError(
+            f"fewer than a third of the {len(waits):,} customers were watched for 30 days after their first order by "
+            f"{terms.as_of}: too short to tell which first order leads to a second."
+        )
+    kinds = features.dictionary.set_index("column")["kind"]
+    stages = {str(c): int(str(c).startswith("first_")) for c in kinds.index}
+    stages = {c: stage for c, stage in stages.items() if stage or kinds[c] == "attribute"}
+    long = waits[watched >= days]
+    outcome = long[["customer_id"]].assign(**{OUTCOME: long["ordered_again"] & (long["days"] <= days)})
+    drivers = None
+    if stages:
+        drivers = find_drivers(features.table[["customer_id", *stages]], outcome, terms, stages=stages, how=how)
+    horizons = sorted(d for d in HORIZONS if d <= days)
+    curve_terms = replace(terms, least=max(_LEAST_CURVE, terms.least))
+    by: dict[str, SecondOrder] = {}
+    for name in drivers.usable_for_segments if drivers else ():
+        groups = _labels(features.table[name])
+        if groups is not None:
+            frame = pd.DataFrame({"customer_id": features.table["customer_id"], name: groups})
+            by[name] = second_order(transactions, curve_terms, by=frame, days=horizons)
+    code = code_column(transactions)
+    if code and code not in by:
+        codes = second_order(transactions, curve_terms, by=code, days=horizons, missing=NO_CODE)
+        if len(codes.groups) > 2 or "first_order_discounted" not in by:  # of one code the discount says as much
+            by[code] = codes
+    overall = second_order(transactions, curve_terms, days=horizons)
+    return SecondOrderStudy(overall, days, drivers, by, features, len(long))
+
+
+def _labels(values: pd.Series) -> pd.Series | None:
+    """Return a variable as text groups; None for numbers and for very many levels."""
+    if pd.api.types.is_bool_dtype(values):
+        return values.map({True: "yes", False: "no"}).astype("str").where(values.notna())
+    if not isinstance(values.dtype, pd.CategoricalDtype) or values.nunique() > _MOST_LEVELS:
+        return None
+    return values.astype("str").where(values.notna())

@@ -1,4 +1,4 @@
-"""How strongly two things go together: effect sizes that do not flatter small samples, with intervals and p-values."""
+"""How strongly two things go together: effect sizes that do not flatter small samples, permutation, prediction."""
 
 from __future__ import annotations
 
@@ -10,35 +10,19 @@ from scipy.optimize import brentq
 from scipy.special import chndtr, fdtrc, ncfdtr, ndtri
 from scipy.stats import rankdata
 
-Estimate = tuple[float, float, float]
-"""Estimate, lower limit, upper limit."""
+from custaudience.stats.intervals import Interval
+
+PENALTY = 10.0  # of the ridge regression, in people without a difference
 _CHUNK = 4_000_000  # numbers permuted at once
+_ENOUGH = 10  # pairs that permutations matched so often are settled after the least number of them
 _SAME = 1e-9  # statistics that differ by less than rounding are ties
 
 
-def cramers_v(counts: np.ndarray, *, level: float = 0.95) -> Estimate:
-    """Estimate Cramér's V of a table of counts, corrected for bias.
+def cramers_v(counts: np.ndarray, *, level: float = 0.95) -> Interval:
+    """Estimate Cramér's V of a table of counts without empty rows or columns: 0 = nothing, 1 = one tells the other.
 
-    Parameters
-    ----------
-    counts : array of shape (r, c), both 2 or more
-        Customers per pair of levels; no row or column is all 0.
-    level : float
-
-    Returns
-    -------
-    estimate, low, high : float
-        0 = nothing, 1 = the one tells the other. 0 also where the table shows no more than chance would.
-
-    Notes
-    -----
-    Bergsma (2013), A bias-correction for Cramér's V and Tschuprow's T, J. Korean Statistical Society 42(3).
-    Limits by inverting the noncentral chi-square distribution (Smithson 2003, Confidence Intervals).
-
-    Examples
-    --------
-    >>> [round(v, 3) for v in cramers_v(np.array([[30, 10], [10, 30]]))]
-    [0.49, 0.281, 0.719]
+    Corrected for bias after Bergsma (2013), A bias-correction for Cramér's V and Tschuprow's T, J. Korean Statistical
+    Society 42(3); limits by inverting the noncentral chi-square distribution (Smithson 2003, Confidence Intervals).
     """
     counts = np.asarray(counts, dtype="float64")
     n, (r, c) = counts.sum(), counts.shape
@@ -51,33 +35,11 @@ def cramers_v(counts: np.ndarray, *, level: float = 0.95) -> Estimate:
     return float(estimate), float(min(low, estimate)), float(max(high, estimate))
 
 
-def epsilon_squared(values: np.ndarray, groups: np.ndarray, *, level: float = 0.95) -> Estimate:
-    """Estimate which share of the ranks' variance lies between groups.
+def epsilon_squared(values: np.ndarray, groups: np.ndarray, *, level: float = 0.95) -> Interval:
+    """Estimate which share of the ranks' variance lies between groups, numbered from 0, each present; all equal: 0.
 
-    Parameters
-    ----------
-    values : array of n numbers
-        Ranked here, so that a few large spenders do not decide.
-    groups : array of n ints
-        0 to k - 1, each present; k of 2 or more.
-    level : float
-
-    Returns
-    -------
-    estimate, low, high : float
-        0 = groups differ no more than chance would make them, 1 = the group tells the rank. All equal: 0, 0, 0.
-
-    Notes
-    -----
-    Epsilon squared (Kelley 1935) of the ranks, ``(H - k + 1) / (n - k)`` with the H of Kruskal and Wallis,
-    cut off at 0. Limits by inverting the noncentral F distribution of the ranks (Smithson 2003): approximate,
-    as ranks are not normal.
-
-    Examples
-    --------
-    >>> estimate, low, high = epsilon_squared(np.arange(12), np.repeat([0, 1, 2], 4))
-    >>> round(estimate, 3)
-    0.872
+    Epsilon squared (Kelley 1935) of the ranks, ``(H - k + 1) / (n - k)`` with the H of Kruskal and Wallis, cut off at
+    0, so that a few large spenders do not decide. Limits as in `share_between`: approximate, ranks are not normal.
     """
     ranks = rankdata(values)
     n, k = len(ranks), int(groups.max()) + 1
@@ -89,8 +51,8 @@ def epsilon_squared(values: np.ndarray, groups: np.ndarray, *, level: float = 0.
     return share_between(float((sums**2 / np.bincount(groups)).sum()) / total, k - 1, n, level=level)
 
 
-def share_between(r2: float, df: int, n: int, *, level: float = 0.95) -> Estimate:
-    """Correct a share of variance for the `df` columns that explain it: estimate (cut off at 0), low, high."""
+def share_between(r2: float, df: int, n: int, *, level: float = 0.95) -> Interval:
+    """Correct a share of variance for the `df` columns that explain it, cut off at 0; limits of the noncentral F."""
     rest = n - df - 1
     estimate = max(0.0, 1 - (1 - r2) * (n - 1) / rest)
     if r2 >= 1 - 1e-12:
@@ -100,27 +62,27 @@ def share_between(r2: float, df: int, n: int, *, level: float = 0.95) -> Estimat
     return estimate, min(low, estimate), max(high, estimate)
 
 
-def share_limits(r2: float, df: int, n: int, *, level: float = 0.95) -> tuple[float, float]:
-    """Return the limits of a share of variance, those of its correction for chance within them.
+def share_explained(r2: float, df: int, n: int, *, level: float = 0.95) -> Interval:
+    """Return a share of variance corrected for chance, which may be below 0, and the limits of the share.
 
     One column: Fisher's z of the correlation, as in `rank_correlation`; a share has no direction, so that limits
     on both sides of 0 begin at 0. Several columns: as `share_between`.
 
     Examples
     --------
-    >>> [round(v, 3) for v in share_limits(0.25, 1, 100)]
-    [0.106, 0.411]
+    >>> [round(v, 3) for v in share_explained(0.25, 1, 100)]
+    [0.242, 0.106, 0.411]
     """
+    share = 1 - (1 - r2) * (n - 1) / (n - df - 1) if n > df + 1 else np.nan
     if n <= df + 2 or np.isnan(r2):
-        return np.nan, np.nan
+        return share, np.nan, np.nan
     if df > 1 or r2 >= 1 - 1e-12:
-        _, low, high = share_between(min(r2, 1.0), df, n, level=level)
-        return low, high
+        return share, *share_between(min(r2, 1.0), df, n, level=level)[1:]
     r = np.sqrt(max(r2, 0.0))
     half = -ndtri((1 - level) / 2) * np.sqrt((1 + r2 / 2) / (n - 3))
     down, up = np.tanh(np.arctanh(r) - half), np.tanh(np.arctanh(r) + half)
     estimate = max(0.0, 1 - (1 - r2) * (n - 1) / (n - 2))
-    return float(min(max(down, 0.0) ** 2, estimate)), float(max(up**2, estimate))
+    return share, float(min(max(down, 0.0) ** 2, estimate)), float(max(up**2, estimate))
 
 
 def _noncentral_limits(cdf: Callable[[float], float], level: float) -> tuple[float, float]:
@@ -137,29 +99,10 @@ def _noncentral_limits(cdf: Callable[[float], float], level: float) -> tuple[flo
     return limits[0], limits[1]
 
 
-def area_under_curve(values: np.ndarray, yes: np.ndarray, *, level: float = 0.95) -> Estimate:
-    """Estimate how often one with yes has the larger value than one with no, ties counted half.
+def area_under_curve(values: np.ndarray, yes: np.ndarray, *, level: float = 0.95) -> Interval:
+    """Estimate how often one with yes has the larger value than one with no, ties counted half; two of each at least.
 
-    Parameters
-    ----------
-    values : array of n numbers
-    yes : array of n booleans
-        At least two of each.
-    level : float
-
-    Returns
-    -------
-    estimate, low, high : float
-        0.5 = the values do not tell them apart; below it, those with yes have smaller values.
-
-    Notes
-    -----
     Mann and Whitney (1947); variance after DeLong, DeLong and Clarke-Pearson (1988); limits on the logit scale.
-
-    Examples
-    --------
-    >>> area_under_curve(np.array([1, 2, 3, 4]), np.array([False, True, False, True]))[0]
-    0.75
     """
     high_, low_ = values[yes], values[~yes]
     m, n = len(high_), len(low_)
@@ -176,17 +119,10 @@ def area_under_curve(values: np.ndarray, yes: np.ndarray, *, level: float = 0.95
     return auc, float(low), float(high)
 
 
-def rank_correlation(x: np.ndarray, y: np.ndarray, *, level: float = 0.95) -> Estimate:
+def rank_correlation(x: np.ndarray, y: np.ndarray, *, level: float = 0.95) -> Interval:
     """Estimate Spearman's rank correlation; a constant gives 0, 0, 0.
 
-    Notes
-    -----
     Limits by Fisher's z with the variance of Bonett and Wright (2000), ``(1 + rho**2 / 2) / (n - 3)``.
-
-    Examples
-    --------
-    >>> rank_correlation(np.array([1, 2, 3, 4, 5]), np.array([1, 2, 3, 5, 4]))[0]
-    0.9
     """
     a, b = unit_columns(rankdata(x)), unit_columns(rankdata(y))
     rho = float(np.clip(a @ b, -1, 1))
@@ -205,6 +141,12 @@ def unit_columns(column: np.ndarray) -> np.ndarray:
     return centred / np.where(length > 1e-9 * max(1.0, float(np.abs(column).max(initial=0))), length, np.inf)
 
 
+def level_basis(codes: np.ndarray, n_levels: int) -> np.ndarray:
+    """Return one column of length 1 per level (n, k); with outcomes that are centred, their mean plays no part."""
+    columns = np.eye(n_levels)[codes]
+    return columns / np.sqrt(np.maximum(columns.sum(axis=0), 1))
+
+
 def _means(columns: np.ndarray, strata: np.ndarray) -> np.ndarray:
     """Return each row's stratum mean."""
     n = np.bincount(strata)
@@ -213,13 +155,7 @@ def _means(columns: np.ndarray, strata: np.ndarray) -> np.ndarray:
 
 
 def partial_share(block: np.ndarray, outcome: np.ndarray, strata: np.ndarray) -> tuple[float, float, np.ndarray]:
-    """Estimate the share of an outcome's variance within strata that goes with some columns.
-
-    Parameters
-    ----------
-    block : array of shape (n, k)
-    outcome : array of n numbers
-    strata : array of n ints, 0 to s - 1
+    """Estimate the share of an outcome's variance within strata (ints from 0) that goes with some columns (n, k).
 
     Returns
     -------
@@ -243,27 +179,17 @@ def partial_share(block: np.ndarray, outcome: np.ndarray, strata: np.ndarray) ->
     return 1 - (1 - r2) * (rest + df) / rest, float(fdtrc(df, rest, f)), turn[:, kept] @ (along / size[kept])
 
 
-def level_basis(codes: np.ndarray, n_levels: int) -> np.ndarray:
-    """Return one column of length 1 per level (n, k); with outcomes that are centred, their mean plays no part."""
-    columns = np.eye(n_levels)[codes]
-    return columns / np.sqrt(np.maximum(columns.sum(axis=0), 1))
-
-
 def permutation_p(
-    blocks: Sequence[np.ndarray], outcomes: np.ndarray, *, rng: Generator, least: int, most: int, enough: int = 10
+    blocks: Sequence[np.ndarray], outcomes: np.ndarray, *, rng: Generator, least: int, most: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Test each block of columns against each outcome by permuting the outcomes.
+    """Test each block of columns (n, k) against each outcome (n, m) by permuting the outcomes.
 
     Parameters
     ----------
-    blocks : sequence of arrays of shape (n, k)
+    blocks : sequence of arrays
         Each orthonormal: from `level_basis`, or a centred column of length 1.
-    outcomes : array of shape (n, m)
-    rng : Generator
     least, most : int
         Permutations for every pair, and for pairs whose p-value is still small after those.
-    enough : int
-        Pairs that a permutation matched so often are settled after `least`.
 
     Returns
     -------
@@ -273,7 +199,7 @@ def permutation_p(
     Notes
     -----
     Phipson and Smyth (2010) for the + 1. Going on only where p is small stays valid: a p-value of at most
-    ``alpha`` below ``(enough + 1) / (least + 1)`` can only come from all `most` permutations, one above it is
+    ``alpha`` below ``(_ENOUGH + 1) / (least + 1)`` can only come from all `most` permutations, one above it is
     at most ``alpha`` only if that of the first `least` is. (In the spirit of Besag and Clifford 1991.)
     """
     n, m = outcomes.shape
@@ -283,7 +209,7 @@ def permutation_p(
     matched = np.zeros((len(blocks), m), dtype="int64")
     done = np.zeros_like(matched)
     for until in (least, most):
-        open_ = (matched < enough) & (done < until)
+        open_ = (matched < _ENOUGH) & (done < until)
         rows, columns = np.flatnonzero(open_.any(axis=1)), np.flatnonzero(open_.any(axis=0))
         if not len(rows):
             break
@@ -306,3 +232,59 @@ def permutation_p(
 def _explained(x: np.ndarray, starts: np.ndarray, y: np.ndarray) -> np.ndarray:
     """Return the summed squared projections of the columns of y, (blocks, columns of y)."""
     return np.add.reduceat((x.T @ y) ** 2, starts, axis=0)
+
+
+def cross_validated_gain(
+    parts: Sequence[np.ndarray], wanted: Sequence[int], outcomes: np.ndarray, *, rng: Generator, n_repeats: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Measure how much better outcomes (n, m) are predicted for unseen people with a variable than without it.
+
+    Parameters
+    ----------
+    parts : sequence of arrays of shape (n, k), no missing values
+        The columns of each variable.
+    wanted : sequence of int
+        The variables to measure.
+    rng, n_repeats
+        Of the 5 folds.
+
+    Returns
+    -------
+    alone, added : arrays of shape (number wanted, m)
+        Out-of-sample R squared of the variable alone over that of the mean, and of all variables over that of
+        all others. At or below 0 = does not help. NaN for a constant outcome.
+
+    Notes
+    -----
+    Ridge regression on standardised columns; the penalty counts as 10 people without a difference. Yes-no
+    outcomes are predicted linearly, so that R squared is the Brier skill score. `added` is small for each of
+    two variables that say the same; `alone` is not.
+    """
+    columns, ends = np.concatenate(parts, axis=1), np.cumsum([0] + [part.shape[1] for part in parts])
+    n, p = columns.shape
+    spread = columns.std(axis=0)
+    x = (columns - columns.mean(axis=0)) / np.where(spread > 0, spread, 1.0)
+    alone = np.zeros((len(wanted), outcomes.shape[1]))
+    added, total = np.zeros_like(alone), np.zeros(outcomes.shape[1])
+    for _ in range(n_repeats):
+        fold = rng.permutation(np.arange(n) % 5)
+        for k in range(5):
+            train, test = fold != k, fold == k
+            centre, mean = x[train].mean(axis=0), outcomes[train].mean(axis=0)
+            a, b = x[train] - centre, outcomes[train] - mean
+            gram, cross = a.T @ a + PENALTY * np.eye(p), a.T @ b
+            new, truth = x[test] - centre, outcomes[test] - mean
+            inverse = np.linalg.inv(gram)
+            weights = inverse @ cross
+            left = truth - new @ weights
+            nothing, full = (truth**2).sum(axis=0), (left**2).sum(axis=0)
+            total += nothing
+            for row, variable in enumerate(wanted):
+                of = np.arange(ends[variable], ends[variable + 1])
+                own = truth - new[:, of] @ np.linalg.solve(gram[np.ix_(of, of)], cross[of])
+                alone[row] += nothing - (own**2).sum(axis=0)
+                # the weights of a fit without these columns, from the fit with them
+                lost = inverse[:, of] @ np.linalg.solve(inverse[np.ix_(of, of)], weights[of])
+                added[row] += ((left + new @ lost) ** 2).sum(axis=0) - full
+    base = np.where(total > 0, total, np.nan)
+    return alone / base, added / base

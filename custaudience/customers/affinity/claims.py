@@ -32,13 +32,8 @@ def missed_claims(missed: MissedCrossSell, terms: Terms) -> list[Claim]:
 
 
 def _missed(tell: Teller, missed: MissedCrossSell) -> Iterator[Claim]:
-    bought, missing = map(", ".join, (missed.offer.bought, missed.offer.goes_with))
-    words: dict[str, Any] = {
-        "bought": bought,
-        "missing": missing,
-        "days": missed.window_days,
-        "least": tell.terms.least,
-    }
+    words: dict[str, Any] = {"days": missed.window_days, "least": tell.terms.least}
+    words |= {"bought": ", ".join(missed.offer.bought), "missing": ", ".join(missed.offer.goes_with)}
     n, seen, gap = missed.n_missed, missed.share.n or 0, missed.difference
     told = seen > 0 and not tell.few(n, seen - n)
     if not told:
@@ -47,7 +42,7 @@ def _missed(tell: Teller, missed: MissedCrossSell) -> Iterator[Claim]:
         yield tell.say("finding", "nothing_missed", n=seen, **words)
     else:
         counts = {"n": n, "seen": seen, "share": 1 - missed.share.value}
-        valued = n > 0 and missed.value.value == missed.value.value  # NaN where too few bought
+        valued = n > 0 and pd.notna(missed.value.value)  # NaN where too few bought
         key, of = ("value", missed.value) if valued else ("finding", None)
         yield tell.say(key, of=of, n=n, values=counts | words)
     if told and missed.elsewhere.n and not tell.few(missed.elsewhere.n):
@@ -71,12 +66,8 @@ def pair_claims(pairs: ProductPairs, terms: Terms, *, min_lift: float, level: st
     if not pairs.n_tested or tell.few(pairs.n_customers):
         return [tell.say("pairs", "none", needed=pairs.min_baskets, meta={"id": f"{before}pairs"})]
     strong, found = strong_pairs(table, min_lift=min_lift), table["verdict"].value_counts()
-    counts: dict[str, Any] = {
-        "n": int(found.get("more often", 0)),
-        "less": int(found.get("less often", 0)),
-        "strong": len(strong),
-    }
-    counts |= {"tested": pairs.n_tested, "times": min_lift}
+    counts: dict[str, Any] = {"tested": pairs.n_tested, "strong": len(strong), "times": min_lift}
+    counts |= {"n": int(found.get("more often", 0)), "less": int(found.get("less often", 0))}
     claims = [tell.say("pairs", of=len(strong), n=pairs.n_customers, values=counts, meta={"id": f"{before}pairs"})]
     if len(strong):
         names, both = set(strong.loc[0, ["item_a", "item_b"]]), directed_pairs(table)

@@ -20,8 +20,6 @@ from custaudience.errors import DataError, EmptyTableError, near_miss
 from custaudience.evidence import Terms
 from custaudience.stats.discovery import false_discovery_rates
 
-SEPARATOR = ";"
-"""Stands between several things in a parameter."""
 MIN_CONFIDENCE = 0.5
 """At least this share of the baskets with a thing hold what is offered with it."""
 _CHUNK = 1000  # pairs worked on at a time: keeps memory level
@@ -359,8 +357,7 @@ def asked_offer(bought: str, missing: str, known: Iterable[str] | None = None) -
     ('sand', 'cement')
     """
     things, others = (
-        tuple(dict.fromkeys(part.strip() for part in text.split(SEPARATOR) if part.strip()))
-        for text in (bought, missing)
+        tuple(dict.fromkeys(part.strip() for part in text.split(";") if part.strip())) for text in (bought, missing)
     )
     if twice := set(things) & set(others):
         raise DataError(f"{', '.join(sorted(twice))}: both bought and missing; take it out of one.")

@@ -12,7 +12,7 @@ import pandas as pd
 from narwhals.typing import IntoFrame
 
 from custaudience.customers.features.attributes import usable_attribute
-from custaudience.customers.response.response import CampaignResponse, CampaignTables
+from custaudience.customers.response.response import CampaignResponse, CampaignTables, collected
 from custaudience.errors import HistoryError
 from custaudience.evidence import Estimate, Terms
 from custaudience.stats.contrast import gap_of_means
@@ -110,7 +110,8 @@ def before_contact(
         If no complete campaign has as many days of orders before it as it lasted and enough customers who
         responded and who did not.
     """
-    sent, back = (_ids(frame) for frame in (tables.contacts, tables.responses))
+    ids = ("campaign_id", "customer_id")
+    sent, back = collected(tables.contacts, "contacts", *ids), collected(tables.responses, "responses", *ids)
     plan = response.campaigns[response.campaigns["status"] == "complete"].copy()
     plan["n_days"] = (plan["ends_on"] - plan["starts_on"]).dt.days + 1
     begins = plan["starts_on"] - pd.to_timedelta(plan["n_days"], unit="D")
@@ -138,12 +139,6 @@ def before_contact(
         before, during, str(row["campaign_id"]), start.date(), end.date(), days,
         len(both), float(both.mean()), float(both.std(ddof=1)),
     )  # fmt: skip
-
-
-def _ids(frame: IntoFrame) -> pd.DataFrame:
-    lazy: nw.LazyFrame[Any] = nw.from_native(frame).lazy().select("campaign_id", "customer_id")
-    table: pd.DataFrame = lazy.collect(backend="pyarrow").to_native().to_pandas(ignore_metadata=True)
-    return table.astype("str")
 
 
 def _spend(orders: IntoFrame, start: pd.Timestamp, days: int) -> pd.DataFrame:

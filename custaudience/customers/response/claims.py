@@ -33,17 +33,10 @@ def response_claims(
     response: CampaignResponse, before: BeforeContact | None, terms: Terms, *,
     n_to_show: int | None, share_to_show: float = 0.1,
 ) -> list[Claim]:  # fmt: skip
-    """Return the claims of notebook 36, the finding first.
+    """Return the claims of notebook 36, the finding first; `before` is None where it cannot be told.
 
-    Parameters
-    ----------
-    response : CampaignResponse
-        Its groups in reading order.
-    before : BeforeContact or None
-        None where it cannot be told.
-    terms : Terms
-    n_to_show : int, optional
-        Customers to leave out, and to send to, to show a difference of `share_to_show` in spending.
+    The groups of `response` stand in reading order. `n_to_show` customers must be left out, and as many sent to, to
+    show a difference of `share_to_show` in spending.
     """
     tell = teller(terms)
     return [

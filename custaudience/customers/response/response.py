@@ -174,13 +174,13 @@ def campaign_response(
     if not isinstance(terms.as_of, dt.date):
         raise ValueError(f"as_of: expected a datetime.date, got {terms.as_of!r}")
     today = pd.Timestamp(terms.as_of)
-    sent = _read(tables.contacts, "contacts", "campaign_id", "customer_id", dates=("sent_at",))
+    sent = collected(tables.contacts, "contacts", "campaign_id", "customer_id", dates=("sent_at",))
     sent = sent[~(sent.pop("sent_at") > today)].drop_duplicates(ignore_index=True)
     if sent.empty:
         raise EmptyTableError("contacts: nobody was contacted. Without contacts there is no rate; count responses.")
-    plan = _read(tables.campaigns, "campaigns", "campaign_id", dates=("starts_on", "ends_on"), optional=("kind",))
+    plan = collected(tables.campaigns, "campaigns", "campaign_id", dates=("starts_on", "ends_on"), optional=("kind",))
     ids = ("customer_id", "campaign_id")
-    back = _read(tables.responses, "responses", *ids, dates=("responded_on",), optional=("coupon_id",))
+    back = collected(tables.responses, "responses", *ids, dates=("responded_on",), optional=("coupon_id",))
     later = plan["starts_on"] > today
     back = back[~((back["responded_on"] > today) | back["campaign_id"].isin(plan.loc[later, "campaign_id"]))]
     plan = plan[~later].reset_index(drop=True)
@@ -199,7 +199,7 @@ def campaign_response(
     sent["responded"] = sent["responded"].fillna(0.0)
     table = _campaign_table(table, sent, back, terms.level)
     if tables.coupons is not None:
-        offered = _read(tables.coupons, "coupons", "coupon_id", "campaign_id")
+        offered = collected(tables.coupons, "coupons", "coupon_id", "campaign_id")
         for name, rows in (("n_coupons", offered), ("n_coupons_used", back)):
             counts = rows.groupby("campaign_id")["coupon_id"].nunique()
             table[name] = table["campaign_id"].map(counts).fillna(0).astype("int64")
@@ -215,7 +215,7 @@ def campaign_response(
     )  # fmt: skip
 
 
-def _read(
+def collected(
     frame: IntoFrame, name: str, *ids: str, dates: tuple[str, ...] = (), optional: tuple[str, ...] = ()
 ) -> pd.DataFrame:
     """Collect some columns: ids as text, dates as days; those of `dates` and `optional` may be absent."""

@@ -1,7 +1,7 @@
 """Who buys: recency, rhythm, lifecycle, cohorts, value, drivers, segments, products, response."""
 
 from custaudience.customers.affinity.cross_sell import MissedCrossSell, RegularBuyers, missed_cross_sell, regular_buyers
-from custaudience.customers.affinity.pairs import ProductPairs, product_pairs
+from custaudience.customers.affinity.pairs import Offer, ProductPairs, product_pairs
 from custaudience.customers.bridge.bridge import RevenueBridge, revenue_bridge
 from custaudience.customers.bridge.concentration import Concentration, concentration
 from custaudience.customers.clv.formulas import (
@@ -51,7 +51,7 @@ from custaudience.customers.lifecycle.rhythm import (
     pool_gaps,
     pooled_quantile,
 )
-from custaudience.customers.response.response import NO_HOLD_OUT, CampaignResponse, campaign_response
+from custaudience.customers.response.response import NO_HOLD_OUT, CampaignResponse, CampaignTables, campaign_response
 from custaudience.customers.rfm.scores import RfmScores, cut_points, score_rfm, summarise_rfm
 from custaudience.customers.rfm.segments import (
     SegmentRules,
@@ -73,6 +73,7 @@ __all__ = [
     "Backtest",
     "BgNbd",
     "CampaignResponse",
+    "CampaignTables",
     "ClvPrediction",
     "Concentration",
     "Counting",
@@ -88,6 +89,7 @@ __all__ = [
     "HoldOut",
     "Lifecycle",
     "MissedCrossSell",
+    "Offer",
     "Outlook",
     "ParetoNbd",
     "Preparation",

@@ -10,10 +10,17 @@ import narwhals as nw
 import pandas as pd
 
 from custaudience.customers import classify_lifecycle, regular_buyers
-from custaudience.customers.affinity.offers import Offer
-from custaudience.customers.affinity.product_kinds import choose_level, with_items
-from custaudience.customers.contacts.lists import ANY_ORDER, NO_PRODUCTS, ContactLists, make_contact_lists
-from custaudience.customers.contacts.offers import choose_contact_offer, missed_or_reason
+from custaudience.customers.affinity.baskets import choose_level, with_items
+from custaudience.customers.affinity.pairs import Offer
+from custaudience.customers.contacts.lists import (
+    ANY_ORDER,
+    REFUSALS,
+    ContactLists,
+    Missing,
+    choose_contact_offer,
+    make_contact_lists,
+    missed_or_reason,
+)
 from custaudience.errors import ColumnError, EmptyTableError
 from custaudience.recipes.customers import segments_at
 from custaudience.study import Study
@@ -65,22 +72,13 @@ def contact_lists_at(
     orders = study.orders(as_of)
     lifecycle = classify_lifecycle(orders, as_of=as_of)
     lines, level = _lines_with_items(study, level)
-    refused, missed = {"missing": NO_PRODUCTS}, None
+    terms, missed = study.terms(as_of), Missing(offer, refused=REFUSALS["no_products"])
     if level:
-        offer = offer or choose_contact_offer(lines, as_of=as_of, bought=bought, missing=missing)
-        first, digits = study.config.study.first_orders, study.minor_digits
-        missed, reason = missed_or_reason(
-            lines, offer, as_of=as_of, window_days=window_days, first_orders=first, minor_digits=digits
-        )
-        refused = {"missing": reason} if reason else {}
+        offer = offer or choose_contact_offer(lines, terms, bought=bought, missing=missing)
+        missed = missed_or_reason(lines, offer, terms, window_days=window_days)
+    regular = regular_buyers(lines, terms, level="item" if level else ANY_ORDER)
     lists = make_contact_lists(
-        lifecycle,
-        segments_at(study, as_of),
-        missed=missed,
-        offer=offer,
-        regular=regular_buyers(lines, as_of=as_of, level="item" if level else ANY_ORDER),
-        consent=consent_of(study),
-        refused=refused,
+        lifecycle, segments_at(study, as_of), missing=missed, regular=regular, consent=consent_of(study)
     )
     return replace(lists, level=level)
 

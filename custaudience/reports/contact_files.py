@@ -118,7 +118,7 @@ def write_contact_files(
     held = draw_hold_out(lists.table, share=hold_out, seed=seed, month=month)
     after, then = earlier_contacts_at(study, lists)
     orders, digits = study.orders(lists.as_of), study.minor_digits
-    before = look_back(then, orders, after=after, as_of=lists.as_of, minor_digits=digits)
+    before = look_back(then, orders, after, study.terms(lists.as_of))
     expected = before.set_index("list")["revenue_each"].round(digits)
     record = make_record(study, lists, held, month=month, share=hold_out, seed=seed, window_days=window_days)
     held_ids = set(lists.table.loc[held, "customer_id"])

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
 RECORD = "hold_out.json"
 DRAWN = "drawn.parquet"
-NOTEBOOK = "37_whom_to_write_to.ipynb"
 _VERSION = 1
 _MONTH = re.compile(r"\d{4}-\d{2}")
 _TERMS = ("share", "seed", "level", "bought", "missing", "window_days", "fingerprint")
@@ -137,7 +136,7 @@ def judge_month(folder: str | os.PathLike[str], study: Study, month: str) -> lis
     ParameterError
         If the folder holds no record, or one that cannot be read.
     """
-    from custaudience.customers.contacts.judgement import hold_out_claims
+    from custaudience.customers.contacts.claims import hold_out_claims
     from custaudience.customers.contacts.outcomes import judge_hold_out
 
     record = read_record(Path(folder))
@@ -149,8 +148,5 @@ def judge_month(folder: str | os.PathLike[str], study: Study, month: str) -> lis
         drawn = pd.read_parquet(Path(folder) / DRAWN)
     except (OSError, ValueError) as error:
         raise ParameterError(f"{Path(folder) / DRAWN} cannot be read: {error}") from None
-    drawn_at, as_of = pd.Timestamp(record["as_of"]).date(), last_day(month)
-    judged = judge_hold_out(drawn, study.orders(as_of), drawn_at=drawn_at, as_of=as_of)
-    return hold_out_claims(
-        judged, drawn_at=drawn_at, as_of=as_of, min_group_size=study.min_group_size, notebook=NOTEBOOK
-    )
+    drawn_at, terms = pd.Timestamp(record["as_of"]).date(), study.terms(last_day(month))
+    return hold_out_claims(judge_hold_out(drawn, study.orders(terms.as_of), drawn_at, terms), drawn_at, terms)

@@ -16,10 +16,12 @@ from custaudience.customers.affinity.baskets import bought_items
 from custaudience.customers.affinity.pairs import product_pairs
 from custaudience.customers.ground import lines_until
 from custaudience.errors import ColumnError, EmptyTableError
+from custaudience.evidence import Terms
 from custaudience.study import open_study
 
 DATA = Path(__file__).resolve().parents[2] / "data"
 AS_OF = dt.date(2025, 6, 30)
+TERMS = Terms(AS_OF)
 
 
 def lines(*rows):
@@ -39,7 +41,7 @@ def test_by_hand():
     frame = lines(
         (1, 1, "a"), (1, 1, "b"), (2, 2, "b"), (2, 2, "a"), (2, 2, "a"), (3, 3, "a"), (3, 4, "b"), (4, 5, "c")
     )
-    found = product_pairs(frame, as_of=AS_OF, min_count=1)
+    found = product_pairs(frame, TERMS, min_count=1)
     assert (found.n_baskets, found.n_customers, found.n_one_item, found.n_items, found.n_tested) == (5, 4, 3, 3, 3)
     row = pair(found, "a", "b")
     assert row["n_baskets"] == 2 and row["n_customers"] == 2 and len(found.table) == 1
@@ -54,7 +56,7 @@ def test_refunds_are_not_bought():
         (1, 1, "a"), (1, 1, "b"), (1, 1, "b", -100), (2, 2, "a"), (2, 2, "b", 300), (2, 2, "b", -100),
         (3, 3, "a"), (3, 3, "gift", 0), (4, 9, "b", -100),
     )  # fmt: skip
-    found = product_pairs(frame, as_of=AS_OF, min_count=1)
+    found = product_pairs(frame, TERMS, min_count=1)
     assert found.n_baskets == 3 and found.n_one_item == 1
     assert pair(found, "a", "b")["n_baskets"] == 1 and pair(found, "a", "gift")["n_baskets"] == 1
 
@@ -67,7 +69,7 @@ def test_netting_agrees_with_the_engine():
         strict=True,
     )]  # fmt: skip
     frame = lines(*rows)
-    found = product_pairs(frame, as_of=AS_OF, min_count=1, min_support=0)
+    found = product_pairs(frame, TERMS, min_count=1, min_support=0)
     kept = bought_items(lines_until(frame, AS_OF, "order_id", "revenue_minor"), "product_id").collect().to_pandas()
     sizes = kept.groupby(["customer_id", "order_id"])["item"].nunique()
     assert found.n_baskets == len(sizes) and found.n_one_item == (sizes == 1).sum()
@@ -76,13 +78,13 @@ def test_netting_agrees_with_the_engine():
 
 def test_order_numbers_that_start_anew_with_every_customer():
     frame = lines((1, 1, "a"), (2, 1, "b"), (3, 1, "a"), (3, 1, "b"))
-    found = product_pairs(frame, as_of=AS_OF, min_count=1)
+    found = product_pairs(frame, TERMS, min_count=1)
     assert found.n_baskets == 3 and pair(found, "a", "b")["n_baskets"] == 1
 
 
 def test_a_bag_in_every_basket_goes_with_nothing():
     frame = lines(*[(i, i, item) for i in range(60) for item in ("bag", "tea" if i % 2 else "cup")])
-    found = product_pairs(frame, as_of=AS_OF, min_count=1)
+    found = product_pairs(frame, TERMS, min_count=1)
     row = pair(found, "bag", "tea")
     assert row["confidence_b_to_a"] == 1 and row["lift"] == 1 and row["p_value"] == 1 and row["p_baskets"] == 1
     assert row["verdict"] == "no clear difference" and np.isinf(row["conviction_b_to_a"])
@@ -93,7 +95,7 @@ def test_one_loyal_customer_is_no_finding():
     loyal = [("loyal", f"x{i}", item) for i in range(60) for item in ("a", "b")]
     rest = [(f"c{i}", f"r{i}", "ab"[i % 2]) for i in range(200)]
     few = [(f"d{i}", f"s{i}", item) for i in range(9) for item in ("a", "b")]
-    row = pair(product_pairs(lines(*loyal, *rest, *few), as_of=AS_OF), "a", "b")
+    row = pair(product_pairs(lines(*loyal, *rest, *few), TERMS), "a", "b")
     assert row["n_customers"] == 10 and row["p_baskets"] < 1e-4
     assert row["verdict"] == "no clear difference" and row["lift_low"] < 1 < row["lift_high"]
 
@@ -104,7 +106,7 @@ def test_variance_is_the_sum_of_squares_over_customers():
     who, n = rng.integers(0, 40, 500), 500
     a, b = rng.random(n) < 0.4, rng.random(n) < 0.3
     rows = [(who[i], i, x) for i in range(n) for x, has in (("a", a[i]), ("b", b[i]), ("z", True)) if has]
-    row = pair(product_pairs(lines(*rows), as_of=AS_OF, min_count=1), "a", "b")
+    row = pair(product_pairs(lines(*rows), TERMS, min_count=1), "a", "b")
     total = {name: np.bincount(who, weights=w, minlength=40) for name, w in
              (("n", np.ones(n)), ("a", a), ("b", b), ("ab", a & b))}  # fmt: skip
     moved = sum(sign * total[k] / total[k].sum() for k, sign in (("n", 1), ("ab", 1), ("a", -1), ("b", -1)))
@@ -119,27 +121,27 @@ def test_variance_is_the_sum_of_squares_over_customers():
 def test_since_as_of_and_levels():
     frame = lines((1, 1, "a"), (1, 1, "b"), (2, 2, "a"), (2, 2, "b")).assign(kind=["x", "y", "x", None])
     frame.loc[frame["customer_id"] == "2", "ordered_at"] = pd.Timestamp("2025-06-20")
-    assert product_pairs(frame, as_of=dt.date(2025, 6, 19), min_count=1).n_baskets == 1
-    assert product_pairs(frame, as_of=AS_OF, since=dt.date(2025, 6, 2), min_count=1).n_baskets == 1
-    by_kind = product_pairs(frame, as_of=AS_OF, level="kind", min_count=1)
+    assert product_pairs(frame, Terms(dt.date(2025, 6, 19)), min_count=1).n_baskets == 1
+    assert product_pairs(lines_until(frame, AS_OF, since=dt.date(2025, 6, 2)), TERMS, min_count=1).n_baskets == 1
+    by_kind = product_pairs(frame, TERMS, level="kind", min_count=1)
     assert by_kind.n_baskets == 2 and pair(by_kind, "x", "y")["n_baskets"] == 1
 
 
 def test_nothing_together_is_an_answer():
-    found = product_pairs(lines((1, 1, "a"), (2, 2, "b")), as_of=AS_OF)
+    found = product_pairs(lines((1, 1, "a"), (2, 2, "b")), TERMS)
     assert found.table.empty and "verdict" in found.table and found.n_one_item == 2
 
 
 def test_helpful_messages():
     frame = lines((1, 1, "a"))
     with pytest.raises(EmptyTableError, match="Choose a later as_of"):
-        product_pairs(frame, as_of=dt.date(2020, 1, 1))
+        product_pairs(frame, Terms(dt.date(2020, 1, 1)))
     with pytest.raises(EmptyTableError):
-        product_pairs(lines((1, 1, "a", -5)), as_of=AS_OF)
+        product_pairs(lines((1, 1, "a", -5)), TERMS)
     with pytest.raises(ColumnError, match=r"'kind' not found.*joined on product_id"):
-        product_pairs(frame, as_of=AS_OF, level="kind")
+        product_pairs(frame, TERMS, level="kind")
     with pytest.raises(ValueError, match="min_support: expected a fraction"):
-        product_pairs(frame, as_of=AS_OF, min_support=5)
+        product_pairs(frame, TERMS, min_support=5)
 
 
 CONNECTION = duckdb.connect()
@@ -165,8 +167,8 @@ def test_every_engine_gives_the_same(engine):
             "ordered_at": pa.array(np.datetime64("2025-01-01", "us") + rng.integers(0, 10**13, n)),
         }
     )
-    got = product_pairs(ENGINES[engine](table), as_of=dt.date(2025, 4, 1)).table
-    on_duckdb = product_pairs(CONNECTION.from_arrow(table), as_of=dt.date(2025, 4, 1)).table
+    got = product_pairs(ENGINES[engine](table), Terms(dt.date(2025, 4, 1))).table
+    on_duckdb = product_pairs(CONNECTION.from_arrow(table), Terms(dt.date(2025, 4, 1))).table
     assert len(got) > 20
     pd.testing.assert_frame_equal(got, on_duckdb)
 
@@ -178,9 +180,9 @@ baskets = st.lists(st.sets(st.sampled_from("abcde"), min_size=1), min_size=1, ma
 @settings(max_examples=40, deadline=None)
 def test_properties(drawn, seed):
     rows = [(i % 7, i, item) for i, basket in enumerate(drawn) for item in sorted(basket)]
-    found = product_pairs(lines(*rows), as_of=AS_OF, min_count=1)
+    found = product_pairs(lines(*rows), TERMS, min_count=1)
     shuffled = lines(*rows).sample(frac=1, random_state=seed)
-    pd.testing.assert_frame_equal(found.table, product_pairs(shuffled, as_of=AS_OF, min_count=1).table)
+    pd.testing.assert_frame_equal(found.table, product_pairs(shuffled, TERMS, min_count=1).table)
     table, n = found.table, len(drawn)
     assert (table["item_a"] < table["item_b"]).all() and found.n_baskets == n
     for row in table.itertuples():
@@ -193,7 +195,7 @@ def test_the_shop_gives_back_its_planted_pairs_and_not_the_decoy():
     study = open_study(DATA / "shop")
     kinds = study.table("products").select('product_id, "Вид товару" as kind')
     joined = study.table("transactions").join(kinds, "product_id")
-    found = product_pairs(joined, as_of=dt.date(2025, 10, 31), level="kind")
+    found = product_pairs(joined, Terms(dt.date(2025, 10, 31)), level="kind")
     planted = [("Цегла", "Цемент"), ("Пісок", "Цегла"), ("Пісок", "Цемент"), ("Валик", "Фарба")]
     assert set(zip(found.table["item_a"][:4], found.table["item_b"][:4], strict=True)) == set(planted)
     for a, b in planted:
@@ -204,7 +206,7 @@ def test_the_shop_gives_back_its_planted_pairs_and_not_the_decoy():
 
 def test_the_grocery_panel_has_the_pairs_counted_elsewhere():
     """155,848 baskets of 68,509 products: 549 pairs at a support of 0.001, as self-joins and mlxtend count them."""
-    found = product_pairs(open_study(DATA / "grocery").table("transactions"), as_of=dt.date(2017, 12, 31))
+    found = product_pairs(open_study(DATA / "grocery").table("transactions"), Terms(dt.date(2017, 12, 31)))
     assert (found.n_baskets, found.n_customers, found.n_items, len(found.table)) == (155_848, 2_469, 68_509, 549)
 
 
@@ -219,7 +221,7 @@ def test_intervals_by_customers_cover_and_the_verdicts_are_rarely_false():
         rows = [
             (who[i], i, x) for i in range(len(who)) for x, y in (("a", has[i, 0]), ("b", has[i, 1]), ("z", True)) if y
         ]
-        row = pair(product_pairs(lines(*rows), as_of=AS_OF, min_count=1), "a", "b")
+        row = pair(product_pairs(lines(*rows), TERMS, min_count=1), "a", "b")
         covered += row["lift_low"] <= 1 <= row["lift_high"]
         called += row["p_value"] < 0.05
     assert 0.90 <= covered / n_rounds <= 0.985 and called / n_rounds <= 0.10

@@ -1,11 +1,9 @@
-"""What is claimed of lists to write to: recounted by plain pandas, small groups unnamed, no customer named."""
+"""What is claimed of lists to write to: small groups unnamed, no customer named, what cannot be said refused."""
 
 from __future__ import annotations
 
 import datetime as dt
-import itertools
 import json
-import math
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,11 +11,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from custaudience.customers.contacts.claims import contact_claims
-from custaudience.customers.contacts.judgement import hold_out_claims
-from custaudience.customers.contacts.lists import NO_PAIR, ContactLists
+from custaudience.customers.contacts.claims import contact_claims, hold_out_claims
+from custaudience.customers.contacts.lists import REFUSALS, ContactLists
 from custaudience.customers.contacts.outcomes import look_back
-from custaudience.evidence import Claim
+from custaudience.evidence import Claim, Terms
 from custaudience.present.words import render_claim, term
 from custaudience.recipes import contact_lists_at, earlier_contacts_at
 from custaudience.study import open_study
@@ -25,12 +22,11 @@ from custaudience.study import open_study
 ROOT = Path(__file__).parents[2]
 AS_OF = dt.date(2025, 10, 31)
 MONTH_AGO = dt.date(2025, 9, 30)
+TERMS = Terms(AS_OF, "UAH")
 
 
-def claims_of(lists: ContactLists, before: pd.DataFrame, least: int = 10, effect: float = 0.05) -> dict[str, Claim]:
-    claims = contact_claims(
-        lists, before, after=MONTH_AGO, effect=effect, currency="UAH", min_group_size=least, notebook="n.ipynb"
-    )
+def claims_of(lists: ContactLists, before: pd.DataFrame, effect: float = 0.05) -> dict[str, Claim]:
+    claims = contact_claims(lists, before, TERMS, after=MONTH_AGO, effect=effect)
     return {claim.id.split(".", 1)[1]: claim for claim in claims}
 
 
@@ -40,93 +36,7 @@ def shop() -> tuple[ContactLists, pd.DataFrame]:
     lists = contact_lists_at(study, AS_OF)
     day, then = earlier_contacts_at(study, lists)
     assert day == MONTH_AGO
-    return lists, look_back(then, study.orders(AS_OF), after=day, as_of=AS_OF)
-
-
-@pytest.fixture(scope="module")
-def raw() -> pd.DataFrame:
-    """The raw order lines, read by nothing of ours: what counts, with its kind of product."""
-    lines = pd.read_csv(ROOT / "data/shop/orders.csv", sep=";", encoding="cp1251", dtype=str, keep_default_na=False)
-    lines["at"] = pd.to_datetime(lines["Дата"], format="%d.%m.%Y %H:%M", errors="coerce")
-    amount = lines["Сума, грн"].str.replace("\u00a0", "").str.replace(",", ".")
-    lines["revenue"] = pd.to_numeric(amount, errors="coerce")
-    left_out = lines["Статус"].str.lower().isin(["скасовано", "тест"]) | lines["Клієнт"].isin(["", "Гість"])
-    kept = lines[~left_out & lines["at"].notna() & lines["revenue"].notna()]
-    kinds = pd.read_csv(ROOT / "data/shop/products.csv", sep=";", encoding="cp1251", dtype=str)
-    return kept.merge(kinds[["Артикул", "Вид товару"]], on="Артикул", how="left")
-
-
-@pytest.fixture(scope="module")
-def agreed() -> set[str]:
-    people = pd.read_csv(ROOT / "data/shop/customers.csv", sep=";", encoding="cp1251", dtype=str)
-    return set(people.loc[people["Згода на розсилку"] == "так", "Код клієнта"])
-
-
-def overdue_by_hand(raw: pd.DataFrame, as_of: str) -> tuple[set[str], int, set[str]]:
-    """Return who is overdue and not lost, how many are lost, and everybody, by plain pandas."""
-    orders = raw[raw["at"] < pd.Timestamp(as_of) + pd.Timedelta(days=1)]
-    orders = (
-        orders.groupby(["Клієнт", "Номер замовлення"]).agg(at=("at", "min"), revenue=("revenue", "sum")).reset_index()
-    )
-    orders = orders[orders["revenue"].round(2) > 0]
-    days = {who: sorted(set(part.dt.normalize())) for who, part in orders.groupby("Клієнт")["at"]}
-    gaps = {who: sorted((b - a).days for a, b in itertools.pairwise(on)) for who, on in days.items()}
-    weights = sorted((gap, 1 / len(own)) for own in gaps.values() for gap in own)
-    total, so_far, pooled = sum(w for _, w in weights), 0.0, 0
-    for gap, weight in weights:
-        so_far += weight
-        pooled = gap
-        if so_far >= 0.95 * total - 1e-9:
-            break
-    late, lost = set(), 0
-    for who, on in days.items():
-        own = gaps[who]
-        limit = own[math.ceil(0.95 * len(own)) - 1] if len(own) >= 5 else pooled
-        silent = (pd.Timestamp(as_of) - on[-1]).days
-        lost += silent > 2 * limit
-        late |= {who} if limit < silent <= 2 * limit else set()
-    return late, lost, set(days)
-
-
-def test_overdue_and_consent_equal_a_recount_of_the_raw_files(
-    shop: tuple[ContactLists, pd.DataFrame], raw: pd.DataFrame, agreed: set[str]
-) -> None:
-    claims = claims_of(*shop)
-    late, lost, everybody = overdue_by_hand(raw, "2025-10-31")
-    assert claims["overdue"].value == len(late)
-    assert (claims["overdue"].values["lost"], claims["overdue"].values["all"]) == (lost, len(everybody))
-    assert claims["consent"].value == len(everybody & agreed)
-    listed = late | {row.customer_id for row in shop[0].table.itertuples() if row.list == "missing"}
-    assert claims["finding"].value == len(listed)
-    assert claims["finding"].values["may"] == len(listed & agreed)
-
-
-def test_missing_equals_a_recount_of_the_raw_files(shop: tuple[ContactLists, pd.DataFrame], raw: pd.DataFrame) -> None:
-    kept = raw.assign(day=raw["at"].dt.normalize())
-    kept = kept.groupby(["Клієнт", "Номер замовлення", "Вид товару"]).agg(
-        day=("day", "min"), revenue=("revenue", "sum"), least=("revenue", "min")
-    )
-    kept = kept[(kept["revenue"].round(2) > 0) | (kept["least"] >= 0)].reset_index()
-    bricks = kept[kept["Вид товару"] == "Цегла"].groupby("Клієнт")["day"].max()
-    others = kept[kept["Вид товару"].isin(["Цемент", "Пісок"])]
-    near = (others["day"] - others["Клієнт"].map(bricks)).abs() <= pd.Timedelta(days=30)
-    found = bricks.index.isin(others.loc[near, "Клієнт"])
-    closed = bricks + pd.Timedelta(days=30) <= pd.Timestamp(AS_OF)
-    claim = claims_of(*shop)["missing"]
-    assert claim.value == int((~found & closed).sum())
-    assert (claim.values["bought"], claim.values["missing"]) == ("Цегла", "Цемент, Пісок")
-
-
-def test_last_months_list_is_checked_against_who_came(
-    shop: tuple[ContactLists, pd.DataFrame], raw: pd.DataFrame, agreed: set[str]
-) -> None:
-    # refunds known by the end of October belong to the orders of both dates here: the list is of what was known then
-    late, _, _ = overdue_by_hand(raw, "2025-09-30")
-    claim = claims_of(*shop)["before.overdue"]
-    assert claim.n == len(late & agreed)
-    since = raw[(raw["at"] >= "2025-10-01") & (raw["at"] < "2025-11-01") & (raw["revenue"] > 0)]
-    assert claim.value == pytest.approx(len(late & agreed & set(since["Клієнт"])) / claim.n)
-    assert claim.low < claim.value < claim.high
+    return lists, look_back(then, study.orders(AS_OF), day, TERMS)
 
 
 def test_every_sentence_can_be_said_and_none_holds_a_customer(shop: tuple[ContactLists, pd.DataFrame]) -> None:
@@ -175,7 +85,9 @@ def test_unknown_consent_none_and_all(shop: tuple[ContactLists, pd.DataFrame]) -
 def test_a_list_that_cannot_be_made_says_why(shop: tuple[ContactLists, pd.DataFrame]) -> None:
     lists, before = shop
     without = lists.table[lists.table["list"] != "missing"]
-    claims = claims_of(replace(lists, table=without, offer=None, missed=None, refused={"missing": NO_PAIR}), before)
+    claims = claims_of(
+        replace(lists, table=without, offer=None, missed=None, refused={"missing": REFUSALS["no_pair"]}), before
+    )
     assert claims["missing"].status == "too_few" and "missing_value" not in claims
     assert "no two products are bought together" in render_claim(claims["missing"], language="en")
 
@@ -204,18 +116,14 @@ def judged(**row: object) -> pd.DataFrame:
 
 @pytest.mark.parametrize("verdict", ["measured", "no_clear_difference", "too_few"])
 def test_a_judged_hold_out_carries_its_interval(verdict: str) -> None:
-    claim = hold_out_claims(
-        judged(verdict=verdict), drawn_at=MONTH_AGO, as_of=AS_OF, min_group_size=10, notebook="n.ipynb"
-    )[0]
+    (claim,) = hold_out_claims(judged(verdict=verdict), MONTH_AGO, TERMS)
     assert (claim.kind, claim.status) == ("difference", verdict)
     assert (claim.low, claim.value, claim.high) == (0.02, 0.1, 0.16)
     assert all(render_claim(claim, language=language) for language in ("en", "uk"))
 
 
-def test_a_judged_hold_out_of_fewer_than_ten_is_not_shown() -> None:
-    claim = hold_out_claims(
-        judged(n_held_out=9, low=np.nan, high=np.nan), drawn_at=MONTH_AGO, as_of=AS_OF, min_group_size=10,
-        notebook="n.ipynb",
-    )[0]  # fmt: skip
-    assert claim.status == "too_few" and claim.value is None and 9 not in claim.values.values()
+@pytest.mark.parametrize("n", [0, 9])
+def test_a_judged_hold_out_of_fewer_than_ten_is_not_shown(n: int) -> None:
+    (claim,) = hold_out_claims(judged(n_held_out=n, low=np.nan, high=np.nan), MONTH_AGO, TERMS)
+    assert claim.status == "too_few" and claim.value is None and n not in claim.values.values()
     assert "Fewer than 10 customers" in render_claim(claim, language="en")

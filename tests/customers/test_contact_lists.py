@@ -12,18 +12,19 @@ from hypothesis import strategies as st
 from statsmodels.stats.proportion import confint_proportions_2indep
 
 from custaudience.customers import classify_lifecycle
-from custaudience.customers.affinity.cross_sell import RegularBuyers, missed_cross_sell
-from custaudience.customers.affinity.offers import Offer
+from custaudience.customers.affinity.cross_sell import RegularBuyers
+from custaudience.customers.affinity.pairs import Offer
 from custaudience.customers.contacts.lists import (
     ANY_ORDER,
     REASONS,
+    choose_contact_offer,
     count_by_segment,
     count_lists,
     count_overlap,
     draw_hold_out,
     make_contact_lists,
+    missed_or_reason,
 )
-from custaudience.customers.contacts.offers import choose_contact_offer, missed_or_reason
 from custaudience.customers.contacts.outcomes import (
     hold_out_needed,
     hold_out_sizes,
@@ -32,9 +33,12 @@ from custaudience.customers.contacts.outcomes import (
     smallest_effect,
 )
 from custaudience.errors import DataError
+from custaudience.evidence import Terms
 from custaudience.present.words import render
 
 AS_OF = dt.date(2025, 6, 30)
+TERMS = Terms(AS_OF)
+DRAWN_AT = dt.date(2025, 5, 31)
 START = pd.Timestamp("2025-01-01")
 
 
@@ -102,18 +106,14 @@ def regular(*rows: tuple[str, str, int, int, int], level: str = "item") -> Regul
 
 def test_missing_and_regular_have_reasons_with_values_and_a_customer_stands_once_a_list() -> None:
     bought = lines(("late", 100, "bricks"), ("edge", 110, "bricks"), ("here", 90, "bricks"), ("here", 91, "sand"))
-    offer = Offer(("bricks",), ("sand", "cement"), chosen_by_rule=False)
-    missed = missed_cross_sell(bought, as_of=AS_OF, bought=offer.bought, goes_with=offer.goes_with, window_days=30,
-                               level="item", first_orders="observed")  # fmt: skip
+    missing = missed_or_reason(bought, Offer(("bricks",), ("sand", "cement")), TERMS, window_days=30)
     steady = regular(
         ("here", "tea", 20, 5, 30), ("here", "ink", 10, 9, 12),  # ink is due first
         ("late", "tea", 20, 25, 30),  # due five days ago
         ("gone", "tea", 20, 61, 30),  # given up: more than twice 30 days
     )  # fmt: skip
-    lists = make_contact_lists(
-        classify_lifecycle(CASES, as_of=AS_OF), everybody(CASES), missed=missed, offer=offer, regular=steady
-    )
-    rows = lists.table
+    lifecycle = classify_lifecycle(CASES, as_of=AS_OF)
+    rows = make_contact_lists(lifecycle, everybody(CASES), missing=missing, regular=steady).table
     assert rows.loc[rows["list"] == "missing", "customer_id"].tolist() == ["edge", "late"]  # the latest purchase first
     assert rows.loc[rows["list"] == "regular", "customer_id"].tolist() == ["late", "here"]
     said = [
@@ -132,11 +132,8 @@ def test_missing_and_regular_have_reasons_with_values_and_a_customer_stands_once
     overlap = count_overlap(rows).set_index("lists")["n_customers"].to_dict()
     assert overlap == {"overdue": 1, "regular": 1, "overdue+missing": 1, "overdue+missing+regular": 1}
     assert count_by_segment(rows)["n_customers"].tolist() == [3, 2, 2]
-    whole = make_contact_lists(
-        classify_lifecycle(CASES, as_of=AS_OF),
-        everybody(CASES),
-        regular=regular(("here", "x", 9, 5, 9), level=ANY_ORDER),
-    ).table
+    by_order = regular(("here", "x", 9, 5, 9), level=ANY_ORDER)
+    whole = make_contact_lists(lifecycle, everybody(CASES), regular=by_order).table
     said = whole.loc[whole["list"] == "regular"].iloc[0]
     assert render(REASONS[said["reason_key"]], said["reason_values"], language="en").startswith("Orders about every 9 ")
 
@@ -146,16 +143,15 @@ def test_reasons_of_no_pair_of_nothing_bought_and_of_what_does_not_go_together()
     frame = lines(
         *[(f"c{i}", int(rng.integers(0, 100)), item) for i in range(300) for item in ("a", "b") if rng.random() < 0.5]
     )
-    assert choose_contact_offer(frame, as_of=AS_OF) is None
-    assert "no two products" in missed_or_reason(frame, None, as_of=AS_OF, window_days=30)[1]
+    assert choose_contact_offer(frame, TERMS) is None
+    assert "no two products" in missed_or_reason(frame, None, TERMS, window_days=30).refused
     unsold = Offer(("z",), ("a",), chosen_by_rule=True)
-    assert "not been bought" in missed_or_reason(frame, unsold, as_of=AS_OF, window_days=30)[1]
+    assert "not been bought" in missed_or_reason(frame, unsold, TERMS, window_days=30).refused
     by_chance = Offer(("a",), ("b",), chosen_by_rule=True)
-    assert "no more often" in missed_or_reason(frame, by_chance, as_of=AS_OF, window_days=0)[1]
-    asked = Offer(("a",), ("b",), chosen_by_rule=False)
-    assert missed_or_reason(frame, asked, as_of=AS_OF, window_days=0)[0] is not None
+    assert "no more often" in missed_or_reason(frame, by_chance, TERMS, window_days=0).refused
+    assert missed_or_reason(frame, Offer(("a",), ("b",)), TERMS, window_days=0).missed is not None
     with pytest.raises(DataError, match="is no name of anything sold here"):
-        choose_contact_offer(frame, as_of=AS_OF, bought="bricks", missing="a")
+        choose_contact_offer(frame, TERMS, bought="bricks", missing="a")
 
 
 def people(n: int, lists: list[str] | None = None, seed: int = 0) -> pd.DataFrame:
@@ -221,7 +217,7 @@ def test_a_hold_out_is_judged_by_who_ordered_since() -> None:
     since = orders(
         **{f"w{i}": [160] for i in range(60)}, **{f"h{i}": [170] for i in range(10)}, h50=[149], h51=[190], w99=[150]
     )  # the day itself and later than as_of do not count
-    found = judge_hold_out(drawn(300, 100), since, drawn_at=dt.date(2025, 5, 31), as_of=AS_OF).set_index("list")
+    found = judge_hold_out(drawn(300, 100), since, DRAWN_AT, TERMS).set_index("list")
     row = found.loc["overdue"]
     assert (row["n_written"], row["n_written_back"], row["n_held_out"], row["n_held_out_back"]) == (300, 60, 100, 10)
     assert row["difference"] == pytest.approx(0.1)
@@ -229,23 +225,22 @@ def test_a_hold_out_is_judged_by_who_ordered_since() -> None:
     assert (row["low"], row["high"], row["verdict"]) == (pytest.approx(low), pytest.approx(high), "measured")
     assert found.loc["any", "n_written"] == 300
     with pytest.raises(ValueError, match="expected a day after 2025-06-30"):
-        judge_hold_out(drawn(3, 1), since, drawn_at=AS_OF, as_of=AS_OF)
+        judge_hold_out(drawn(3, 1), since, AS_OF, TERMS)
 
 
 def test_a_hold_out_of_few_is_too_few_whatever_it_shows() -> None:
     since = orders(**{f"w{i}": [160] for i in range(290)})
-    found = judge_hold_out(drawn(300, 29), since, drawn_at=dt.date(2025, 5, 31), as_of=AS_OF)
+    found = judge_hold_out(drawn(300, 29), since, DRAWN_AT, TERMS)
     assert set(found["verdict"]) == {"too_few"}
-    none = judge_hold_out(drawn(300, 0), since, drawn_at=dt.date(2025, 5, 31), as_of=AS_OF)
+    none = judge_hold_out(drawn(300, 0), since, DRAWN_AT, TERMS)
     assert set(none["verdict"]) == {"too_few"} and none["share_held_out"].isna().all()
 
 
 def test_a_hold_out_in_which_hardly_anybody_ordered_is_too_few() -> None:
     since = orders(**{f"w{i}": [160] for i in range(9)})
-    options = {"drawn_at": dt.date(2025, 5, 31), "as_of": AS_OF}
-    assert set(judge_hold_out(drawn(100, 100), since, **options)["verdict"]) == {"too_few"}
+    assert set(judge_hold_out(drawn(100, 100), since, DRAWN_AT, TERMS)["verdict"]) == {"too_few"}
     since = orders(**{f"w{i}": [160] for i in range(10)})
-    assert set(judge_hold_out(drawn(100, 100), since, **options)["verdict"]) == {"measured"}
+    assert set(judge_hold_out(drawn(100, 100), since, DRAWN_AT, TERMS)["verdict"]) == {"measured"}
 
 
 def test_where_letters_do_nothing_the_hold_out_says_so_in_nineteen_of_twenty() -> None:
@@ -254,7 +249,7 @@ def test_where_letters_do_nothing_the_hold_out_says_so_in_nineteen_of_twenty() -
     for _ in range(200):
         who = table["customer_id"][rng.random(500) < 0.3]
         since = orders(**{name: [160] for name in who})
-        found = judge_hold_out(table, since, drawn_at=dt.date(2025, 5, 31), as_of=AS_OF)
+        found = judge_hold_out(table, since, DRAWN_AT, TERMS)
         false += (found["verdict"] == "measured").all()
     assert false <= 18  # 10 expected
 
@@ -262,16 +257,16 @@ def test_where_letters_do_nothing_the_hold_out_says_so_in_nineteen_of_twenty() -
 def test_looking_back_counts_also_who_did_not_order() -> None:
     then = pd.DataFrame({"customer_id": [f"c{i}" for i in range(40)] + ["c0"], "list": ["overdue"] * 40 + ["missing"]})
     since = orders(**{f"c{i}": [160, 161] for i in range(10)}, c39=[100])
-    found = look_back(then, since, after=dt.date(2025, 5, 31), as_of=AS_OF).set_index("list")
+    found = look_back(then, since, DRAWN_AT, TERMS).set_index("list")
     row = found.loc["overdue"]
     assert (row["n_customers"], row["n_back"], row["share"]) == (40, 10, 0.25)
     assert row["revenue_each"] == pytest.approx(10 * 2.00 / 40)
     assert row["revenue_low"] < row["revenue_each"] < row["revenue_high"]
     assert np.isnan(found.loc["missing", "revenue_each"])  # one customer
     assert found.loc["any", "n_customers"] == 40
-    fewer = look_back(then, orders(c0=[160]), after=dt.date(2025, 5, 31), as_of=AS_OF).set_index("list")
+    fewer = look_back(then, orders(c0=[160]), DRAWN_AT, TERMS).set_index("list")
     assert np.isnan(fewer.loc["overdue", "revenue_each"]) and fewer.loc["overdue", "n_back"] == 1
-    assert look_back(then.head(0), since, after=dt.date(2025, 5, 31), as_of=AS_OF).empty
+    assert look_back(then.head(0), since, DRAWN_AT, TERMS).empty
 
 
 def test_power_of_two_groups_by_hand() -> None:

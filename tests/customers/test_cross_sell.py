@@ -1,6 +1,7 @@
 """Whom to remind: bricks without sand or cement, and what is bought at a steady pace (requirement 004)."""
 
 import datetime as dt
+from dataclasses import replace
 from pathlib import Path
 
 import duckdb
@@ -9,13 +10,15 @@ import pandas as pd
 import polars as pl
 import pytest
 
-from custaudience.customers.affinity.cross_sell import missed_cross_sell, regular_buyers
+from custaudience.customers import Offer, missed_cross_sell, regular_buyers
 from custaudience.errors import ColumnError, DataError
+from custaudience.evidence import Terms
 from custaudience.study import open_study
 from custaudience.study.synthetic import make_shop
 
 DATA = Path(__file__).resolve().parents[2] / "data"
 AS_OF = dt.date(2025, 12, 31)
+TERMS = Terms(AS_OF)
 START = pd.Timestamp("2025-01-01")
 
 
@@ -27,9 +30,9 @@ def lines(*rows):
     return frame.astype({"customer_id": "str", "order_id": "str"}).assign(ordered_at=at)
 
 
-def missed(frame, **kwargs):
-    given = {"as_of": AS_OF, "bought": ["bricks"], "goes_with": ["sand", "cement"], "window_days": 30}
-    return missed_cross_sell(frame, **{**given, "first_orders": "observed", **kwargs})
+def missed(frame, *, bought=("bricks",), goes_with=("sand", "cement"), window_days=30, level="product_id", **terms):
+    terms = replace(TERMS, **terms)
+    return missed_cross_sell(frame, Offer(bought, goes_with), terms, window_days=window_days, level=level)
 
 
 CASES = lines(
@@ -47,20 +50,20 @@ CASES = lines(
 
 
 def test_by_hand():
-    found = missed(CASES, min_buyers=1)
+    found = missed(CASES, least=1)
     assert found.customers["customer_id"].tolist() == ["never", "returned", "too late"]
     assert found.customers["spend"].tolist() == [10.0, 1.0, 1.0]
     assert found.customers["missing"].unique().tolist() == ["sand, cement"]
     assert found.customers["bought_on"].unique().tolist() == [START + pd.Timedelta(days=100)]
     assert found.table["n_customers"].tolist() == [3, 4, 1, 0]
     # of those whose window is over 3 of 6 bought; they spent 5.00, 3.00 and 1.00
-    assert (found.n_seen, found.n_missed, found.share_bought) == (6, 3, 0.5)
-    assert found.spend_if_bought == pytest.approx(3.0) and found.value == pytest.approx(9.0)
-    assert found.spend_low < 3 < found.spend_high and found.value_low == pytest.approx(3 * found.spend_low)
+    assert (found.share.n, found.n_missed, found.share.value) == (6, 3, 0.5)
+    assert found.spend.value == pytest.approx(3.0) and found.value.value == pytest.approx(9.0)
+    assert found.spend.low < 3 < found.spend.high and found.value.low == pytest.approx(3 * found.spend.low)
     assert found.goods["n_customers"].tolist() == [2, 1] and found.goods["mean_spend"].tolist() == [3.0, 3.0]
     # of the customers without bricks one of three took sand around the last order
-    assert found.n_elsewhere == 3 and found.share_elsewhere == pytest.approx(1 / 3)
-    assert found.difference == pytest.approx(0.5 - 1 / 3)
+    assert found.elsewhere.n == 3 and found.elsewhere.value == pytest.approx(1 / 3)
+    assert found.difference.value == pytest.approx(0.5 - 1 / 3)
 
 
 def test_a_window_before_the_data_is_not_called_missed():
@@ -71,7 +74,7 @@ def test_a_window_before_the_data_is_not_called_missed():
 
 def test_too_few_buyers_have_no_value():
     found = missed(CASES)
-    assert np.isnan(found.value) and np.isnan(found.spend_if_bought) and found.n_missed == 3
+    assert np.isnan(found.value.value) and np.isnan(found.spend.value) and found.n_missed == 3
 
 
 def test_the_last_purchase_decides():
@@ -82,16 +85,16 @@ def test_the_last_purchase_decides():
 def test_nobody_missed():
     frame = lines(("a", 1, 50, "bricks"), ("a", 1, 50, "sand"))
     found = missed(frame)
-    assert found.customers.empty and found.n_missed == 0 and found.share_bought == 1
-    assert np.isnan(found.share_elsewhere) and np.isnan(found.difference)
+    assert found.customers.empty and found.n_missed == 0 and found.share.value == 1
+    assert np.isnan(found.elsewhere.value) and np.isnan(found.difference.value)
 
 
 def test_later_rows_do_not_exist_and_seeds_repeat():
-    early = missed(CASES, as_of=dt.date(2025, 5, 20), min_buyers=2)
+    early = missed(CASES, as_of=dt.date(2025, 5, 20), least=2)
     known = CASES[CASES["ordered_at"] < "2025-05-21"].sample(frac=1, random_state=1)
-    other = missed(known, as_of=dt.date(2025, 5, 20), min_buyers=2)
+    other = missed(known, as_of=dt.date(2025, 5, 20), least=2)
     pd.testing.assert_frame_equal(early.customers, other.customers)
-    assert (early.value_low, early.value_high) == (other.value_low, other.value_high)
+    assert early.value == other.value
 
 
 def test_helpful_messages():
@@ -114,10 +117,10 @@ def test_every_engine_gives_the_same(engine):
         "polars": lambda: pl.from_pandas(CASES).lazy(),
         "pyarrow": lambda: pl.from_pandas(CASES).to_arrow(),
     }[engine]()
-    a, b = missed(native, min_buyers=1), missed(CASES, min_buyers=1)
+    a, b = missed(native, least=1), missed(CASES, least=1)
     for name in ("customers", "table", "goods"):
         pd.testing.assert_frame_equal(getattr(a, name), getattr(b, name), check_dtype=False)
-    assert (a.value, a.share_elsewhere) == (b.value, b.share_elsewhere)
+    assert (a.value, a.elsewhere) == (b.value, b.elsewhere)
 
 
 def test_the_shop_gives_back_its_planted_customers():
@@ -126,17 +129,15 @@ def test_the_shop_gives_back_its_planted_customers():
     joined = study.table("transactions").join(
         study.table("products").select('product_id, "Вид товару" as kind'), "product_id"
     )
-    found = missed_cross_sell(
-        joined, as_of=dt.date(2025, 10, 31), bought=["Цегла"], goes_with=["Цемент", "Пісок"], window_days=30,
-        level="kind", first_orders="observed",
-    )  # fmt: skip
+    offer = Offer(("Цегла",), ("Цемент", "Пісок"))
+    found = missed_cross_sell(joined, offer, Terms(dt.date(2025, 10, 31)), window_days=30, level="kind")
     planted = set(make_shop().truth["missed_cross_sell"]["customer_id"])
     listed = set(found.customers["customer_id"])
     waiting = int(found.table.set_index("state").loc["window not over", "n_customers"])
     assert len(planted) == 119 and len(planted - listed) <= waiting + 2
     assert len(listed - planted) <= 0.05 * len(listed)
-    assert 0.70 < found.share_low < found.share_high < 0.82 and found.share_elsewhere < 0.05
-    assert found.value == pytest.approx(found.n_missed * found.spend_if_bought)
+    assert 0.70 < found.share.low < found.share.high < 0.82 and found.elsewhere.value < 0.05
+    assert found.value.value == pytest.approx(found.n_missed * found.spend.value)
 
 
 def test_regular_by_hand():
@@ -145,7 +146,7 @@ def test_regular_by_hand():
     frame = lines(
         *[("r", f"o{d}", d, "paint") for d in days], *[("x", f"x{d}", d, "paint") for d in (0, 1, 2, 60, 61, 99)]
     )
-    (row,) = regular_buyers(frame, as_of=(START + pd.Timedelta(days=115)).date()).table.to_dict("records")
+    (row,) = regular_buyers(frame, Terms((START + pd.Timedelta(days=115)).date())).table.to_dict("records")
     assert (row["customer_id"], row["item"], row["n_orders"], row["usual_gap_days"]) == ("r", "paint", 8, 14.0)
     assert row["next_due_on"] == START + pd.Timedelta(days=113) and row["days_since_last_order"] == 16
     assert row["overdue_after_days"] == 15 and row["overdue"] and row["variation"] < 0.1
@@ -155,11 +156,11 @@ def test_regular_needs_enough_days_and_ignores_refunds():
     frame = lines(
         *[("a", f"o{d}", d, "tea") for d in (0, 10, 20, 30, 40)], ("a", "o50", 50, "tea"), ("a", "o50", 51, "tea", -100)
     )
-    found = regular_buyers(frame, as_of=AS_OF)
+    found = regular_buyers(frame, TERMS)
     assert found.table.empty and found.n_tested == 0
-    assert len(regular_buyers(frame, as_of=AS_OF, min_orders=5).table) == 1
+    assert len(regular_buyers(frame, TERMS, min_orders=5).table) == 1
     with pytest.raises(ValueError, match="min_orders"):
-        regular_buyers(frame, as_of=AS_OF, min_orders=2)
+        regular_buyers(frame, TERMS, min_orders=2)
 
 
 def test_random_buying_is_not_called_regular():
@@ -169,12 +170,12 @@ def test_random_buying_is_not_called_regular():
     for i in range(2000):
         chance = rng.choice([0.03, 0.1, 0.25])
         rows += [(f"{i:04}", f"{i}-{d}", int(d), "milk") for d in np.flatnonzero(rng.random(364) < chance)]
-    found = regular_buyers(lines(*rows), as_of=AS_OF, max_variation=10)
+    found = regular_buyers(lines(*rows), TERMS, max_variation=10)
     assert found.n_tested > 1500 and len(found.table) <= 3
 
 
 def test_on_grocery_most_regular_things_are_bought_often():
-    found = regular_buyers(open_study(DATA / "grocery").table("transactions"), as_of=dt.date(2017, 12, 31))
+    found = regular_buyers(open_study(DATA / "grocery").table("transactions"), Terms(dt.date(2017, 12, 31)))
     assert found.n_tested > 25_000 and 100 < len(found.table) < 3_000
     assert (found.table["variation"] <= 0.5).all() and (found.table["q_value"] <= 0.05).all()
     assert not found.table.duplicated(["customer_id", "item"]).any()

@@ -1,8 +1,9 @@
-"""What is claimed of things bought together: recounted by plain pandas, the trap named, small groups unnamed."""
+"""What is claimed of things bought together: the trap named, small groups unnamed, names from data only values."""
 
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,33 +11,34 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from custaudience.customers.affinity.cross_sell import missed_cross_sell, regular_buyers
-from custaudience.customers.affinity.cross_sell_claims import NO_PAIR, missed_claims, refusal_claim, regular_claims
-from custaudience.customers.affinity.offers import (
+from custaudience.customers.affinity.baskets import choose_level, kind_columns, product_names, with_items
+from custaudience.customers.affinity.claims import missed_claims, pair_claims, refusal_claim, regular_claims
+from custaudience.customers.affinity.cross_sell import (
+    MissedCrossSell,
+    RegularBuyers,
+    missed_cross_sell,
+    regular_buyers,
+    regular_items,
+)
+from custaudience.customers.affinity.pairs import (
     Offer,
+    ProductPairs,
+    asked_offer,
     choose_offer,
     misleading_pair,
-    names_in,
+    name_pairs,
+    product_pairs,
     published_pairs,
-    regular_items,
     strong_pairs,
 )
-from custaudience.customers.affinity.pair_claims import pair_claims
-from custaudience.customers.affinity.pairs import ProductPairs, product_pairs
-from custaudience.customers.affinity.product_kinds import (
-    choose_level,
-    kind_columns,
-    name_pairs,
-    product_names,
-    with_items,
-)
 from custaudience.errors import ColumnError, DataError, ParameterError
-from custaudience.evidence import Claim
+from custaudience.evidence import Claim, Terms
 from custaudience.present.words import render_claim, term
 from custaudience.study import open_study
 
 ROOT = Path(__file__).parents[2]
 AS_OF = dt.date(2025, 10, 31)
+TERMS = Terms(AS_OF, "UAH")
 START = pd.Timestamp("2025-01-01")
 
 
@@ -45,6 +47,10 @@ def lines(*rows: tuple[Any, ...]) -> pd.DataFrame:
     frame = pd.DataFrame(rows, columns=["customer_id", "order_id", "day", "item"])
     at = START + pd.to_timedelta(frame.pop("day"), unit="D")
     return frame.astype({"customer_id": "str", "order_id": "str"}).assign(revenue_minor=100, ordered_at=at)
+
+
+def missed(frame: pd.DataFrame, offer: Offer) -> MissedCrossSell:
+    return missed_cross_sell(frame, offer, TERMS, window_days=5, level="item")
 
 
 def keyed(claims: list[Claim]) -> dict[str, Claim]:
@@ -59,73 +65,14 @@ def shop_lines() -> Any:
 
 @pytest.fixture(scope="module")
 def shop_pairs(shop_lines: Any) -> ProductPairs:
-    return product_pairs(shop_lines, as_of=AS_OF, level="item")
-
-
-@pytest.fixture(scope="module")
-def raw() -> pd.DataFrame:
-    """The shop's lines, read by nothing of ours: what known customers bought and kept, by order and kind."""
-    folder = ROOT / "data/shop"
-    read = {"sep": ";", "encoding": "cp1251", "dtype": str, "keep_default_na": False}
-    rows = pd.read_csv(folder / "orders.csv", **read)
-    rows["at"] = pd.to_datetime(rows["Дата"], format="%d.%m.%Y %H:%M", errors="coerce")
-    amount = rows["Сума, грн"].str.replace("\u00a0", "").str.replace(",", ".")
-    rows["amount"] = pd.to_numeric(amount, errors="coerce")
-    left_out = rows["Статус"].str.lower().isin(["скасовано", "тест"]) | rows["Клієнт"].isin(["", "Гість"])
-    rows = rows[~left_out & rows["at"].notna() & rows["amount"].notna()]
-    kinds = pd.read_csv(folder / "products.csv", **read).set_index("Артикул")["Вид товару"]
-    rows = rows.assign(kind=rows["Артикул"].map(kinds).fillna("?"), day=rows["at"].dt.normalize())
-    by = rows.groupby(["Клієнт", "Номер замовлення", "kind"])
-    kept = by.agg(day=("day", "min"), amount=("amount", "sum"), least=("amount", "min")).reset_index()
-    return kept[(kept["amount"].round(2) > 0) | (kept["least"] >= 0)]
-
-
-def test_the_finding_equals_a_recount_of_the_raw_file(
-    raw: pd.DataFrame, shop_lines: Any, shop_pairs: ProductPairs
-) -> None:
-    offer = choose_offer(shop_pairs.table)
-    assert offer == Offer(("Цегла",), ("Цемент", "Пісок"), chosen_by_rule=True)
-    found = missed_cross_sell(
-        shop_lines, as_of=AS_OF, bought=offer.bought, goes_with=offer.goes_with, window_days=30, level="item",
-        first_orders="observed",
-    )  # fmt: skip
-    claims = keyed(missed_claims(found, offer, currency="UAH", min_group_size=10, notebook="n.ipynb"))
-    last = raw[raw["kind"] == "Цегла"].groupby("Клієнт")["day"].max()
-    other = raw[raw["kind"].isin(["Цемент", "Пісок"])]
-    gap = (other["day"] - other["Клієнт"].map(last)).abs() <= pd.Timedelta(days=30)
-    closed = last.index[last + pd.Timedelta(days=30) <= pd.Timestamp(AS_OF)]
-    spent = other[gap & other["Клієнт"].isin(closed)].groupby("Клієнт")["amount"].sum()
-    n = len(closed) - len(spent)
-    finding = claims["finding"]
-    assert (finding.n, finding.values["seen"]) == (n, len(closed)) and n > 100
-    assert finding.value == pytest.approx(n * spent.mean())
-    assert finding.low < finding.value < finding.high
-    assert claims["goes_with"].values["share"] == pytest.approx(len(spent) / len(closed))
-    advice = claims["remind"]
-    assert advice.kind == "advice" and set(advice.rests_on) <= {claim.id for claim in claims.values()}
-    assert "not what an offer adds" in render_claim(finding, language="en")
-
-
-def test_pairs_equal_a_recount_of_the_raw_file(raw: pd.DataFrame, shop_pairs: ProductPairs) -> None:
-    claims = keyed(pair_claims(shop_pairs, min_lift=5, notebook="n.ipynb"))
-    holds = raw.groupby(["Клієнт", "Номер замовлення"])["kind"].agg(set)
-    top = claims["strongest"].values
-    assert {top["bought"], top["other"]} == {"Пісок", "Цемент"}
-    first, second = (holds.map(lambda basket, name=top[side]: name in basket) for side in ("bought", "other"))
-    n = len(holds)  # with baskets of nothing but a product that is not in the list
-    assert n == shop_pairs.n_baskets
-    assert top["confidence"] == pytest.approx((first & second).sum() / first.sum())
-    assert top["lift"] == pytest.approx((first & second).sum() * n / first.sum() / second.sum())
-    assert claims["strongest"].n == raw[raw.set_index(["Клієнт", "Номер замовлення"]).index.isin(
-        holds.index[first & second])]["Клієнт"].nunique()  # fmt: skip
-    found = claims["pairs"].values
-    assert found["tested"] == shop_pairs.n_tested and found["strong"] == 8
+    return product_pairs(shop_lines, TERMS, level="item")
 
 
 def test_the_bag_in_every_seventh_basket_is_named_as_the_trap(shop_pairs: ProductPairs) -> None:
-    trap = keyed(pair_claims(shop_pairs, min_lift=5, notebook="n.ipynb"))["trap"]
+    trap = keyed(pair_claims(shop_pairs, TERMS, min_lift=5))["trap"]
     assert trap.values["other"] == "Пакет" and trap.status == "no_clear_difference"
     assert trap.values["confidence"] > trap.values["share"] and trap.low < 1 < trap.high
+    assert choose_offer(shop_pairs.table) == Offer(("Цегла",), ("Цемент", "Пісок"), chosen_by_rule=True)
     assert not strong_pairs(shop_pairs.table, min_lift=5)[["item_a", "item_b"]].isin(["Пакет"]).any().any()
 
 
@@ -133,11 +80,11 @@ def test_tea_and_coffee_is_the_trap_not_a_find() -> None:
     """METHODS G45: 15 of 20 tea drinkers drink coffee, and 90 of 100 people: lift .8333."""
     drinks = [("tea", "coffee")] * 150 + [("tea",)] * 50 + [("coffee",)] * 750 + [("milk",)] * 50
     frame = lines(*[(i, i, 0, item) for i, basket in enumerate(drinks) for item in basket])
-    pairs = product_pairs(frame, as_of=AS_OF, level="item")
+    pairs = product_pairs(frame, TERMS, level="item")
     trap = misleading_pair(pairs.table)
     assert trap is not None and (trap["bought"], trap["other"]) == ("tea", "coffee")
     assert (trap["confidence"], trap["share_other"]) == (0.75, pytest.approx(0.9))
-    claim = keyed(pair_claims(pairs, min_lift=1, notebook="n.ipynb"))["trap"]
+    claim = keyed(pair_claims(pairs, TERMS, min_lift=1))["trap"]
     assert claim.value == pytest.approx(0.8333, abs=1e-4) and claim.status == "measured" and claim.high < 1
     assert "less often than chance" in render_claim(claim, language="en")
     assert choose_offer(pairs.table, min_lift=1) is None
@@ -152,28 +99,23 @@ def test_what_the_rule_chooses_and_what_it_is_told() -> None:
     pairs["verdict"] = np.where(pairs["lift_low"] > 1, "more often", "no clear difference")
     assert choose_offer(pairs) == Offer(("bricks",), ("cement", "sand"), chosen_by_rule=True)
     assert choose_offer(pairs, most=1) == Offer(("bricks",), ("cement",), chosen_by_rule=True)
-    assert choose_offer(pairs, missing="paint") == Offer(("brush",), ("paint",), chosen_by_rule=True)
-    assert choose_offer(pairs, bought="paint") == Offer(("paint",), ("brush",), chosen_by_rule=True)
-    assert choose_offer(pairs, bought="bags; sand", missing="paint") == Offer(
-        ("bags", "sand"), ("paint",), chosen_by_rule=False
-    )
-    assert choose_offer(pairs, min_lift=30) is None and choose_offer(pairs, bought="bags") is None
+    assert choose_offer(pairs, asked_offer("", "paint")) == Offer(("brush",), ("paint",), chosen_by_rule=True)
+    assert choose_offer(pairs, asked_offer("paint", "")) == Offer(("paint",), ("brush",), chosen_by_rule=True)
+    assert choose_offer(pairs, asked_offer("bags; sand", "paint")) == Offer(("bags", "sand"), ("paint",))
+    assert choose_offer(pairs, min_lift=30) is None and choose_offer(pairs, asked_offer("bags", "")) is None
     assert choose_offer(pairs.sample(frac=1, random_state=3)) == choose_offer(pairs)
     with pytest.raises(DataError, match=r"'brick' is no name.*Did you mean 'bricks'"):
-        choose_offer(pairs, bought="brick", known=["bricks", "sand", None])
+        asked_offer("brick", "", ["bricks", "sand", None])
     with pytest.raises(DataError, match="both bought and missing"):
-        choose_offer(pairs, bought="sand", missing="sand")
-    assert names_in(" a ;; b;a ") == ("a", "b")
+        asked_offer("sand", "sand")
+    assert asked_offer(" a ;; b;a ", "").bought == ("a", "b")
 
 
 def test_small_groups_have_no_figures() -> None:
-    offer = Offer(("a",), ("b",), chosen_by_rule=False)
     rows = [(f"c{i}", f"o{i}", 10, "a") for i in range(40)] + [(f"c{i}", f"p{i}", 10, "b") for i in range(34)]
-    found = missed_cross_sell(
-        lines(*rows), as_of=AS_OF, bought=["a"], goes_with=["b"], window_days=5, level="item", first_orders="observed"
-    )
+    found = missed(lines(*rows), Offer(("a",), ("b",)))
     assert found.n_missed == 6
-    (claim,) = missed_claims(found, offer, currency="USD", min_group_size=10, notebook="n.ipynb")
+    (claim,) = missed_claims(found, TERMS)
     assert (claim.n, claim.value, claim.status) == (None, None, "too_few")
     assert not {"n", "seen", "value"} & set(claim.values)
 
@@ -182,12 +124,7 @@ def test_nobody_misses_what_everybody_takes_anyway() -> None:
     """A bag is taken as often without bricks as with them: no list, no advice."""
     rows = [(f"c{i}", f"o{i}", 10, "bricks") for i in range(100)] + [(f"c{i}", f"o{i}", 10, "bag") for i in range(50)]
     rows += [(f"d{i}", f"q{i}", 10, "tea") for i in range(100)] + [(f"d{i}", f"q{i}", 10, "bag") for i in range(50)]
-    found = missed_cross_sell(
-        lines(*rows), as_of=AS_OF, bought=["bricks"], goes_with=["bag"], window_days=5, level="item",
-        first_orders="observed",
-    )  # fmt: skip
-    claims = keyed(missed_claims(found, Offer(("bricks",), ("bag",), False), currency="USD", min_group_size=10,
-                                 notebook="n.ipynb"))  # fmt: skip
+    claims = keyed(missed_claims(missed(lines(*rows), Offer(("bricks",), ("bag",))), TERMS))
     assert claims["finding"].status == claims["goes_with"].status == "no_clear_difference"
     assert "remind" not in claims and "nobody misses anything" in render_claim(claims["finding"], language="en")
 
@@ -197,23 +134,22 @@ def test_regular_items_count_people_once_and_blank_small_cells() -> None:
     rows = [(f"c{i}", "milk", due - pd.Timedelta(days=i % 3), i < 2) for i in range(12)]
     rows += [(f"c{i}", "tea", due, False) for i in range(6)] + [(f"c{i}", "jam", due, False) for i in range(5, 11)]
     table = pd.DataFrame(rows, columns=["customer_id", "item", "next_due_on", "overdue"]).assign(usual_gap_days=7.0)
-    items = regular_items(table, as_of=due.date(), min_group_size=10)
+    found = RegularBuyers(table, 24, 12, "item", due.date())
+    items = regular_items(found, 10)
     assert items["item"].tolist()[0] == "milk" and items["item"].isna().tolist() == [False, True]
     assert items["n_customers"].tolist() == [12, 11]
     assert items.loc[0, "n_due"] == 10 and pd.isna(items.loc[0, "n_overdue"])
-    assert regular_items(table.head(0), as_of=due.date(), min_group_size=10).empty
+    assert regular_items(replace(found, table=table.head(0)), 10).empty
 
 
 def test_regular_claims_say_what_they_looked_at() -> None:
     study = open_study(ROOT / "data/grocery")
-    found = regular_buyers(study.table("transactions"), as_of=dt.date(2017, 12, 31))
-    items = regular_items(found.table, as_of=dt.date(2017, 12, 31), min_group_size=10)
-    claims = keyed(regular_claims(found, items, min_group_size=10, min_orders=6, notebook="n.ipynb"))
+    found = regular_buyers(study.table("transactions"), study.terms(dt.date(2017, 12, 31)))
+    claims = keyed(regular_claims(found, regular_items(found, 10), TERMS))
     assert claims["regular"].value == found.table["customer_id"].nunique()
     assert claims["regular"].values["tested"] == found.n_customers_tested
-    none = regular_buyers(lines(("a", 1, 1, "x")), as_of=AS_OF, level="item")
-    few = regular_claims(none, regular_items(none.table, as_of=AS_OF, min_group_size=10), min_group_size=10,
-                         min_orders=6, notebook="n.ipynb")  # fmt: skip
+    none = regular_buyers(lines(("a", 1, 1, "x")), TERMS, level="item")
+    few = regular_claims(none, regular_items(none, 10), TERMS)
     assert few[0].status == "too_few" and "tested" not in few[0].values
 
 
@@ -247,7 +183,7 @@ def test_items_come_from_the_products_and_errors_name_the_near_miss() -> None:
 
 
 def test_published_pairs_hold_no_small_group(shop_pairs: ProductPairs) -> None:
-    shown = published_pairs(shop_pairs.table, min_lift=5, min_group_size=30, most=10)
+    shown = published_pairs(shop_pairs.table, min_lift=5, least=30, most=10)
     assert shown["n_customers"].min() >= 30 and shown["strong"].sum() == 8 and len(shown) <= 30
     assert (shown["verdict"] != "too few").all() and not shown.duplicated(["item_a", "item_b"]).any()
 
@@ -259,18 +195,11 @@ def test_hostile_names_stay_values(language: str) -> None:
     rows = [(f"c{i}", f"o{i}", i, name) for i in range(40) for name in (odd, odder)]
     rows += [(f"d{i}", f"q{i}", i, odd) for i in range(15)] + [(f"e{i}", f"r{i}", i, "tea") for i in range(300)]
     frame = lines(*rows)
-    pairs = product_pairs(frame, as_of=AS_OF, level="item")
+    pairs = product_pairs(frame, TERMS, level="item")
     offer = choose_offer(pairs.table, min_lift=2)
     assert offer is not None and offer.bought == (odd,)
-    found = missed_cross_sell(
-        frame, as_of=AS_OF, bought=offer.bought, goes_with=offer.goes_with, window_days=5, level="item",
-        first_orders="observed",
-    )  # fmt: skip
-    claims = [
-        *missed_claims(found, offer, currency="USD", min_group_size=10, notebook="n.ipynb"),
-        *pair_claims(pairs, min_lift=2, notebook="n.ipynb"),
-        refusal_claim(NO_PAIR, as_of=AS_OF, notebook="n.ipynb", detail=odd),
-    ]
+    claims = [*missed_claims(missed(frame, offer), TERMS), *pair_claims(pairs, TERMS, min_lift=2)]
+    claims.append(refusal_claim("no_pair", TERMS, detail=odd))
     texts = [render_claim(claim, language=language, html=True) for claim in claims]
     assert any("{n:count} &lt;b&gt;" in text for text in texts) and not any("<b>" in text for text in texts)
     assert all(term(claim.statistic, language).say for claim in claims)
@@ -278,7 +207,7 @@ def test_hostile_names_stay_values(language: str) -> None:
 
 def test_names_take_the_place_of_ids() -> None:
     rows = [(f"c{i}", f"o{i}", 1, item) for i in range(20) for item in ("1", "2")]
-    pairs = product_pairs(lines(*rows), as_of=AS_OF, level="item")
+    pairs = product_pairs(lines(*rows), TERMS, level="item")
     named = name_pairs(pairs, pd.Series({"1": "tea"}, dtype="str"))
     assert named.table[["item_a", "item_b"]].iloc[0].tolist() == ["tea", "2"]
     assert pairs.table["item_a"].iloc[0] == "1"

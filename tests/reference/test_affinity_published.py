@@ -10,6 +10,7 @@ import pytest
 from scipy.stats import fisher_exact
 
 from custaudience.customers.affinity.pairs import product_pairs
+from custaudience.evidence import Terms
 from custaudience.stats.discovery import false_discovery_rates
 
 
@@ -23,7 +24,7 @@ def test_tea_and_coffee() -> None:
     lines = pd.DataFrame(rows, columns=["customer_id", "product_id"]).assign(
         order_id=lambda t: t["customer_id"], revenue_minor=100, ordered_at=pd.Timestamp("2025-01-01")
     )
-    found = product_pairs(lines, as_of=dt.date(2025, 1, 1), min_count=1)
+    found = product_pairs(lines, Terms(dt.date(2025, 1, 1)), min_count=1)
     (pair,) = found.table.to_dict("records")
     assert (found.n_baskets, found.n_one_item, pair["n_baskets"]) == (100, 85, 15)
     assert (pair["item_a"], pair["item_b"]) == ("coffee", "tea")

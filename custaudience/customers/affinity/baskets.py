@@ -1,4 +1,4 @@
-"""What stands in each basket: order lines netted to things bought, as rows and as numbers."""
+"""What stands in each basket: at which level things are bought, what they are called, lines netted to things bought."""
 
 from __future__ import annotations
 
@@ -7,8 +7,107 @@ from typing import Any
 
 import narwhals as nw
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
+from narwhals.typing import IntoFrame
+
+from custaudience.errors import ColumnError, ParameterError, near_miss
+
+_NESTED = 0.9  # of products: so many lie in the main category of their kind
+_UNIQUE = 0.9  # more different values than this, per product, and a column names products, not kinds
+
+
+def kind_columns(products: pd.DataFrame) -> pd.DataFrame:
+    """Look which text columns of the products sort them into kinds, one row per column.
+
+    ``column``, ``n_values``, ``share_in_category`` (share of products that lie in the category where most of their
+    value's products lie; NaN without a category), ``use``: "level" (sorts products within the categories), "names"
+    (tells nearly every product apart), "" (neither).
+    """
+    rows = []
+    for column in products.columns.drop(["product_id", "category"], errors="ignore"):
+        if str(column).startswith("_") or not _is_text(products[column]):
+            continue
+        known = products[column].notna() & (products[column].astype("str").str.strip() != "")
+        n, n_values, share, use = int(known.sum()), products.loc[known, column].nunique(), np.nan, ""
+        if "category" in products and (both := known & products["category"].notna()).any():
+            cells = products[both].groupby([column, "category"]).size()
+            share = float(cells.groupby(level=0).max().sum() / both.sum())
+        if n >= _NESTED * len(products):
+            use = "names" if n_values > _UNIQUE * n else "level" if share >= _NESTED and n_values > 1 else ""
+        rows.append((str(column), n_values, share, use))
+    table = pd.DataFrame(rows, columns=["column", "n_values", "share_in_category", "use"])
+    return table.astype({"column": "str", "use": "str"})
+
+
+def _is_text(values: pd.Series) -> bool:
+    """Return whether most values hold a letter: prices, article numbers and barcodes do not."""
+    if pd.api.types.is_numeric_dtype(values) or pd.api.types.is_datetime64_any_dtype(values):
+        return False
+    known = values.dropna().astype("str")
+    return bool(known.str.contains(r"[^\W\d_]").mean() > 0.5) if len(known) else False
+
+
+def choose_level(products: pd.DataFrame | None) -> str:
+    """Return the column that sorts products into the finest kinds: within the categories, and fewer than products.
+
+    ``category`` where no column is finer, ``product_id`` where there is no category.
+
+    Examples
+    --------
+    >>> choose_level(pd.DataFrame({"product_id": ["1", "2", "3", "4"], "category": ["food"] * 2 + ["tools"] * 2,
+    ...     "kind": ["milk", "milk", "saw", "axe"], "name": ["milk 1 %", "milk 2 %", "saw", "axe"]}))
+    'kind'
+    """
+    if products is None or "category" not in products or products["category"].isna().all():
+        return "product_id"
+    levels = kind_columns(products)
+    levels = levels[(levels["use"] == "level") & (levels["n_values"] > products["category"].nunique())]
+    best = levels.sort_values(["n_values", "column"], ascending=[False, True])
+    return str(best["column"].iloc[0]) if len(best) else "category"
+
+
+def product_names(products: pd.DataFrame | None, level: str = "category") -> pd.Series:
+    """Return a readable name by ``product_id``: the product's own, else its kind with its id; no two are the same."""
+    if products is None:
+        return pd.Series(dtype="str")
+    ids = products["product_id"].astype("str")
+    columns = kind_columns(products)
+    named = columns.loc[columns["use"] == "names", "column"]
+    source = named.iloc[0] if len(named) else level if level in products and level != "product_id" else None
+    if source is None:
+        return pd.Series(ids.to_numpy(), index=ids.to_numpy(), dtype="str")
+    label = products[source].astype("str").str.strip()
+    alike = label.duplicated(keep=False) | (not len(named))
+    names = label.where(~alike, label + " · " + ids).where(label.notna() & (label != ""), ids)
+    return pd.Series(names.to_numpy(), index=ids.to_numpy(), dtype="str")
+
+
+def with_items(transactions: IntoFrame, products: IntoFrame | None, level: str) -> nw.LazyFrame[Any]:
+    """Return the order lines with the column ``item``: the product's value of `level`, null where it has none.
+
+    Raises
+    ------
+    ColumnError
+        If the lines name no products.
+    ParameterError
+        If the products have no such column.
+    """
+    lines: nw.LazyFrame[Any] = nw.from_native(transactions).lazy()
+    if "product_id" not in lines.collect_schema():
+        raise ColumnError("transactions: column 'product_id' not found: the lines do not say what was bought.")
+    if level == "product_id":
+        return lines.with_columns(item=nw.col("product_id"))
+    if products is None:
+        raise ParameterError(f"level = {level!r}: the study has no table of products. Leave level empty.")
+    known: nw.LazyFrame[Any] = nw.from_native(products).lazy()
+    columns = [name for name in known.collect_schema() if not name.startswith("_")]
+    if level not in columns:
+        has = f"is no column of the products; they have {', '.join(columns)}.{near_miss(level, columns)}"
+        raise ParameterError(f"level = {level!r} {has}")
+    text = nw.col(level).cast(nw.String).str.strip_chars()
+    return lines.join(known.select("product_id", item=nw.when(text != "").then(text)), on="product_id", how="left")
 
 
 def bought_items(lines: nw.LazyFrame[Any], level: str) -> nw.LazyFrame[Any]:

@@ -1,10 +1,12 @@
-"""What is bought together: pairs of products in one basket, with intervals that know who bought them."""
+"""What is bought together, with intervals that know who bought it; from pairs to an offer."""
 
 from __future__ import annotations
 
 import datetime as dt
 import itertools
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -14,11 +16,21 @@ from scipy import sparse
 
 from custaudience.customers.affinity.baskets import coded_baskets, count_one_item
 from custaudience.customers.ground import lines_until
-from custaudience.errors import EmptyTableError
+from custaudience.errors import DataError, EmptyTableError, near_miss
+from custaudience.evidence import Terms
 from custaudience.stats.discovery import false_discovery_rates
 
+MIN_CONFIDENCE = 0.5
+"""At least this share of the baskets with a thing hold what is offered with it."""
 _CHUNK = 1000  # pairs worked on at a time: keeps memory level
 _BLOCKS = 4  # of items: half of the products of pairs are never made
+
+
+COLUMNS = [
+    *("item_a", "item_b", "n_baskets", "n_customers", "support", "confidence_a_to_b", "confidence_b_to_a", "lift"),
+    *("lift_low", "lift_high", "leverage", "conviction_a_to_b", "conviction_b_to_a", "p_baskets", "p_value"),
+    *("q_value", "verdict"),
+]
 
 
 @dataclass(frozen=True)
@@ -28,7 +40,14 @@ class ProductPairs:
     Attributes
     ----------
     table : DataFrame
-        As `product_pairs` describes it.
+        A row per pair, ``item_a`` before ``item_b`` by name, by falling ``leverage``: ``n_baskets``, ``n_customers``
+        (with both in one basket); ``support`` (share of all baskets); ``confidence_a_to_b`` (of baskets with a, the
+        share that holds b too), ``confidence_b_to_a``; ``lift`` (times as often as if the two were unrelated; 1 =
+        unrelated), ``lift_low``, ``lift_high``; ``leverage`` (share of baskets above the unrelated share);
+        ``conviction_a_to_b``, ``conviction_b_to_a`` (infinite at a confidence of 1); ``p_baskets`` (chi-squared, or
+        Fisher's exact test where fewer than 5 are expected: as if every basket were another customer's); ``p_value``
+        and ``q_value`` (by customers; Benjamini-Hochberg over `n_tested`); ``verdict``: "more often", "less often",
+        "no clear difference", "too few". Intervals and p-values are NaN for "too few".
     n_baskets, n_customers : int
         Baskets and their customers, those with one item included.
     n_one_item : int
@@ -58,48 +77,25 @@ class ProductPairs:
 
 
 def product_pairs(
-    transactions: IntoFrame,
-    *,
-    as_of: dt.date,
-    since: dt.date | None = None,
-    level: str = "product_id",
-    min_support: float = 0.001,
-    min_count: int = 10,
-    min_customers: int = 10,
-    interval_level: float = 0.95,
-    max_fdr: float = 0.05,
+    transactions: IntoFrame, terms: Terms, *, level: str = "product_id", min_support: float = 0.001, min_count: int = 10
 ) -> ProductPairs:
     """Find pairs of items that stand in one basket more or less often than their popularity explains.
 
     Parameters
     ----------
     transactions : any frame Narwhals reads, one row per order line
-        As `Study.table` gives them, with the column `level`.
-    as_of, since : date
-        Last and first day that count, inclusive; without `since`, from the beginning.
+        As `Study.table` gives them, with the column `level`; of a shorter time, its lines only.
+    terms : Terms
+        With fewer customers than its ``least`` who bought both, there is no interval.
     level : str
         Column that names what is bought: ``product_id``, or a category joined to the lines. Lines without a
         value belong to their basket but are no item.
     min_support, min_count : float, int
         A pair is listed when it stands in at least this share and at least so many of all baskets.
-    min_customers : int
-        With fewer customers who bought both, there is no interval.
-    interval_level : float
-    max_fdr : float
-        Share of false finds to accept among those called found.
 
     Returns
     -------
     ProductPairs
-        ``table`` has a row per pair, ``item_a`` before ``item_b`` by name, by falling ``leverage``:
-        ``n_baskets``, ``n_customers`` (with both in one basket); ``support`` (share of all baskets);
-        ``confidence_a_to_b`` (of baskets with a, the share that holds b too), ``confidence_b_to_a``; ``lift``
-        (times as often as if the two were unrelated; 1 = unrelated), ``lift_low``, ``lift_high``;
-        ``leverage`` (share of baskets above the unrelated share); ``conviction_a_to_b``,
-        ``conviction_b_to_a`` (infinite at a confidence of 1); ``p_baskets`` (chi-squared, or Fisher's exact
-        test where fewer than 5 are expected: as if every basket were another customer's); ``p_value`` and
-        ``q_value`` (by customers; Benjamini-Hochberg over `n_tested`); ``verdict``: "more often", "less
-        often", "no clear difference", "too few". Intervals and p-values are NaN for "too few".
 
     Raises
     ------
@@ -125,17 +121,20 @@ def product_pairs(
     >>> lines = pd.DataFrame({"customer_id": ["1", "1", "2", "3"], "order_id": ["1", "1", "2", "3"],
     ...     "product_id": ["tea", "cup", "tea", "pan"], "revenue_minor": 100,
     ...     "ordered_at": pd.Timestamp("2025-01-01")})
-    >>> pairs = product_pairs(lines, as_of=dt.date(2025, 1, 31), min_count=1)
+    >>> pairs = product_pairs(lines, Terms(dt.date(2025, 1, 31)), min_count=1)
     >>> row = pairs.table.iloc[0]
     >>> row["item_a"], row["item_b"], float(row["confidence_a_to_b"]), float(row["lift"])
     ('cup', 'tea', 1.0, 1.5)
     """
-    _check_shares(min_support=min_support, interval_level=interval_level, max_fdr=max_fdr)
-    lines = lines_until(transactions, as_of, "order_id", "revenue_minor", level, since=since)
+    if not 0 <= min_support <= 1:
+        raise ValueError(f"min_support: expected a fraction between 0 and 1, got {min_support}")
+    lines = lines_until(transactions, terms.as_of, "order_id", "revenue_minor", level)
     customer_of, basket, item, values = coded_baskets(lines, level)
     if not len(customer_of):
-        raise EmptyTableError(f"no line with something bought by {as_of}. Choose a later as_of or an earlier since.")
-    n, m = len(customer_of), int(customer_of.max()) + 1
+        raise EmptyTableError(
+            f"no line with something bought by {terms.as_of}. Choose a later as_of, or lines of a longer time."
+        )
+    n = len(customer_of)
     needed = max(min_count, int(np.ceil(min_support * n - 1e-9)), 1)
     in_one = count_one_item(basket, item, n)
     per_item = np.bincount(item, minlength=len(values))
@@ -144,26 +143,17 @@ def product_pairs(
     enough = np.asarray(matrix.sum(axis=0)).ravel() >= needed
     matrix, frequent = matrix[:, enough].tocsc(), frequent[enough]
     names = values.take(pa.array(frequent)).cast(pa.large_string()).to_pandas().to_numpy(dtype=object)
-    first, second, both = _frequent_pairs(matrix, names, needed)
+    first, second, both = found = _frequent_pairs(matrix, names, needed)
     counts = np.asarray(matrix.sum(axis=0)).ravel().astype("int64")
     n_tested = len(frequent) * (len(frequent) - 1) // 2
+    n_with_both, variance = _by_customer(matrix, customer_of, found)
     result = pd.DataFrame({"item_a": names[first], "item_b": names[second], "n_baskets": both})
-    n_with_both, variance = _by_customer(matrix, customer_of, m, first, second, both)
-    result["n_customers"] = n_with_both
-    result = result.join(_measures(both, counts[first], counts[second], n))
-    few = n_with_both < max(min_customers, 2)
-    result = result.join(_tests(result["lift"].to_numpy(), variance, few, n_tested, interval_level, max_fdr))
-    order = ["item_a", "item_b", "n_baskets", "n_customers", "support", "confidence_a_to_b", "confidence_b_to_a",
-             "lift", "lift_low", "lift_high", "leverage", "conviction_a_to_b", "conviction_b_to_a", "p_baskets",
-             "p_value", "q_value", "verdict"]  # fmt: skip
+    result = result.assign(n_customers=n_with_both, **_measures(both, counts[first], counts[second], n))
+    few = n_with_both < max(terms.least, 2)
+    result = result.assign(**_tests(result["lift"].to_numpy(), variance, few, n_tested, terms.level))
     result = result.sort_values(["leverage", "item_a", "item_b"], ascending=[False, True, True], ignore_index=True)
-    return ProductPairs(result[order], n, m, in_one, n_items, len(frequent), n_tested, needed, level, as_of)
-
-
-def _check_shares(**shares: float) -> None:
-    for name, value in shares.items():
-        if not 0 <= value <= 1:
-            raise ValueError(f"{name}: expected a fraction between 0 and 1, got {value}")
+    totals = (n, int(customer_of[-1]) + 1, in_one, n_items, len(frequent), n_tested, needed)
+    return ProductPairs(result[COLUMNS], *totals, level, terms.as_of)
 
 
 def _matrix(basket: np.ndarray, item: np.ndarray, items: np.ndarray, shape: tuple[int, int]) -> sparse.csr_matrix:
@@ -195,17 +185,18 @@ def _frequent_pairs(matrix: sparse.csc_matrix, names: np.ndarray, needed: int) -
 
 
 def _by_customer(
-    matrix: sparse.csc_matrix, customer_of: np.ndarray, m: int, first: np.ndarray, second: np.ndarray, both: np.ndarray
+    matrix: sparse.csc_matrix, customer_of: np.ndarray, found: tuple[np.ndarray, ...]
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return how many customers bought each pair together, and the variance of its log(lift) over customers.
 
     log(lift) is a function of four totals over customers: baskets, those with a, with b, with both. By the
     delta method a customer adds n_i/n + ab_i/ab - a_i/a - b_i/b, and these add up to 0.
     """
-    n = len(customer_of)
+    first, second, both = found
     used, places = np.unique(np.concatenate([first, second]), return_inverse=True)
     matrix, (first, second) = matrix[:, used], places.reshape(2, -1)
-    baskets = np.bincount(customer_of, minlength=m) / n
+    baskets = np.bincount(customer_of) / len(customer_of)
+    m = len(baskets)
     single = _per_customer(matrix, customer_of, m)
     single = single @ sparse.diags_array(1 / np.maximum(np.asarray(single.sum(axis=0)).ravel(), 1))
     buyers = np.zeros(len(first), dtype="int64")
@@ -234,23 +225,16 @@ def _per_customer(matrix: sparse.csc_matrix, customer_of: np.ndarray, m: int) ->
     return sparse.csc_matrix((counts, customer[places], columns), shape=(m, matrix.shape[1]))
 
 
-def _measures(both: np.ndarray, a: np.ndarray, b: np.ndarray, n: int) -> pd.DataFrame:
+def _measures(both: np.ndarray, a: np.ndarray, b: np.ndarray, n: int) -> dict[str, np.ndarray]:
     """Return what follows from the counts of a pair, of its items and of all baskets."""
     a_to_b, b_to_a = both / a, both / b
     with np.errstate(divide="ignore", invalid="ignore"):
         conviction = [np.where(c < 1, (1 - k / n) / (1 - c), np.inf) for c, k in ((a_to_b, b), (b_to_a, a))]
-    return pd.DataFrame(
-        {
-            "support": both / n,
-            "confidence_a_to_b": a_to_b,
-            "confidence_b_to_a": b_to_a,
-            "lift": both * (n / a / b),
-            "leverage": both / n - (a / n) * (b / n),
-            "conviction_a_to_b": conviction[0],
-            "conviction_b_to_a": conviction[1],
-            "p_baskets": _p_baskets(both, a, b, n),
-        }
-    )
+    return {
+        "support": both / n, "confidence_a_to_b": a_to_b, "confidence_b_to_a": b_to_a, "lift": both * (n / a / b),
+        "leverage": both / n - (a / n) * (b / n), "conviction_a_to_b": conviction[0],
+        "conviction_b_to_a": conviction[1], "p_baskets": _p_baskets(both, a, b, n),
+    }  # fmt: skip
 
 
 def _p_baskets(both: np.ndarray, a: np.ndarray, b: np.ndarray, n: int) -> np.ndarray:
@@ -268,25 +252,147 @@ def _p_baskets(both: np.ndarray, a: np.ndarray, b: np.ndarray, n: int) -> np.nda
     return p
 
 
-def _tests(
-    lift: np.ndarray, variance: np.ndarray, few: np.ndarray, n_tested: int, level: float, max_fdr: float
-) -> pd.DataFrame:
+def _tests(lift: np.ndarray, variance: np.ndarray, few: np.ndarray, n_tested: int, level: float) -> dict[str, Any]:
+    """Return interval, test and verdict of each lift; NaN of too few customers."""
     from scipy.stats import norm
 
     error, log = np.sqrt(variance), np.log(lift)
     width = norm.ppf((1 + level) / 2) * error
     with np.errstate(divide="ignore", invalid="ignore"):
         p = np.where(error > 1e-9, 2 * norm.sf(np.abs(log) / error), 1.0)  # in every basket: the lift is 1 for sure
-    p = np.where(few, np.nan, p)
+    low, high, p = (np.where(few, np.nan, values) for values in (np.exp(log - width), np.exp(log + width), p))
     q = false_discovery_rates(p, n_tested)
-    found = np.where(q <= max_fdr, np.where(log > 0, "more often", "less often"), "no clear difference")
-    low, high = np.exp(log - width), np.exp(log + width)
-    return pd.DataFrame(
-        {
-            "lift_low": np.where(few, np.nan, low),
-            "lift_high": np.where(few, np.nan, high),
-            "p_value": p,
-            "q_value": q,
-            "verdict": pd.Series(np.where(few, "too few", found), dtype="str"),
-        }
+    found = np.where(q <= 1 - level, np.where(log > 0, "more often", "less often"), "no clear difference")
+    verdict = pd.Series(np.where(few, "too few", found), dtype="str")
+    return {"lift_low": low, "lift_high": high, "p_value": p, "q_value": q, "verdict": verdict}
+
+
+def name_pairs(pairs: ProductPairs, names: pd.Series) -> ProductPairs:
+    """Return pairs of product ids with the names of `product_names` in place of the ids."""
+    named = {
+        name: pairs.table[name].map(names).fillna(pairs.table[name]).astype("str") for name in ("item_a", "item_b")
+    }
+    return replace(pairs, table=pairs.table.assign(**named))
+
+
+def directed_pairs(pairs: pd.DataFrame) -> pd.DataFrame:
+    """Return each pair twice, from either side, those that too few customers bought left out.
+
+    ``bought``, ``other``, ``confidence`` (of baskets with the one, the share that holds the other),
+    ``n_baskets_bought`` (baskets with the one), ``share_other`` (of all baskets, those with the other),
+    ``lift``, ``lift_low``, ``lift_high``, ``n_baskets``, ``n_customers`` (with both), ``verdict``.
+    """
+    known = pairs[pairs["verdict"] != "too few"]
+    kept = ["lift", "lift_low", "lift_high", "n_baskets", "n_customers", "verdict"]
+    sides = [("item_a", "item_b", "confidence_a_to_b"), ("item_b", "item_a", "confidence_b_to_a")]
+    parts = [known[[*side, *kept]].set_axis(["bought", "other", "confidence", *kept], axis=1) for side in sides]
+    both = pd.concat(parts, ignore_index=True)
+    both["n_baskets_bought"] = (both["n_baskets"] / both["confidence"]).round().astype("int64")
+    both["share_other"] = both["confidence"] / both["lift"]
+    return both
+
+
+def _strong(pairs: pd.DataFrame, min_lift: float) -> pd.Series:
+    """Mark the pairs whose whole interval of the lift lies above `min_lift`."""
+    return (pairs["verdict"] == "more often") & (pairs["lift_low"] >= max(min_lift, 1.0))
+
+
+def strong_pairs(pairs: pd.DataFrame, *, min_lift: float) -> pd.DataFrame:
+    """Return the pairs whose whole interval of the lift lies above `min_lift`, those of most customers first."""
+    order = ["n_customers", "lift", "item_a", "item_b"]
+    strong = pairs[_strong(pairs, min_lift)]
+    return strong.sort_values(order, ascending=[False, False, True, True], ignore_index=True)
+
+
+def published_pairs(pairs: pd.DataFrame, *, min_lift: float, least: int, most: int = 200) -> pd.DataFrame:
+    """Return the pairs to publish, at most so many of each sort: the strong, the traps, and others of most customers.
+
+    Pairs that fewer than `least` customers bought are left out. Columns as in `ProductPairs.table`, and ``strong``; the
+    strong first, then by falling number of customers.
+    """
+    known = pairs[(pairs["verdict"] != "too few") & (pairs["n_customers"] >= least)]
+    best = known[["confidence_a_to_b", "confidence_b_to_a"]].max(axis=1)
+    marked = known.assign(strong=_strong(known, min_lift), best=best)
+    strong = strong_pairs(marked, min_lift=min_lift).head(most)
+    traps = marked[marked["lift_low"] <= 1].nlargest(most, ["best", "n_customers"])
+    rest = marked[~marked["strong"] & ~marked.index.isin(traps.index)].nlargest(most, ["n_customers", "lift"])
+    order = ["strong", "n_customers", "item_a", "item_b"]
+    chosen = pd.concat([strong, traps, rest]).sort_values(order, ascending=[False, False, True, True])
+    columns = ["item_a", "item_b", "strong", "n_customers", "n_baskets", "support", "confidence_a_to_b",
+               "confidence_b_to_a", "lift", "lift_low", "lift_high", "q_value", "verdict"]  # fmt: skip
+    return chosen[columns].reset_index(drop=True)
+
+
+def misleading_pair(pairs: pd.DataFrame) -> pd.Series | None:
+    """Return the trap that a confidence alone sets, as a row of `directed_pairs`; None without one.
+
+    It is the pair with the highest confidence whose lift may be 1 or less by its interval.
+    """
+    both = directed_pairs(pairs)
+    order = ["confidence", "n_customers", "bought", "other"]
+    trap = both[both["lift_low"] <= 1].sort_values(order, ascending=[False, False, True, True])
+    return trap.iloc[0] if len(trap) else None
+
+
+@dataclass(frozen=True)
+class Offer:
+    """What somebody bought, and what goes with it: any of the one, and none of the other."""
+
+    bought: tuple[str, ...] = ()
+    goes_with: tuple[str, ...] = ()
+    chosen_by_rule: bool = False
+
+
+def asked_offer(bought: str, missing: str, known: Iterable[str] | None = None) -> Offer:
+    """Return what two parameters ask for, several things between semicolons; "" is left to `choose_offer`.
+
+    Raises
+    ------
+    DataError
+        If a thing stands on both sides, or is not `known`: nobody would ever have bought it.
+
+    Examples
+    --------
+    >>> asked_offer("sand; cement;", "").bought
+    ('sand', 'cement')
+    """
+    things, others = (
+        tuple(dict.fromkeys(part.strip() for part in text.split(";") if part.strip())) for text in (bought, missing)
     )
+    if twice := set(things) & set(others):
+        raise DataError(f"{', '.join(sorted(twice))}: both bought and missing; take it out of one.")
+    names = None if known is None else sorted({str(name) for name in known if pd.notna(name)})
+    if names is not None and (odd := [name for name in (*things, *others) if name not in names]):
+        raise DataError(f"{odd[0]!r} is no name of anything sold here.{near_miss(odd[0], names)}")
+    return Offer(things, others)
+
+
+def choose_offer(
+    pairs: pd.DataFrame, asked: Offer | None = None, *, min_lift: float = 5.0, most: int = 3
+) -> Offer | None:
+    """Choose whom to remind of what: the thing in most baskets that has strong partners, and these partners.
+
+    What is `asked` is taken as it is, the side left empty is chosen to suit. A partner's whole interval of the lift
+    lies above `min_lift`, and at least `MIN_CONFIDENCE` of the baskets with the thing hold it; `most` partners by
+    falling confidence. None when no pair is strong enough.
+    """
+    things, others = (asked.bought, asked.goes_with) if asked else ((), ())
+    if things and others:
+        return asked
+    both = directed_pairs(pairs)
+    certain = (both["verdict"] == "more often") & (both["lift_low"] >= max(min_lift, 1.0))
+    strong = both[certain & (both["confidence"] >= MIN_CONFIDENCE)]
+    if things:
+        strong = strong[strong["bought"].isin(things) & ~strong["other"].isin(things)]
+    if others:
+        strong = strong[strong["other"].isin(others) & ~strong["bought"].isin(others)]
+    if strong.empty:
+        return None
+    if not things:
+        first = strong.sort_values(["n_baskets_bought", "confidence", "bought"], ascending=[False, False, True])
+        things = (str(first["bought"].iloc[0]),)
+        strong = strong[strong["bought"].isin(things)]
+    if not others:
+        strong = strong.sort_values(["confidence", "other"], ascending=[False, True])
+        others = tuple(strong["other"].drop_duplicates().head(most).astype("str"))
+    return Offer(things, others, chosen_by_rule=True)

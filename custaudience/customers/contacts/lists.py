@@ -8,56 +8,37 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import narwhals as nw
 import numpy as np
 import pandas as pd
+from narwhals.typing import IntoFrame
 
-from custaudience.customers.affinity.cross_sell import MissedCrossSell, RegularBuyers
-from custaudience.customers.affinity.offers import Offer
+from custaudience.customers.affinity.cross_sell import MissedCrossSell, RegularBuyers, missed_cross_sell
+from custaudience.customers.affinity.pairs import Offer, asked_offer, choose_offer, product_pairs
 from custaudience.customers.lifecycle.lifecycle import REASONS as LIFECYCLE_REASONS
 from custaudience.customers.lifecycle.lifecycle import Lifecycle
-from custaudience.evidence import template
+from custaudience.errors import DataError
+from custaudience.evidence import Terms
+from custaudience.telling import sheet
 
 LISTS = ("overdue", "missing", "regular")
-LIST_NAMES = {
-    "overdue": template("silent longer than usual"),
-    "missing": template("missing what goes with a purchase"),
-    "regular": template("buying at a steady pace"),
-    "any": template("all lists"),
-}
+_PHRASES = sheet(__package__)["phrases"]
+LIST_NAMES: dict[str, str] = _PHRASES["list"]
+REASONS: dict[str, str] = {key: LIFECYCLE_REASONS[key] for key in ("late_own", "late_pooled")} | _PHRASES["reason"]
+"""Sentence of each reason, to be rendered with the row's values in the reader's language."""
+REFUSALS: dict[str, str] = _PHRASES["refused"]
 ANY_ORDER = "any order"
 """Stands for the item where order lines do not say what was bought."""
-
-REASONS: dict[str, str] = {
-    **{key: LIFECYCLE_REASONS[key] for key in ("late_own", "late_pooled")},
-    "bought_without": template(
-        "Bought {bought:text} on {day:date}, and nothing of {missing:text} within {window:count} "
-        "{window:plural day|days} before or after."
-    ),
-    "buys_regularly": template(
-        "Buys {item:text} about every {gap:number} days, on {times:count} days so far; last on {last:date}, next due "
-        "on {due:date}."
-    ),
-    "buys_regularly_late": template(
-        "Buys {item:text} about every {gap:number} days, on {times:count} days so far; last on {last:date}, and late: "
-        "due since {due:date}."
-    ),
-    "orders_regularly": template(
-        "Orders about every {gap:number} days, on {times:count} days so far; last on {last:date}, next due on "
-        "{due:date}."
-    ),
-    "orders_regularly_late": template(
-        "Orders about every {gap:number} days, on {times:count} days so far; last on {last:date}, and late: due since "
-        "{due:date}."
-    ),
-}
-"""Sentence of each reason, to be rendered with the row's values in the reader's language."""
-
-NO_PRODUCTS = template("the order lines do not say what was bought")
-NO_PAIR = template("no two products are bought together clearly more often than chance makes them")
-NOTHING_MISSED = template("whoever bought the one buys the other no more often than everybody else")
-NEVER_BOUGHT = template("it had not been bought by then")
-
 _COLUMNS = ["customer_id", "list", "reason_key", "reason_values"]
+
+
+@dataclass(frozen=True)
+class Missing:
+    """What the list ``missing`` is about: the offer, who missed it, or the sentence why that cannot be said."""
+
+    offer: Offer | None = None
+    missed: MissedCrossSell | None = None
+    refused: str = ""
 
 
 @dataclass(frozen=True)
@@ -101,40 +82,56 @@ class ContactLists:
     as_of: dt.date
 
 
+def choose_contact_offer(lines: IntoFrame, terms: Terms, *, bought: str = "", missing: str = "") -> Offer | None:
+    """Return what goes with what: as given, else the strong partners of a thing, else its one weaker partner.
+
+    `lines` come from `with_items`; `bought` and `missing` as in `asked_offer`. A strong partner is bought at least five
+    times as often as chance makes it; where there is none, one that is bought more often than chance makes it for sure
+    (the interval of the lift lies above 1). None when there is no such pair.
+    """
+    known = None
+    if bought or missing:
+        items = nw.from_native(lines).lazy().select("item").unique().collect(backend="pyarrow")
+        known = items["item"].to_list()
+    asked, pairs = asked_offer(bought, missing, known), product_pairs(lines, terms, level="item").table
+    return choose_offer(pairs, asked) or choose_offer(pairs, asked, min_lift=1.0, most=1)
+
+
+def missed_or_reason(lines: IntoFrame, offer: Offer | None, terms: Terms, *, window_days: int) -> Missing:
+    """Return who missed what goes with a purchase, or the sentence why that cannot be said.
+
+    An offer that was chosen by rule also has to show in the customers: buyers of the thing take what goes with it more
+    often than others do around their orders, see `MissedCrossSell.difference`.
+    """
+    if offer is None:
+        return Missing(refused=REFUSALS["no_pair"])
+    try:
+        missed = missed_cross_sell(lines, offer, terms, window_days=window_days, level="item")
+    except DataError:
+        return Missing(offer, refused=REFUSALS["never_bought"])
+    if offer.chosen_by_rule and not missed.difference.low > 0:
+        return Missing(offer, refused=REFUSALS["nothing_missed"])
+    return Missing(offer, missed)
+
+
 def make_contact_lists(
     lifecycle: Lifecycle,
     segments: pd.DataFrame,
     *,
-    missed: MissedCrossSell | None = None,
-    offer: Offer | None = None,
+    missing: Missing | None = None,
     regular: RegularBuyers | None = None,
     consent: pd.Series | None = None,
-    refused: Mapping[str, str] | None = None,
 ) -> ContactLists:
     """Put the analyses of a date together to lists of customers to write to.
 
-    Parameters
-    ----------
-    lifecycle : Lifecycle
-        From `classify_lifecycle`. Overdue, and not yet lost, is the list ``overdue``.
-    segments : DataFrame
-        ``customer_id`` and ``segment`` of everybody, from `assign_segments`.
-    missed, offer : MissedCrossSell, Offer, optional
-        Give the list ``missing``.
-    regular : RegularBuyers, optional
-        Gives the list ``regular``: a customer once, with the thing due first. What a customer has given up (silent
-        for more than twice the longest usual gap of that thing) does not count.
-    consent : Series of bool, optional
-        By ``customer_id``. A customer who is not in it has not agreed.
-    refused : mapping of list to sentence, optional
-
-    Returns
-    -------
-    ContactLists
+    Overdue, and not yet lost, is the list ``overdue``; ``regular`` has a customer once, with the thing due first, and
+    not what a customer has given up (silent for more than twice the longest usual gap of that thing). `segments` has
+    ``customer_id`` and ``segment`` of everybody; who is not in `consent` (bool by ``customer_id``) has not agreed.
     """
+    missing = missing or Missing()
     parts = [_overdue(lifecycle.table)]
-    if missed is not None:
-        parts.append(_missing(missed))
+    if missing.missed is not None:
+        parts.append(_missing(missing.missed))
     if regular is not None:
         parts.append(_regular(regular, lifecycle.lost_factor))
     table = pd.concat(parts, ignore_index=True).astype({"customer_id": "str", "list": "str", "reason_key": "str"})
@@ -152,18 +149,11 @@ def make_contact_lists(
         n_agreed = int(lifecycle.table.loc[bought, "customer_id"].isin(agreed).sum())
     table["may_write"] = table["may_write"].astype("bool")
     states = lifecycle.counts.set_index("state")["n_customers"]
+    n_tested, level = (regular.n_tested, regular.level) if regular else (0, "")
     return ContactLists(
-        table=table,
-        refused=dict(refused or {}),
-        n_customers=int(states["primary"] + states["lost"]),
-        n_agreed=n_agreed,
-        n_lost=int(states["lost"]),
-        offer=offer,
-        missed=missed,
-        n_regular_tested=regular.n_tested if regular is not None else 0,
-        level=regular.level if regular is not None else "",
-        as_of=lifecycle.as_of,
-    )
+        table, {"missing": missing.refused} if missing.refused else {}, int(states["primary"] + states["lost"]),
+        n_agreed, int(states["lost"]), missing.offer, missing.missed, n_tested, level, lifecycle.as_of,
+    )  # fmt: skip
 
 
 def _rows(name: str, ids: pd.Series, keys: pd.Series | str, values: list[dict[str, Any]]) -> pd.DataFrame:
@@ -208,25 +198,11 @@ def _regular(regular: RegularBuyers, lost_factor: float) -> pd.DataFrame:
 
 
 def draw_hold_out(table: pd.DataFrame, *, share: float, seed: int, month: str) -> pd.Series:
-    """Draw at random who is not written to, so that next month can tell what writing did.
+    """Draw at random who of `ContactLists.table` is not written to, so that next month can tell what writing did.
 
-    A customer is held out from all lists or from none: who got a letter by another list is no comparison.
-
-    Parameters
-    ----------
-    table : DataFrame
-        Of `ContactLists`.
-    share : float
-        Chance of each customer who may be written to, from 0 to below 1.
-    seed : int
-    month : str
-        "2017-12": another month is another draw.
-
-    Returns
-    -------
-    Series of bool, with the index of `table`
-        The same for the same seed, month and customers, whatever the order of the rows. Stratified by lists and
-        segment: each such group has its share up to one customer, up or down.
+    Each customer who may be written to has the chance `share`, and is held out from all lists or from none: who got a
+    letter by another list is no comparison. The same for the same seed, month ("2017-12") and customers, whatever the
+    order of the rows. Stratified by lists and segment: each such group has its share up to one customer, up or down.
     """
     if not 0 <= share < 1:
         raise ValueError(f"share: expected a fraction from 0 to below 1, got {share}")
@@ -246,27 +222,17 @@ def _hashed(seed: int, month: str, customer: str) -> str:
 
 
 def count_lists(table: pd.DataFrame, held_out: pd.Series | None = None) -> pd.DataFrame:
-    """Count customers by list.
+    """Count customers by list, and in the row ``any`` everybody who is on one.
 
-    Parameters
-    ----------
-    table : DataFrame
-        Of `ContactLists`.
-    held_out : Series of bool, optional
-        From `draw_hold_out`.
-
-    Returns
-    -------
-    DataFrame, a row per list, and ``any`` for everybody who is on one
-        ``list``, ``n_customers``, ``n_may_not`` (no consent), ``n_held_out``, ``n_to_write``; the last three add up
-        to the first.
+    ``list``, ``n_customers``, ``n_may_not`` (no consent), ``n_held_out`` (as `draw_hold_out` drew), ``n_to_write``; the
+    last three add up to the first.
     """
     held = held_out if held_out is not None else pd.Series(False, index=table.index)
     marked = table.assign(held=held, no=~table["may_write"])
     marked = pd.concat([marked, marked.drop_duplicates("customer_id").assign(list="any")])
     grouped = marked.groupby("list")
-    counts = pd.DataFrame({"n_customers": grouped.size(), "n_may_not": grouped["no"].sum(),
-                           "n_held_out": grouped["held"].sum()})  # fmt: skip
+    sums = grouped[["no", "held"]].sum().set_axis(["n_may_not", "n_held_out"], axis=1)
+    counts = pd.concat([grouped.size().rename("n_customers"), sums], axis=1)
     counts = counts.reindex([*LISTS, "any"], fill_value=0).astype("int64").rename_axis("list").reset_index()
     counts["n_to_write"] = counts["n_customers"] - counts["n_may_not"] - counts["n_held_out"]
     return counts.astype({"list": "str"})

@@ -12,39 +12,21 @@ import pandas as pd
 from narwhals.typing import IntoFrame
 
 from custaudience.customers.features.attributes import usable_attribute
-from custaudience.customers.response.response import CampaignResponse
+from custaudience.customers.response.response import CampaignResponse, CampaignTables, collected
 from custaudience.errors import HistoryError
-from custaudience.evidence import template
+from custaudience.evidence import Estimate, Terms
+from custaudience.stats.contrast import gap_of_means
 
 GROUPS = ("responded", "no_response", "not_sent")
-GROUP_NAMES = (template("Responded"), template("No response"), template("Not sent"))
 SPEND_BEFORE = "spend_before_the_campaigns"
 _QUARTERS = {"1 lowest": "lowest_quarter", "2": "second_quarter", "3": "third_quarter", "4 highest": "highest_quarter"}
-QUARTER_NAMES = (
-    template("Lowest quarter"),
-    template("Second quarter"),
-    template("Third quarter"),
-    template("Highest quarter"),
-    template("Spend before the campaigns"),
-)
 
 
 def known_traits(customers: pd.DataFrame, *, until: dt.date) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return what may be said of customers in groups: their usable traits, and which columns are left out and why.
+    """Return what may be said of customers in groups, and which columns are left out and why, sensitive ones too.
 
-    Parameters
-    ----------
-    customers : DataFrame
-        ``customer_id`` and attributes.
-    until : date
-        Dates become days before it.
-
-    Returns
-    -------
-    traits : DataFrame
-        ``customer_id`` and a column per usable trait; yes-no traits as "yes" and "no".
-    left_out : DataFrame
-        ``column``, ``reason`` (English). Sensitive ones are among them.
+    Traits: ``customer_id`` and a column per usable trait, yes-no traits as "yes" and "no", dates as days before
+    `until`. Left out: ``column``, ``reason`` (English).
     """
     traits, left_out = customers[["customer_id"]].copy(), []
     for column in customers.columns.drop("customer_id"):
@@ -61,32 +43,20 @@ def known_traits(customers: pd.DataFrame, *, until: dt.date) -> tuple[pd.DataFra
 def in_reading_order(table: pd.DataFrame, traits: pd.DataFrame | None) -> pd.DataFrame:
     """Return `groups` or `targeting` of a `CampaignResponse` as it reads: ranges rising, quarters by name.
 
-    Parameters
-    ----------
-    table : DataFrame
-        ``attribute``, ``value`` and figures.
-    traits : DataFrame or None
-        From `known_traits`; its ordered categories give the order.
+    The order within an attribute is that of its ordered categories in `traits`, from `known_traits`.
     """
-    orders: dict[tuple[str, str], int] = {}
-    for column in [] if traits is None else traits.columns.drop("customer_id"):
-        if isinstance(traits[column].dtype, pd.CategoricalDtype):  # type: ignore[index]
-            levels = traits[column].cat.categories  # type: ignore[index]
-            orders |= {(str(column), str(level)): place for place, level in enumerate(levels)}
-    places = [
-        orders.get((attribute, value), 0) for attribute, value in zip(table["attribute"], table["value"], strict=True)
-    ]
+    known = pd.DataFrame() if traits is None else traits.drop(columns="customer_id").select_dtypes("category")
+    places = {(name, str(level)): i for name in known for i, level in enumerate(known[name].cat.categories)}
     first = {name: place for place, name in enumerate(table["attribute"].drop_duplicates())}
-    result = table.assign(_first=table["attribute"].map(first), _place=places)
-    result = result.sort_values(["_first", "_place"], kind="stable", ignore_index=True).drop(
-        columns=["_first", "_place"]
-    )
-    values = result.groupby("attribute")["value"].transform(lambda column: set(column) <= set(_QUARTERS))
-    ranked = result.groupby("attribute")["value"].transform(
-        lambda column: bool(set(column) & {"1 lowest", "4 highest"})
-    )
-    quarters = (values.astype("bool") & ranked.astype("bool")) if len(result) else pd.Series(dtype="bool")
-    return result.assign(value=result["value"].map(_QUARTERS).where(quarters, result["value"]).astype("str"))
+    keys = [
+        (first[name], places.get((name, value), 0))
+        for name, value in zip(table["attribute"], table["value"], strict=True)
+    ]
+    result = table.iloc[sorted(range(len(table)), key=keys.__getitem__)].reset_index(drop=True)
+    values = result.groupby("attribute")["value"].agg(set)
+    quartered = [name for name, own in values.items() if own <= set(_QUARTERS) and own & {"1 lowest", "4 highest"}]
+    named = result["value"].map(_QUARTERS).where(result["attribute"].isin(quartered), result["value"])
+    return result.assign(value=named.astype("str"))
 
 
 @dataclass(frozen=True)
@@ -99,9 +69,9 @@ class BeforeContact:
         A row per group (see `GROUPS`): ``group``, ``n_customers``, ``spend_before``, ``before_low``,
         ``before_high``, ``spend_during``, ``during_low``, ``during_high`` (mean net revenue per customer, those
         who bought nothing included; Student's interval), ``share_before``, ``share_during`` (who ordered).
-    difference, low, high : float
-        ``spend_before`` of those who responded less that of those who did not; Welch's interval.
-    difference_during, low_during, high_during : float
+    difference : Estimate
+        ``spend_before`` of the `n` who responded less that of those who did not; Welch's interval.
+    during : Estimate
         The same of ``spend_during``: what a naive comparison would call the effect.
     campaign_id : str
     starts_on, ends_on : date
@@ -110,16 +80,11 @@ class BeforeContact:
     n_sent : int
     sent_mean, sent_deviation : float
         Mean and standard deviation of ``spend_before`` over all it was sent to: what planning a test needs.
-    level : float
     """
 
     table: pd.DataFrame
-    difference: float
-    low: float
-    high: float
-    difference_during: float
-    low_during: float
-    high_during: float
+    difference: Estimate
+    during: Estimate
     campaign_id: str
     starts_on: dt.date
     ends_on: dt.date
@@ -127,59 +92,32 @@ class BeforeContact:
     n_sent: int
     sent_mean: float
     sent_deviation: float
-    level: float
 
 
 def before_contact(
-    orders: IntoFrame,
-    contacts: IntoFrame,
-    responses: IntoFrame,
-    response: CampaignResponse,
-    *,
-    observed_from: dt.date,
-    minor_digits: int = 2,
-    min_group_size: int = 10,
-    level: float = 0.95,
+    orders: IntoFrame, tables: CampaignTables, response: CampaignResponse, terms: Terms
 ) -> BeforeContact:
-    """Compare those who answered the largest campaign with those who did not, before it was sent.
+    """Compare those who answered the largest complete campaign with those who did not, before it was sent.
 
-    Parameters
-    ----------
-    orders : any frame Narwhals reads
-        As `orders_of` gives them.
-    contacts, responses : any frames Narwhals reads
-        As for `campaign_response`.
-    response : CampaignResponse
-        Says which campaigns are complete.
-    observed_from : date
-        First day of the orders.
-    minor_digits, min_group_size, level
-        Of money, of groups, of intervals.
-
-    Returns
-    -------
-    BeforeContact
+    Not sent: customers with an order before the campaign who did not receive it. The sums are by day of the
+    order. What those who answered bought during the campaign, less what the others bought, is the choice of
+    whom to write to and the readiness to answer as much as any effect; how much of it was there before, this
+    table says. Earlier campaigns may lie in the time before.
 
     Raises
     ------
     HistoryError
         If no complete campaign has as many days of orders before it as it lasted and enough customers who
         responded and who did not.
-
-    Notes
-    -----
-    Not sent: customers with an order before the campaign who did not receive it. The sums are by day of the
-    order. What those who answered bought during the campaign, less what the others bought, is the choice of
-    whom to write to and the readiness to answer as much as any effect; how much of it was there before, this
-    table says. Earlier campaigns may lie in the time before.
     """
-    sent, back = (_ids(frame) for frame in (contacts, responses))
+    ids = ("campaign_id", "customer_id")
+    sent, back = collected(tables.contacts, "contacts", *ids), collected(tables.responses, "responses", *ids)
     plan = response.campaigns[response.campaigns["status"] == "complete"].copy()
     plan["n_days"] = (plan["ends_on"] - plan["starts_on"]).dt.days + 1
     begins = plan["starts_on"] - pd.to_timedelta(plan["n_days"], unit="D")
     rest = plan["n_contacted"] - plan["n_responded"]
-    enough = (plan["n_responded"] >= min_group_size) & (rest >= min_group_size)
-    plan = plan[(begins >= pd.Timestamp(observed_from)) & enough]
+    enough = (plan["n_responded"] >= terms.least) & (rest >= terms.least)
+    plan = plan[(begins >= pd.Timestamp(tables.observed_from)) & enough]
     if plan.empty:
         raise HistoryError(
             "No complete campaign has as many days of orders before it as it lasted, and enough customers who "
@@ -191,84 +129,49 @@ def before_contact(
     answered = set(back.loc[back["campaign_id"] == row["campaign_id"], "customer_id"]) & invited
     spend = _spend(orders, start, days)
     everyone = pd.Index(sorted(set(spend.index[spend["known"]]) | invited), dtype="str")
-    spend = spend.drop(columns="known").reindex(everyone, fill_value=0.0)
+    spend = spend.drop(columns="known").reindex(everyone, fill_value=0.0) / 10**terms.minor_digits
     group = np.select([everyone.isin(answered), everyone.isin(invited)], GROUPS[:2], GROUPS[2])
-    rows = [_summary(name, spend[group == name], 10**minor_digits, level) for name in GROUPS]
-    mine, others = (spend[group == name] / 10**minor_digits for name in GROUPS[:2])
+    mine, others = (spend[group == name] for name in GROUPS[:2])
+    before, during = (_gap(mine[when], others[when], terms.level) for when in ("before", "during"))
     both = pd.concat([mine, others])["before"]
     return BeforeContact(
-        table=pd.DataFrame(rows),
-        **_difference(mine["before"], others["before"], level, ""),
-        **_difference(mine["during"], others["during"], level, "_during"),
-        campaign_id=str(row["campaign_id"]),
-        starts_on=start.date(),
-        ends_on=end.date(),
-        n_days=days,
-        n_sent=len(both),
-        sent_mean=float(both.mean()),
-        sent_deviation=float(both.std(ddof=1)),
-        level=level,
-    )
-
-
-def _ids(frame: IntoFrame) -> pd.DataFrame:
-    lazy: nw.LazyFrame[Any] = nw.from_native(frame).lazy().select("campaign_id", "customer_id")
-    table: pd.DataFrame = lazy.collect(backend="pyarrow").to_native().to_pandas(ignore_metadata=True)
-    return table.astype("str")
+        pd.DataFrame([_summary(name, spend[group == name], terms.level) for name in GROUPS]),
+        before, during, str(row["campaign_id"]), start.date(), end.date(), days,
+        len(both), float(both.mean()), float(both.std(ddof=1)),
+    )  # fmt: skip
 
 
 def _spend(orders: IntoFrame, start: pd.Timestamp, days: int) -> pd.DataFrame:
     """Return per customer the net revenue, in minor units, before the start and from it on, each so many days."""
-    lazy: nw.LazyFrame[Any] = nw.from_native(orders).lazy()
     first, last = start - pd.Timedelta(days=days), start + pd.Timedelta(days=days - 1)
     day, minor = nw.col("ordered_on"), nw.col("revenue_minor")
     began, known = start.to_pydatetime(), day < start.to_pydatetime()
-    table = (
-        lazy.filter(day <= last.to_pydatetime())
-        .with_columns(
-            before=nw.when(known & (day >= first.to_pydatetime())).then(minor).otherwise(0),
-            during=nw.when(day >= began).then(minor).otherwise(0),
-            known=nw.when(known).then(1).otherwise(0),
-        )
-        .group_by("customer_id")
-        .agg(nw.col("before").sum(), nw.col("during").sum(), nw.col("known").max())
-        .collect(backend="pyarrow")
-        .to_native()
-        .to_pandas(ignore_metadata=True)
+    rows = nw.from_native(orders).lazy().filter(day <= last.to_pydatetime())
+    rows = rows.with_columns(
+        before=nw.when(known & (day >= first.to_pydatetime())).then(minor).otherwise(0),
+        during=nw.when(day >= began).then(minor).otherwise(0),
+        known=nw.when(known).then(1).otherwise(0),
     )
-    table["customer_id"] = table["customer_id"].astype("str")
-    table = table.set_index("customer_id").sort_index()
+    sums = rows.group_by("customer_id").agg(nw.col("before").sum(), nw.col("during").sum(), nw.col("known").max())
+    table = sums.collect(backend="pyarrow").to_native().to_pandas(ignore_metadata=True)
+    table = table.astype({"customer_id": "str"}).set_index("customer_id").sort_index()
     return table.astype({"before": "float64", "during": "float64", "known": "bool"})
 
 
-def _summary(name: str, spend: pd.DataFrame, scale: int, level: float) -> dict[str, Any]:
+def _gap(mine: pd.Series, others: pd.Series, level: float) -> Estimate:
+    gap = gap_of_means(mine.to_numpy(), others.to_numpy(), level)
+    return Estimate(gap.difference, gap.low, gap.high, level, len(mine))
+
+
+def _summary(name: str, spend: pd.DataFrame, level: float) -> dict[str, Any]:
+    from statsmodels.stats.weightstats import DescrStatsW
+
     row: dict[str, Any] = {"group": name, "n_customers": len(spend)}
     for which in ("before", "during"):
-        values = spend[which].to_numpy() / scale
+        values = spend[which].to_numpy()
+        ends = DescrStatsW(values).tconfint_mean(1 - level) if len(values) > 1 else (np.nan, np.nan)
         mean = float(values.mean()) if len(values) else np.nan
-        low, high = _student(values, level)
-        row |= {f"spend_{which}": mean, f"{which}_low": low, f"{which}_high": high}
+        row |= {f"spend_{which}": mean, f"{which}_low": float(ends[0]), f"{which}_high": float(ends[1])}
     for which in ("before", "during"):
         row[f"share_{which}"] = float((spend[which] > 0).mean()) if len(spend) else np.nan
     return row
-
-
-def _student(values: np.ndarray, level: float) -> tuple[float, float]:
-    from scipy.stats import t
-
-    if len(values) < 2:
-        return np.nan, np.nan
-    width = t.ppf((1 + level) / 2, len(values) - 1) * values.std(ddof=1) / np.sqrt(len(values))
-    return float(values.mean() - width), float(values.mean() + width)
-
-
-def _difference(one: pd.Series, other: pd.Series, level: float, suffix: str) -> dict[str, float]:
-    """Return a difference of means with Welch's interval, named for the result."""
-    from statsmodels.stats.weightstats import CompareMeans, DescrStatsW
-
-    difference = float(one.mean() - other.mean())
-    low = high = difference
-    if one.var() + other.var() > 0:
-        compared = CompareMeans(DescrStatsW(one.to_numpy()), DescrStatsW(other.to_numpy()))
-        low, high = compared.tconfint_diff(alpha=1 - level, usevar="unequal")
-    return {f"difference{suffix}": difference, f"low{suffix}": float(low), f"high{suffix}": float(high)}

@@ -33,17 +33,10 @@ def response_claims(
     response: CampaignResponse, before: BeforeContact | None, terms: Terms, *,
     n_to_show: int | None, share_to_show: float = 0.1,
 ) -> list[Claim]:  # fmt: skip
-    """Return the claims of notebook 36, the finding first.
+    """Return the claims of notebook 36, the finding first; `before` is None where it cannot be told.
 
-    Parameters
-    ----------
-    response : CampaignResponse
-        Its groups in reading order.
-    before : BeforeContact or None
-        None where it cannot be told.
-    terms : Terms
-    n_to_show : int, optional
-        Customers to leave out, and to send to, to show a difference of `share_to_show` in spending.
+    The groups of `response` stand in reading order. `n_to_show` customers must be left out, and as many sent to, to
+    show a difference of `share_to_show` in spending.
     """
     tell = teller(terms)
     return [
@@ -59,16 +52,11 @@ def response_claims(
 def _finding(tell: Teller, before: BeforeContact | None) -> Claim:
     if before is None:
         return tell.say("finding", "unknown")
-    spent, n = before.table.set_index("group")["spend_before"], _n_responded(before)
-    gap = Estimate(before.difference, before.low, before.high, before.level, n)
+    spent, gap = before.table.set_index("group")["spend_before"], before.difference
     return tell.say(
         "finding", "more" if gap.differs() and gap.value > 0 else "text", of=gap, campaign=before.campaign_id,
         days=before.n_days, mine=spent["responded"], other=spent["no_response"],
     )  # fmt: skip
-
-
-def _n_responded(before: BeforeContact) -> int:
-    return int(before.table.set_index("group").loc["responded", "n_customers"])
 
 
 def _judged(tell: Teller, response: CampaignResponse) -> Iterator[Claim]:
@@ -80,10 +68,9 @@ def _judged(tell: Teller, response: CampaignResponse) -> Iterator[Claim]:
 
 
 def _rates(tell: Teller, response: CampaignResponse) -> Iterator[Claim]:
-    if tell.few(response.n_customers):
+    if tell.few(response.rate.n):
         return
-    rate = Estimate(response.response_rate, response.low, response.high, tell.terms.level, response.n_customers)
-    yield tell.say("rate", of=rate, contacts=response.n_contacts)
+    yield tell.say("rate", of=response.rate, contacts=response.n_contacts)
     best = response.campaigns[response.campaigns["verdict"] == "more"]
     best = best[~best["n_responded"].map(tell.few)]
     if len(best):
@@ -102,7 +89,7 @@ def _groups(tell: Teller, response: CampaignResponse) -> Iterator[Claim]:
     table = response.groups
     if len(table):
         clear = table[table["verdict"] != "no clear difference"]
-        yield tell.say("groups", of=len(clear), n=response.n_customers, all=len(table))
+        yield tell.say("groups", of=len(clear), n=response.rate.n, all=len(table))
         stable = clear[(clear["attribute"] == "segment") & clear["value"].str.fullmatch("[a-z0-9_]+")]
         others = clear[clear["attribute"] != "segment"].sort_values(["p_value", "attribute", "value"], kind="stable")
         spend = others["attribute"] == SPEND_BEFORE
@@ -117,7 +104,7 @@ def _groups(tell: Teller, response: CampaignResponse) -> Iterator[Claim]:
             yield tell.say(key, of=_gap(tell, row), suffix=suffix, **facts)
     table = response.coverage[~response.coverage["attribute"].isin(["segment", SPEND_BEFORE])]
     table = table[(table["n_known"] > 0) & (table["n_known"] < table["n_contacts"])]
-    if len(table) and not tell.few(response.n_customers):
+    if len(table) and not tell.few(response.rate.n):
         row = table.sort_values(["share_known", "attribute"], kind="stable").iloc[0]
         rates = {"known": row["rate_known"], "unknown": row["rate_unknown"]}
         yield tell.say(
@@ -136,11 +123,8 @@ def _targeting(tell: Teller, response: CampaignResponse) -> Iterator[Claim]:
 
 def _effect(tell: Teller, before: BeforeContact | None, n: int | None, share: float) -> Iterator[Claim]:
     """Say what a comparison of those who answered would have claimed, and what would show an effect."""
-    if before is not None and before.difference > 0 and before.low_during > 0:
-        during = Estimate(
-            before.difference_during, before.low_during, before.high_during, before.level, _n_responded(before)
-        )
-        yield tell.say("naive", of=during, campaign=before.campaign_id, before=before.difference)
+    if before is not None and before.difference.value > 0 and before.during.low > 0:
+        yield tell.say("naive", of=before.during, campaign=before.campaign_id, before=before.difference.value)
     yield tell.say("no_hold_out")
     if before is not None and n is not None:
         yield tell.say(

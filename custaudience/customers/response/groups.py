@@ -6,16 +6,18 @@ import numpy as np
 import pandas as pd
 
 from custaudience.errors import ColumnError
+from custaudience.evidence import Terms
 from custaudience.stats.discovery import false_discovery_rates
 from custaudience.stats.intervals import share_difference, share_interval
 
 VERSUS = ["difference", "difference_low", "difference_high"]
 
 
-def verdicts(difference: pd.Series, q_value: np.ndarray, max_fdr: float) -> pd.Series:
-    """Return whether each difference is found: more, less, or no clear difference."""
-    found = np.where(difference > 0, "more", "less")
-    return pd.Series(np.where(q_value <= max_fdr, found, "no clear difference"), difference.index, dtype="str")
+def verdicts(table: pd.DataFrame, level: float) -> pd.Series:
+    """Return whether each ``difference`` is found by its ``q_value``: more, less, or no clear difference."""
+    found = np.where(table["difference"] > 0, "more", "less")
+    found = np.where(table["q_value"] <= 1 - level, found, "no clear difference")
+    return pd.Series(found, table.index, dtype="str")
 
 
 def customer_attributes(customers: pd.DataFrame | None, segments: pd.DataFrame | None) -> dict[str, pd.Series]:
@@ -45,9 +47,7 @@ def _as_text(values: pd.Series) -> pd.Series:
     return pd.Series(names[np.searchsorted(cuts, values)], values.index, dtype="str")
 
 
-def group_table(
-    sent: pd.DataFrame, attributes: dict[str, pd.Series], min_group_size: int, level: float, max_fdr: float
-) -> pd.DataFrame:
+def group_table(sent: pd.DataFrame, attributes: dict[str, pd.Series], terms: Terms) -> pd.DataFrame:
     """Return a row per attribute and value, compared with all others within the same campaigns."""
     rows = []
     for attribute, values in attributes.items():
@@ -55,13 +55,12 @@ def group_table(
         for value in sorted(known["value"].unique()):
             mine = (known["value"] == value).to_numpy()
             n = [known.loc[which, "customer_id"].nunique() for which in (mine, ~mine)]
-            if min(n) >= max(min_group_size, 2):
-                rows.append((attribute, value, n[0], *_group(known, mine, level)))
+            if min(n) >= max(terms.least, 2):
+                rows.append((attribute, value, n[0], *_group(known, mine, terms.level)))
     columns = ["attribute", "value", "n_customers", "n_contacts", "n_responded", "response_rate", "low", "high"]
     table = pd.DataFrame(rows, columns=[*columns, *VERSUS, "p_value"])
     table["q_value"] = false_discovery_rates(table["p_value"].to_numpy(dtype="float64"))
-    table["verdict"] = verdicts(table["difference"], table["q_value"].to_numpy(), max_fdr)
-    return table.astype({"attribute": "str", "value": "str"})
+    return table.assign(verdict=verdicts(table, terms.level)).astype({"attribute": "str", "value": "str"})
 
 
 def _group(known: pd.DataFrame, mine: np.ndarray, level: float) -> tuple[float, ...]:
@@ -123,19 +122,16 @@ def coverage_table(sent: pd.DataFrame, attributes: dict[str, pd.Series]) -> pd.D
     )
 
 
-def targeting_table(
-    attributes: dict[str, pd.Series], contacted: set[str], min_group_size: int, level: float
-) -> pd.DataFrame:
+def targeting_table(attributes: dict[str, pd.Series], contacted: set[str], terms: Terms) -> pd.DataFrame:
     """Return who was contacted at all, by attribute and value."""
     rows = []
     for attribute, values in attributes.items():
         reached = values.index.isin(contacted)
         for value in sorted(values.unique()):
             mine = (values == value).to_numpy()
-            n, count = int(mine.sum()), int(reached[mine].sum())
-            n_other, other = int((~mine).sum()), int(reached[~mine].sum())
-            if n >= min_group_size:
-                versus = share_difference(count, n, other, n_other, level)
-                rows.append((attribute, value, n, count, *share_interval(count, n, level), *versus))
+            n, count, n_other, other = (int(part.sum()) for part in (mine, reached[mine], ~mine, reached[~mine]))
+            if n >= terms.least:
+                versus = share_difference(count, n, other, n_other, terms.level)
+                rows.append((attribute, value, n, count, *share_interval(count, n, terms.level), *versus))
     columns = ["attribute", "value", "n_customers", "n_contacted", "share_contacted", "low", "high", *VERSUS]
     return pd.DataFrame(rows, columns=columns).astype({"attribute": "str", "value": "str"})

@@ -21,6 +21,7 @@ from custaudience.customers.response.groups import (
     verdicts,
 )
 from custaudience.errors import ColumnError, EmptyTableError, HistoryError, near_miss
+from custaudience.evidence import Estimate, Terms
 from custaudience.stats.discovery import false_discovery_rates
 from custaudience.stats.intervals import share_difference, share_interval
 
@@ -29,6 +30,33 @@ NO_HOLD_OUT = (
     "No campaign here has a hold-out: nobody was left out at random. Response says who answered, not what the "
     "campaigns added; those who answered would have bought something anyway."
 )
+
+
+@dataclass(frozen=True)
+class CampaignTables:
+    """What is known of campaigns.
+
+    Attributes
+    ----------
+    contacts : any frame Narwhals reads
+        ``campaign_id``, ``customer_id``, optional ``sent_at``; a customer sent the same campaign twice is one
+        contact.
+    responses : any frame Narwhals reads
+        ``customer_id``, ``campaign_id``, optional ``responded_on``, ``coupon_id``. Responding twice is once.
+    campaigns : any frame Narwhals reads
+        ``campaign_id``, ``starts_on``, ``ends_on``, optional ``kind``.
+    coupons : any frame Narwhals reads, optional
+        ``coupon_id``, ``campaign_id``.
+    observed_from : date, optional
+        First day of which orders and responses are in the data; campaigns that began before are excluded. Without it
+        none is.
+    """
+
+    contacts: IntoFrame
+    responses: IntoFrame
+    campaigns: IntoFrame
+    coupons: IntoFrame | None = None
+    observed_from: dt.date | None = None
 
 
 @dataclass(frozen=True)
@@ -44,10 +72,10 @@ class CampaignResponse:
         complete campaigns), ``difference_low``, ``difference_high`` (Newcombe), ``p_value`` (Fisher),
         ``q_value``, ``verdict``. Rates are NaN unless the campaign is complete. With coupons also
         ``n_coupons``, ``n_coupons_used``.
-    n_contacts, n_responded, n_customers : int
-        Of complete campaigns: contacts, those that responded, and the customers they were sent to.
-    response_rate, low, high : float
-        Share of contacts that responded, with an interval as in `groups`.
+    n_contacts, n_responded : int
+        Of complete campaigns: contacts, and those that responded.
+    rate : Estimate
+        Share of contacts that responded, with an interval as in `groups`; its `n` the customers they were sent to.
     groups : DataFrame
         A row per attribute and value, complete campaigns only: ``attribute``, ``value``, ``n_customers``,
         ``n_contacts``, ``n_responded`` (contacts), ``response_rate`` (of contacts), ``low``, ``high`` (Wilson,
@@ -75,10 +103,7 @@ class CampaignResponse:
     campaigns: pd.DataFrame
     n_contacts: int
     n_responded: int
-    n_customers: int
-    response_rate: float
-    low: float
-    high: float
+    rate: Estimate
     groups: pd.DataFrame
     coverage: pd.DataFrame
     targeting: pd.DataFrame
@@ -91,47 +116,27 @@ class CampaignResponse:
 
 
 def campaign_response(
-    contacts: IntoFrame,
-    responses: IntoFrame,
-    campaigns: IntoFrame,
+    tables: CampaignTables,
+    terms: Terms,
     *,
-    as_of: dt.date,
     customers: pd.DataFrame | None = None,
     segments: pd.DataFrame | None = None,
-    coupons: IntoFrame | None = None,
-    observed_from: dt.date | None = None,
     wait_days: int | None = None,
-    min_group_size: int = 10,
-    level: float = 0.95,
-    max_fdr: float = 0.05,
 ) -> CampaignResponse:
     """Estimate which share of contacted customers responded, by campaign and by group.
 
     Parameters
     ----------
-    contacts : any frame Narwhals reads
-        ``campaign_id``, ``customer_id``, optional ``sent_at``; a customer sent the same campaign twice is one
-        contact.
-    responses : any frame Narwhals reads
-        ``customer_id``, ``campaign_id``, optional ``responded_on``, ``coupon_id``. Responding twice is once.
-    campaigns : any frame Narwhals reads
-        ``campaign_id``, ``starts_on``, ``ends_on``, optional ``kind``.
-    as_of : date
-        Last day that counts, inclusive: campaigns that begin, contacts sent and responses given later do not exist.
+    tables : CampaignTables
+    terms : Terms
+        Campaigns that begin, contacts sent and responses given after its ``as_of`` do not exist. Groups of fewer
+        contacted customers than its ``least``, or of fewer others, have no row.
     customers, segments : DataFrame, optional
         ``customer_id`` (once each) and attributes, such as age or an RFM segment as of before the campaigns. A
         segment from afterwards contains the response.
-    coupons : any frame Narwhals reads, optional
-        ``coupon_id``, ``campaign_id``.
-    observed_from : date, optional
-        First day of which responses are in the data; campaigns that began before are excluded. Without it
-        none is.
     wait_days : int, optional
         Days after its end for which a campaign is too recent. By default so many that 95 % of the responses
         that came after an end had come.
-    min_group_size : int
-        Groups of fewer contacted customers, or of fewer others, have no row.
-    level, max_fdr : float
 
     Returns
     -------
@@ -162,57 +167,55 @@ def campaign_response(
     >>> back = pd.DataFrame({"campaign_id": ["1"], "customer_id": ["b"]})
     >>> plan = pd.DataFrame({"campaign_id": ["1"], "starts_on": [pd.Timestamp("2025-01-01")],
     ...     "ends_on": [pd.Timestamp("2025-01-31")]})
-    >>> found = campaign_response(sent, back, plan, as_of=dt.date(2025, 3, 31))
+    >>> found = campaign_response(CampaignTables(sent, back, plan), Terms(dt.date(2025, 3, 31)))
     >>> float(found.campaigns["response_rate"].iloc[0])
     0.25
     """
-    if not isinstance(as_of, dt.date):
-        raise ValueError(f"as_of: expected a datetime.date, got {as_of!r}")
-    today = pd.Timestamp(as_of)
-    sent = _read(contacts, "contacts", "campaign_id", "customer_id", dates=("sent_at",))
+    if not isinstance(terms.as_of, dt.date):
+        raise ValueError(f"as_of: expected a datetime.date, got {terms.as_of!r}")
+    today = pd.Timestamp(terms.as_of)
+    sent = collected(tables.contacts, "contacts", "campaign_id", "customer_id", dates=("sent_at",))
     sent = sent[~(sent.pop("sent_at") > today)].drop_duplicates(ignore_index=True)
     if sent.empty:
         raise EmptyTableError("contacts: nobody was contacted. Without contacts there is no rate; count responses.")
-    plan = _read(campaigns, "campaigns", "campaign_id", dates=("starts_on", "ends_on"), optional=("kind",))
-    back = _read(responses, "responses", "customer_id", "campaign_id", dates=("responded_on",), optional=("coupon_id",))
+    plan = collected(tables.campaigns, "campaigns", "campaign_id", dates=("starts_on", "ends_on"), optional=("kind",))
+    ids = ("customer_id", "campaign_id")
+    back = collected(tables.responses, "responses", *ids, dates=("responded_on",), optional=("coupon_id",))
     later = plan["starts_on"] > today
     back = back[~((back["responded_on"] > today) | back["campaign_id"].isin(plan.loc[later, "campaign_id"]))]
     plan = plan[~later].reset_index(drop=True)
     sent = sent[sent["campaign_id"].isin(plan["campaign_id"])]
     back, left_out = _usable(back, plan, sent)
     wait = _usual_wait(back, plan) if wait_days is None else wait_days
-    table = _statuses(plan, sent, as_of, wait, observed_from)
+    table = _statuses(plan, sent, today, wait, tables.observed_from)
     complete = table.loc[table["status"] == "complete", "campaign_id"]
     if complete.empty:
         counts = ", ".join(f"{n} {status}" for status, n in table["status"].value_counts().items())
         raise HistoryError(
-            f"No campaign is complete by {as_of} ({counts}). Choose a later as_of; count responses so far."
+            f"No campaign is complete by {terms.as_of} ({counts}). Choose a later as_of; count responses so far."
         )
     pairs = back[["campaign_id", "customer_id"]].drop_duplicates()
     sent = sent.merge(pairs.assign(responded=1.0), how="left", on=["campaign_id", "customer_id"])
     sent["responded"] = sent["responded"].fillna(0.0)
-    table = _campaign_table(table, sent, back, level, max_fdr)
-    if coupons is not None:
-        offered = _read(coupons, "coupons", "coupon_id", "campaign_id")
+    table = _campaign_table(table, sent, back, terms.level)
+    if tables.coupons is not None:
+        offered = collected(tables.coupons, "coupons", "coupon_id", "campaign_id")
         for name, rows in (("n_coupons", offered), ("n_coupons_used", back)):
             counts = rows.groupby("campaign_id")["coupon_id"].nunique()
             table[name] = table["campaign_id"].map(counts).fillna(0).astype("int64")
     attributes = customer_attributes(customers, segments)
     closed = sent[sent["campaign_id"].isin(complete)]
+    responded, (customer, people) = closed["responded"].to_numpy(), pd.factorize(closed["customer_id"])
     return CampaignResponse(
-        table,
-        len(closed),
-        int(closed["responded"].sum()),
-        closed["customer_id"].nunique(),
-        *clustered_share(closed["responded"].to_numpy(), pd.factorize(closed["customer_id"])[0], level),
-        group_table(closed, attributes, min_group_size, level, max_fdr),
-        coverage_table(closed, attributes),
-        targeting_table(attributes, set(sent["customer_id"]), min_group_size, level),
-        *left_out, wait, _notes(table, observed_from), as_of,
+        table, len(closed), int(responded.sum()),
+        Estimate(*clustered_share(responded, customer, terms.level), terms.level, len(people)),
+        group_table(closed, attributes, terms), coverage_table(closed, attributes),
+        targeting_table(attributes, set(sent["customer_id"]), terms),
+        *left_out, wait, _notes(table, tables.observed_from), terms.as_of,
     )  # fmt: skip
 
 
-def _read(
+def collected(
     frame: IntoFrame, name: str, *ids: str, dates: tuple[str, ...] = (), optional: tuple[str, ...] = ()
 ) -> pd.DataFrame:
     """Collect some columns: ids as text, dates as days; those of `dates` and `optional` may be absent."""
@@ -253,9 +256,9 @@ def _usual_wait(back: pd.DataFrame, plan: pd.DataFrame) -> int:
 
 
 def _statuses(
-    plan: pd.DataFrame, sent: pd.DataFrame, as_of: dt.date, wait: int, observed_from: dt.date | None
+    plan: pd.DataFrame, sent: pd.DataFrame, today: pd.Timestamp, wait: int, observed_from: dt.date | None
 ) -> pd.DataFrame:
-    end, today = plan["ends_on"], pd.Timestamp(as_of)
+    end = plan["ends_on"]
     began_before = plan["starts_on"] < pd.Timestamp(observed_from) if observed_from else pd.Series(False, plan.index)
     checks = {
         "no dates": end.isna() | plan["starts_on"].isna(),
@@ -267,37 +270,30 @@ def _statuses(
     status = np.select(list(checks.values()), list(checks), "complete")
     # by number where ids are numbers: 2 before 10
     rank = plan["campaign_id"].str.zfill(int(plan["campaign_id"].str.len().max()) if len(plan) else 1)
-    return plan.assign(status=pd.Series(status, plan.index, dtype="str")).iloc[rank.argsort(kind="stable")]
+    table = plan[["campaign_id", "kind", "starts_on", "ends_on"]].assign(
+        status=pd.Series(status, plan.index, dtype="str")
+    )
+    return table.iloc[rank.argsort(kind="stable")]
 
 
-def _campaign_table(
-    table: pd.DataFrame, sent: pd.DataFrame, back: pd.DataFrame, level: float, max_fdr: float
-) -> pd.DataFrame:
+def _campaign_table(table: pd.DataFrame, sent: pd.DataFrame, back: pd.DataFrame, level: float) -> pd.DataFrame:
+    """Add counts to every campaign, and to complete ones their rates, compared with the contacts of all others."""
     from scipy.stats import fisher_exact
 
     by = sent.groupby("campaign_id")["responded"]
-    ids = table["campaign_id"]
-    table = table.assign(
-        n_contacted=ids.map(by.size()).fillna(0).astype("int64"),
-        n_responded=ids.map(by.sum()).fillna(0).astype("int64"),
-        n_responses=ids.map(back.groupby("campaign_id").size()).fillna(0).astype("int64"),
-    ).reset_index(drop=True)
+    counts = {"n_contacted": by.size(), "n_responded": by.sum(), "n_responses": back.groupby("campaign_id").size()}
+    table = table.reset_index(drop=True)
+    for name, values in counts.items():
+        table[name] = table["campaign_id"].map(values).fillna(0).astype("int64")
     done = table[table["status"] == "complete"]
     count, n = done["n_responded"], done["n_contacted"]
-    shares = [share_interval(*pair, level) for pair in zip(count, n, strict=True)]
-    result = pd.DataFrame(shares, done.index, columns=["response_rate", "low", "high"])
-    rest, n_rest = count.sum() - count, n.sum() - n
-    rows = [share_difference(*four, level) for four in zip(count, n, rest, n_rest, strict=True)]
-    result[VERSUS] = np.array(rows, dtype="float64").reshape(-1, 3)
-    result["p_value"] = [
-        fisher_exact([[a, b - a], [c, d - c]])[1] if d else np.nan
-        for a, b, c, d in zip(count, n, rest, n_rest, strict=True)
-    ]
-    result["q_value"] = false_discovery_rates(result["p_value"].to_numpy(dtype="float64"))
-    result["verdict"] = verdicts(result["difference"], result["q_value"].to_numpy(), max_fdr)
-    table = table.join(result)
-    order = ["campaign_id", "kind", "starts_on", "ends_on", "status", "n_contacted", "n_responded", "n_responses"]
-    return table[[*order, "response_rate", "low", "high", *VERSUS, "p_value", "q_value", "verdict"]]
+    rows = []
+    for a, b, c, d in zip(count, n, count.sum() - count, n.sum() - n, strict=True):
+        p_value = fisher_exact([[a, b - a], [c, d - c]])[1] if d else np.nan
+        rows.append((*share_interval(a, b, level), *share_difference(a, b, c, d, level), p_value))
+    result = pd.DataFrame(rows, done.index, columns=["response_rate", "low", "high", *VERSUS, "p_value"])
+    result["q_value"] = false_discovery_rates(result["p_value"].to_numpy())
+    return table.join(result.assign(verdict=verdicts(result, level)))
 
 
 def _notes(table: pd.DataFrame, observed_from: dt.date | None) -> tuple[str, ...]:

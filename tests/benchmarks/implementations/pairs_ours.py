@@ -9,10 +9,11 @@ import pandas as pd
 import pyarrow as pa
 
 from custaudience.customers.affinity.pairs import product_pairs
+from custaudience.evidence import Terms
 
 
 def compute(path: Path, as_of: dt.date) -> pd.DataFrame:
-    return product_pairs(duckdb.connect().read_parquet(str(path)), as_of=as_of, min_support=0.001, min_count=1).table
+    return product_pairs(duckdb.connect().read_parquet(str(path)), Terms(as_of), min_support=0.001, min_count=1).table
 
 
 def output(pairs: pd.DataFrame) -> pd.DataFrame:
@@ -24,5 +25,5 @@ if __name__ == "__main__":
     # what is imported on first use (Narwhals for DuckDB, scipy.stats) is imported before the clock
     line = {"customer_id": ["1"], "order_id": ["1"], "product_id": ["1"], "revenue_minor": [1]}
     one = pa.table({**line, "ordered_at": [dt.datetime(2017, 1, 1)]})
-    product_pairs(duckdb.connect().from_arrow(one), as_of=dt.date(2017, 1, 1))
+    product_pairs(duckdb.connect().from_arrow(one), Terms(dt.date(2017, 1, 1)))
     clock.run(compute, output)

@@ -61,7 +61,7 @@ def one(out: Path, number: str, study: str, month: str) -> None:
     from IPython.core.interactiveshell import InteractiveShell
 
     shell = InteractiveShell.instance()
-    builtins.display = shell.display_formatter.format  # type: ignore[attr-defined]
+    builtins.display = lambda *shown: [shell.display_formatter.format(one) for one in shown]  # type: ignore[attr-defined]
     (notebook,) = (ROOT / "notebooks").glob(f"{number}_*.ipynb")
     names = shell.user_ns
     as_of = str(pd.Period(month, "M").end_time.date())

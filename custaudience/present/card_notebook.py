@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from custaudience.present.card_files import card_markdown
 
 if TYPE_CHECKING:
-    from custaudience.audience.personas.build import Persona
+    from custaudience.audience.personas.persona import Persona
 
 
 @dataclass(frozen=True)

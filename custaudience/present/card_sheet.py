@@ -26,7 +26,7 @@ from custaudience.present.cards import (
 from custaudience.present.words import format_value, render, status_name
 
 if TYPE_CHECKING:
-    from custaudience.audience.personas.build import Persona
+    from custaudience.audience.personas.persona import Persona
     from custaudience.evidence import Claim
 
 

@@ -94,7 +94,7 @@ def drivers_at(
     HistoryError
         If the history is shorter than two months, or nobody of before the cut ordered after it.
     """
-    transactions, customers, products = _customer_tables(study)
+    transactions, customers, products = customer_tables(study)
     return driver_study(
         transactions,
         customers,
@@ -131,7 +131,7 @@ def second_orders_at(
     HistoryError
         If first orders lie before the data, or customers were hardly watched after theirs.
     """
-    transactions, customers, products = _customer_tables(study)
+    transactions, customers, products = customer_tables(study)
     return second_order_study(
         transactions,
         customers,
@@ -215,7 +215,7 @@ def clusters_at(
     return CustomerGroups(labels, "rfm", features, plan, count, segments, described, None, None)
 
 
-def _customer_tables(study: Study) -> tuple[Any, Any, Any]:
+def customer_tables(study: Study) -> tuple[Any, Any, Any]:
     """Return transactions, and customers and products where they are and can be joined, else None."""
     transactions = study.table("transactions")
     customers = study.table("customers") if "customers" in study.tables else None

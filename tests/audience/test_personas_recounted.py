@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from custaudience import open_study
-from custaudience.audience import build_personas
+from custaudience.audience import PersonaFrame, PersonaSources, build_personas
 from custaudience.customers import customer_features
 from custaudience.customers.features.features import category_sales, counted_orders
 from custaudience.recipes import segments_at
@@ -27,11 +27,8 @@ def built():
     )
     labels = segments_at(study, AS_OF).set_index("customer_id")["segment"]
     sales = category_sales(lines, counted_orders(study.orders(AS_OF), until=AS_OF), study.table("products"))
-    personas = build_personas(
-        features, labels, currency=study.currency, study=study.name, category_sales=sales, caveats=study.caveats,
-        min_group_size=study.min_group_size,
-    )  # fmt: skip
-    return personas, labels
+    frame = PersonaFrame(study.name, caveats=study.caveats)
+    return build_personas(PersonaSources(features, labels, sales), study.terms(AS_OF), frame), labels
 
 
 @pytest.fixture(scope="module")

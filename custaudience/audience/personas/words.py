@@ -6,7 +6,7 @@ import hashlib
 import re
 import tomllib
 import unicodedata
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from importlib.resources import files
@@ -42,6 +42,16 @@ def words() -> dict[str, Any]:
 def epithets() -> tuple[Epithet, ...]:
     """Return the epithets in the order of the file; the last one, without a feature, fits everybody."""
     return tuple(Epithet(**row) for row in words()["epithet"])
+
+
+def choose_epithet(effects: Sequence[tuple[str, float]], taken: Collection[str]) -> Epithet:
+    """Return the words for the clear difference that is largest, passing over those another persona already has."""
+    known = epithets()
+    for feature, effect in effects:
+        for epithet in known:
+            if epithet.feature == feature and epithet.sign * effect > 0 and epithet.key not in taken:
+                return epithet
+    return known[-1]
 
 
 def questions(block: str) -> tuple[Mapping[str, str], ...]:
@@ -95,18 +105,10 @@ def stable_number(text: Any) -> int:
 
 
 def name_numbers(segments: Sequence[str], previous: Mapping[str, int] | None = None) -> dict[str, int]:
-    """Give each segment of a study the number of its persona's name.
+    """Give each segment of a study the number of its persona's name, different for all.
 
-    Parameters
-    ----------
-    segments : sequence of str
-    previous : mapping of segment to number, optional
-        Of an earlier month: a segment that is still there keeps its name.
-
-    Returns
-    -------
-    dict of segment to number
-        Different for all; a segment's own number depends on its key alone unless another one took it.
+    A segment of `previous`, of an earlier month, keeps its number; else it depends on the segment's key alone, unless
+    another one took it.
 
     Examples
     --------

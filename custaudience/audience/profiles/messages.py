@@ -11,8 +11,8 @@ from typing import Any
 
 import pandas as pd
 
-from custaudience.audience.personas.build import Persona, is_blank
-from custaudience.audience.personas.slots import is_more
+from custaudience.audience.personas.claims import is_more
+from custaudience.audience.personas.persona import Persona, is_blank
 from custaudience.audience.profiles.words import LONGEST, roots, shared
 from custaudience.evidence import Claim
 

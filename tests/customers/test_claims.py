@@ -14,7 +14,7 @@ from custaudience.customers import (
     backtest_lost,
     backtest_overdue,
     classify_lifecycle,
-    overdue_customers,
+    measure_rhythm,
     retention_cells,
     score_rfm,
     summarise_rfm,
@@ -23,30 +23,26 @@ from custaudience.customers import (
     time_to_second_order,
 )
 from custaudience.customers.cohorts.claims import cohort_claims, refusal_claim
+from custaudience.customers.lifecycle.claims import backtest_claim, lifecycle_claims, rhythm_claims
 from custaudience.customers.rfm.claims import rfm_claims
-from custaudience.evidence import Claim
+from custaudience.evidence import Claim, Terms
 from custaudience.present.words import render_claim
 from custaudience.study import open_study
 
 ROOT = Path(__file__).parents[2]
 
 
-def claims_of(orders: object, as_of: dt.date, least: int = 10) -> dict[str, Claim]:
+def claims_of(orders: object, as_of: dt.date) -> dict[str, Claim]:
     assigned = assign_segments(score_rfm(summarise_rfm(orders, as_of=as_of), as_of=as_of))
-    late = overdue_customers(orders, as_of=as_of)
-    claims = rfm_claims(
-        assigned,
-        summarise_segments(assigned, overdue=late),
-        late,
-        classify_lifecycle(orders, as_of=as_of),
-        [backtest_lost(orders, as_of=as_of), backtest_overdue(orders, as_of=as_of)],
-        as_of=as_of,
-        currency="USD",
-        minor_digits=2,
-        min_group_size=least,
-        notebook="30_rfm_and_lifecycle.ipynb",
-        overdue_share=0.95,
-    )
+    rhythm = measure_rhythm(orders, as_of=as_of)
+    segments = summarise_segments(assigned, overdue=rhythm.table)
+    common = {"source": "transactions", "as_of": as_of, "notebook": "30_rfm_and_lifecycle.ipynb"}
+    claims = [
+        *rfm_claims(assigned, segments, rhythm, Terms(as_of, "USD")),
+        *rhythm_claims(rhythm.table, assigned, 0.95, 10, common),
+        *lifecycle_claims(classify_lifecycle(orders, as_of=as_of), assigned, 10, common),
+        *(backtest_claim(test(orders, as_of=as_of), 10, common) for test in (backtest_lost, backtest_overdue)),
+    ]
     return {claim.id.split(".", 1)[1]: claim for claim in claims}
 
 

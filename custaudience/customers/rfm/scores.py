@@ -15,7 +15,6 @@ from custaudience.customers.ground import collect_customers, orders_until
 from custaudience.errors import EmptyTableError
 
 DIMENSIONS = ("r", "f", "m")
-_SCORED = {"r": "days_since_last_order", "f": "n_orders", "m": "revenue_total"}
 
 
 def summarise_rfm(orders: IntoFrame, *, as_of: dt.date, minor_digits: int = 2) -> pd.DataFrame:
@@ -75,22 +74,14 @@ def summarise_rfm(orders: IntoFrame, *, as_of: dt.date, minor_digits: int = 2) -
     n_orders, net, refund = (table[c].to_numpy() for c in ("n_orders", "revenue_minor", "refund_minor"))
     first, last = (table[c].to_numpy().astype("datetime64[D]") for c in ("first", "last"))
     days = (np.datetime64(as_of, "D") - last).astype("int64")
-    scale = 10**minor_digits
-    none = n_orders == 0
-    return pd.DataFrame(
-        {
-            "customer_id": table["customer_id"].to_pandas(),
-            "first_order_on": first.astype("datetime64[us]"),
-            "last_order_on": last.astype("datetime64[us]"),
-            "days_since_last_order": pd.array(np.where(none, 0, days), dtype="Int64"),
-            "n_orders": n_orders,
-            "revenue_total": net / scale,
-            "revenue_per_order": np.where(none, np.nan, net / scale / np.maximum(n_orders, 1)),
-            "refund_total": refund / scale,
-            "refund_only": none,
-            "net_negative": net < 0,
-        }
-    ).assign(days_since_last_order=lambda t: t["days_since_last_order"].mask(t["refund_only"]))
+    scale, none = 10**minor_digits, n_orders == 0
+    out = pd.DataFrame({"customer_id": table["customer_id"].to_pandas()})
+    out["first_order_on"], out["last_order_on"] = first.astype("datetime64[us]"), last.astype("datetime64[us]")
+    out["days_since_last_order"] = pd.Series(np.where(none, 0, days), dtype="Int64").mask(none)
+    out["n_orders"], out["revenue_total"] = n_orders, net / scale
+    out["revenue_per_order"] = np.where(none, np.nan, net / scale / np.maximum(n_orders, 1))
+    out["refund_total"], out["refund_only"], out["net_negative"] = refund / scale, none, net < 0
+    return out
 
 
 @dataclass(frozen=True)
@@ -184,18 +175,15 @@ def score_rfm(summary: pd.DataFrame, *, as_of: dt.date, n_scores: int = 5, minor
             f"no customer has an order that counts by {as_of}: there are refunds or orders of zero only. "
             "Check the sign of the revenue."
         )
-    values = _values(summary.loc[scored], as_of, minor_digits)
-    table = summary.copy()
-    cuts: dict[str, tuple[int, ...]] = {}
+    values, table = _values(summary.loc[scored], as_of, minor_digits), summary.copy()
+    cuts = {name: cut_points(values[name], n_scores) for name in DIMENSIONS}
     scores: dict[str, int] = {}
     for name in DIMENSIONS:
-        cuts[name] = cut_points(values[name], n_scores)
         score = 1 + np.searchsorted(np.array(cuts[name]), values[name], side="left")
         scores[name] = int(score.max())
         column = np.zeros(len(table), dtype="int64")
         column[scored] = score
-        table[f"{name}_score"] = pd.array(column, dtype="Int64")
-        table.loc[~scored, f"{name}_score"] = pd.NA
+        table[f"{name}_score"] = pd.Series(column, index=table.index, dtype="Int64").mask(~scored)
     r, f, m = (table[f"{name}_score"].astype("str") for name in DIMENSIONS)
     table["rfm"] = (r + "-" + f + "-" + m).where(scored)
     notes = _notes(scores, n_scores, int((~scored).sum()), int((table["net_negative"] & scored).sum()))

@@ -50,10 +50,8 @@ class SegmentRules:
         for segment in self.segments:
             for cell in segment.cells():
                 if cell in owner:
-                    raise ConfigError(
-                        f"segment rules: the cell {_cell(cell)} belongs to both "
-                        f"{owner[cell]!r} and {segment.key!r}. Take it out of one of them."
-                    )
+                    both = f"{owner[cell]!r} and {segment.key!r}. Take it out of one of them."
+                    raise ConfigError(f"segment rules: the cell {_cell(cell)} belongs to both {both}")
                 owner[cell] = segment.key
         for cell in product(LEVELS, LEVELS, LEVELS):
             if cell not in owner:
@@ -74,51 +72,49 @@ class SegmentRules:
 
 
 def load_segment_rules(text: str | None = None) -> SegmentRules:
-    """Read segment rules from TOML text; without text, the rules shipped as ``segments.toml``.
-
-    Raises
-    ------
-    ConfigError
-        If the text is no TOML, a name is unknown, or a cell belongs to two segments or to none.
-    """
+    """Read and prove segment rules from TOML text; without text, the rules shipped as ``segments.toml``."""
     if text is None:
         text = resources.files("custaudience.customers.rfm").joinpath("segments.toml").read_text(encoding="utf-8")
     try:
         raw = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"segment rules: not valid TOML: {error}") from error
-    _known(raw, {"segment", "no_order"}, "segment rules")
+    _check(raw, {"segment", "no_order"}, "segment rules")
     segments = tuple(_segment(row, {"cells"}) for row in raw.get("segment", []))
     if "no_order" not in raw:
         raise ConfigError("segment rules: a [no_order] table is missing; it names customers without an order")
     return SegmentRules(segments, _segment(raw["no_order"], set()))
 
 
+def segment_names() -> dict[str, str]:
+    """Return the name by which each shipped segment is told, by its key."""
+    rules = load_segment_rules()
+    return {segment.key: segment.name for segment in (*rules.segments, rules.no_order)}
+
+
 def _segment(row: Mapping[str, Any], extra: set[str]) -> Segment:
     where = f"segment rules, {row.get('key', 'segment without a key')}"
     words = {"key", "name", "meaning", "action"}
-    _known(row, words | extra, where)
+    _check(row, words | extra, where)
     if missing := (words | extra) - set(row):
         raise ConfigError(f"{where}: {', '.join(sorted(missing))} missing")
     blocks = []
     for cell in row.get("cells", []):
-        _known(cell, set(DIMENSIONS), where)
+        _check(cell, set(DIMENSIONS), where)
         for level in (level for levels in cell.values() for level in levels):
             if level not in LEVELS:
-                raise ConfigError(
-                    f"{where}: level {level!r}; levels are low, mid, high.{near_miss(str(level), LEVELS)}"
-                )
+                near = near_miss(str(level), LEVELS)
+                raise ConfigError(f"{where}: level {level!r}; levels are low, mid, high.{near}")
         r, f, m = (tuple(cell.get(d, LEVELS)) for d in DIMENSIONS)
         blocks.append((r, f, m))
     return Segment(row["key"], row["name"], row["meaning"], row["action"], tuple(blocks))
 
 
-def _known(given: Iterable[str], allowed: set[str], where: str) -> None:
+def _check(given: Iterable[str], allowed: set[str], where: str) -> None:
     for key in given:
         if key not in allowed:
-            raise ConfigError(
-                f"{where}: {key!r} is unknown; known are {', '.join(sorted(allowed))}.{near_miss(key, allowed)}"
-            )
+            known = ", ".join(sorted(allowed))
+            raise ConfigError(f"{where}: {key!r} is unknown; known are {known}.{near_miss(key, allowed)}")
 
 
 def _cell(cell: Cell) -> str:
@@ -177,10 +173,8 @@ def summarise_segments(
 
     Parameters
     ----------
-    assigned : DataFrame
-        From `assign_segments`.
-    before : DataFrame, optional
-        The same at an earlier date.
+    assigned, before : DataFrame
+        From `assign_segments`, at the date and at an earlier one.
     overdue : DataFrame, optional
         From `overdue_customers` at the same date.
     rules : SegmentRules, optional
@@ -200,7 +194,7 @@ def summarise_segments(
     """
     rules = rules or load_segment_rules()
     keys = pd.Index([s.key for s in (*rules.segments, rules.no_order)], name="segment", dtype="str")
-    now = assigned.assign(minor=_minor_units(assigned["revenue_total"], minor_digits)).groupby("segment")
+    now = assigned.assign(minor=minor_units(assigned["revenue_total"], minor_digits)).groupby("segment")
     minor = now["minor"].sum().reindex(keys, fill_value=0)
     out = pd.DataFrame({"n_customers": now.size().reindex(keys, fill_value=0).astype("Int64")}, index=keys)
     out["share_of_customers"] = (out["n_customers"] / len(assigned)).astype("float64")
@@ -210,31 +204,24 @@ def summarise_segments(
     out["revenue_per_customer"] = out["revenue_total"] / someone
     for column in ("days_since_last_order", "n_orders"):
         out[f"median_{column}"] = now[column].median().astype("float64").reindex(keys)
-    out["n_overdue"] = _count(assigned, overdue, keys)
-    out = out.join(_moves(assigned, before, keys))
+    moves = ["n_before", "joined", "left"]
+    out = out.join(pd.DataFrame(pd.NA, keys, ["n_overdue", *moves], dtype="Int64"))
+    if overdue is not None:
+        late = overdue.loc[overdue["overdue"].fillna(False).astype(bool), "customer_id"]
+        out["n_overdue"] = _count(assigned.loc[assigned["customer_id"].isin(late), "segment"], keys)
+    if before is not None:
+        a, b = (frame.set_index("customer_id")["segment"] for frame in (before, assigned))
+        joined, left = b[b != a.reindex(b.index)], a[a != b.reindex(a.index)]
+        for name, part in zip(moves, (a, joined, left), strict=True):
+            out[name] = _count(part, keys)
     empty = (out["n_customers"] == 0) & ~(out["n_before"] > 0).fillna(False)
     return out[~(empty & (out.index == rules.no_order.key))].reset_index()
 
 
-def _minor_units(money: pd.Series, minor_digits: int) -> pd.Series:
+def minor_units(money: pd.Series, minor_digits: int) -> pd.Series:
+    """Return money in whole minor units, which sum exactly."""
     return (money * 10**minor_digits).round().astype("int64")
 
 
-def _count(assigned: pd.DataFrame, overdue: pd.DataFrame | None, keys: pd.Index) -> pd.Series:
-    if overdue is None:
-        return pd.Series(pd.NA, index=keys, dtype="Int64")
-    late = overdue.loc[overdue["overdue"].fillna(False).astype(bool), "customer_id"]
-    hit = assigned.loc[assigned["customer_id"].isin(late), "segment"]
-    return hit.value_counts().reindex(keys, fill_value=0).astype("Int64")
-
-
-def _moves(assigned: pd.DataFrame, before: pd.DataFrame | None, keys: pd.Index) -> pd.DataFrame:
-    columns = ["n_before", "joined", "left"]
-    if before is None:
-        return pd.DataFrame(index=keys, columns=columns).astype("Int64")
-    then = before.set_index("customer_id")["segment"]
-    now = assigned.set_index("customer_id")["segment"]
-    joined = now[now != then.reindex(now.index)]
-    left = then[then != now.reindex(then.index)]
-    counted = [part.value_counts().reindex(keys, fill_value=0) for part in (then, joined, left)]
-    return pd.concat(counted, axis=1, keys=columns).astype("Int64")
+def _count(segments: pd.Series, keys: pd.Index) -> pd.Series:
+    return segments.value_counts().reindex(keys, fill_value=0).astype("Int64")

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from custaudience.customers.lifecycle.lifecycle import REASONS, STATES, classify_lifecycle
+from custaudience.customers.lifecycle.lifecycle import REASONS, STATES, RhythmRule, classify_lifecycle
 from custaudience.errors import ColumnError, EmptyTableError
 
 START = dt.date(2024, 1, 1)
@@ -111,7 +111,7 @@ def test_reasons_use_columns_of_the_table():
 
 def test_helpful_messages():
     with pytest.raises(ValueError, match="lost comes after overdue"):
-        classify_lifecycle(orders(a=[0]), as_of=day(1), lost_factor=0.5)
+        classify_lifecycle(orders(a=[0]), as_of=day(1), rule=RhythmRule(lost_factor=0.5))
     with pytest.raises(ColumnError, match=r"\[tables.customers\]"):
         classify_lifecycle(orders(a=[0]), as_of=day(1), customers=pd.DataFrame({"id": ["a"]}))
     with pytest.raises(EmptyTableError):
@@ -138,5 +138,5 @@ def test_states_partition_and_later_rows_change_nothing(drawn, cut, known):
     assert got.counts["n_customers"].sum() == len(got.table)
     lost = got.table[got.table["state"] == "lost"]
     assert lost["overdue"].all()  # lost comes after overdue, never without it
-    stricter = classify_lifecycle(frame, as_of=as_of, customers=customers, lost_factor=3)
+    stricter = classify_lifecycle(frame, as_of=as_of, customers=customers, rule=RhythmRule(lost_factor=3))
     assert set(stricter.table.loc[stricter.table["state"] == "lost", "customer_id"]) <= set(lost["customer_id"])

@@ -88,7 +88,7 @@ def _line_claim(tell: PersonaTeller, key: str, traced: TracedLine, profile: Prof
     }  # fmt: skip
     if found:
         values["quote"] = _clipped(found[0])
-    method = tell.phrase("source", "quote" if found else "lost" if trace.has_sources else "none")
+    method = tell.phrase("where", "quote" if found else "lost" if trace.has_sources else "none")
     meta, claim = {"id": key, "method": method}, traced.rests_on
     if claim is None or claim.low is None or claim.high is None or claim.level is None:
         return tell.say("line", values=values, meta=meta)

@@ -6,23 +6,8 @@ import datetime as dt
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from custaudience.audience.personas.claims import (
-    PersonaTeller,
-    advice_claims,
-    blank_claim,
-    category_claims,
-    caveat_claims,
-    coverage_claim,
-    difference_claim,
-    filled_claim,
-    holds_claims,
-    imagined_claims,
-    is_more,
-    no_price_claim,
-    own_figure_claim,
-    size_claim,
-    too_few_claim,
-)
+from custaudience.audience.personas import claims as card
+from custaudience.audience.personas.claims import PersonaTeller, is_more
 from custaudience.audience.personas.ground import Ground, Part, PersonaSources, ground_of
 from custaudience.audience.personas.persona import AVATAR_BLOCKS, FACTS, SLOTS, Persona, is_blank
 from custaudience.audience.personas.words import Text, choose_epithet, code_of, is_specific, name_numbers, plain_text
@@ -114,7 +99,7 @@ def build_personas(sources: PersonaSources, terms: Terms, frame: PersonaFrame = 
         part, n = ground.part(name), int((ground.labels == name).sum())
         title = frame.titles.get(name) or ground.names.get(name) or plain_text(name)
         tell = PersonaTeller(code_of(name), title, terms)
-        size = size_claim(tell, part, sources.orders_from)
+        size = card.size_claim(tell, part, sources.orders_from)
         slots: Slots = {slot: [] for slot in SLOTS} | {"size": [size]}
         if not tell.few(n):
             _measure(tell, part, ground, slots)
@@ -122,14 +107,14 @@ def build_personas(sources: PersonaSources, terms: Terms, frame: PersonaFrame = 
             slots[slot] = [*claims, *slots[slot]]
         epithet = choose_epithet(part.effects(), taken)
         taken.add(epithet.key)
-        imagined = imagined_claims(tell, numbers[name], epithet, n)
+        imagined = card.imagined_claims(tell, numbers[name], epithet, n)
         slots |= {slot: imagined[slot] for slot in ("name", "story")}
         if not tell.few(n):
             _complete(tell, part, ground, slots)
             filled = [block for block in AVATAR_BLOCKS if not all(is_blank(c) for c in slots[block])]
-            holds = holds_claims(tell, size, frame.since.get(name), frame.review_months)
-            slots["notes"] += [*holds, filled_claim(tell, filled), *imagined["notes"]]
-        slots["notes"] += caveat_claims(tell, frame.caveats)
+            holds = card.holds_claims(tell, size, frame.since.get(name), frame.review_months)
+            slots["notes"] += [*holds, card.filled_claim(tell, filled), *imagined["notes"]]
+        slots["notes"] += card.caveat_claims(tell, frame.caveats)
         built.append(
             Persona(
                 key=tell.key, segment=name, title=title, system=ground.system, place=place,
@@ -145,7 +130,7 @@ def _measure(tell: PersonaTeller, part: Part, ground: Ground, slots: Slots) -> N
     """Fill the slots with what the data say of a segment."""
     for row in part.rows.to_dict("records"):
         slot = ground.slots.get(str(row["feature"]), "")
-        claim = difference_claim(tell, row, slot, ground.made_from) if slot else None
+        claim = card.difference_claim(tell, row, slot, ground.made_from) if slot else None
         if claim is not None:
             slots[slot].append(claim)
     for slot, most in _MOST.items():
@@ -153,14 +138,14 @@ def _measure(tell: PersonaTeller, part: Part, ground: Ground, slots: Slots) -> N
     compared = {str(c.values["which"]): c for c in slots["facts"]}
     # the four figures in their order; alone where there are too few to compare
     facts = [
-        compared.get(feature) or own_figure_claim(tell, feature, part.own[feature])
+        compared.get(feature) or card.own_figure_claim(tell, feature, part.own[feature])
         for feature in FACTS
         if feature in part.own
     ]
     slots["facts"] = [claim for claim in facts if claim is not None]
     columns = [column for column, slot in ground.slots.items() if slot == "demographics"]
-    slots["demographics"] += coverage_claim(tell, part, columns)
-    slots["categories"] = category_claims(tell, part.ratios)
+    slots["demographics"] += card.coverage_claim(tell, part, columns)
+    slots["categories"] = card.category_claims(tell, part.ratios)
 
 
 def _ranked(claims: Iterable[Claim]) -> list[Claim]:
@@ -198,12 +183,12 @@ def _complete(tell: PersonaTeller, part: Part, ground: Ground, slots: Slots) -> 
             continue
         n = seen.get(slot, 0)
         if n and not tell.few(n) and len(ground.order) > 1:
-            slots[slot] = [too_few_claim(tell, slot, n), *slots[slot]]
+            slots[slot] = [card.too_few_claim(tell, slot, n), *slots[slot]]
         elif slot in AVATAR_BLOCKS:
-            slots[slot] = [blank_claim(tell, slot), *slots[slot]]
+            slots[slot] = [card.blank_claim(tell, slot), *slots[slot]]
     if not slots["price"] and not {"discounted_share", "first_order_discounted"} & set(part.own):
-        slots["price"] = [no_price_claim(tell)]
-    slots["advice"] += advice_claims(tell, part.segment, slots)
+        slots["price"] = [card.no_price_claim(tell)]
+    slots["advice"] += card.advice_claims(tell, part.segment, slots)
 
 
 def _things(slots: Slots) -> tuple[str, ...]:

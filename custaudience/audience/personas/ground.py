@@ -155,15 +155,7 @@ def segment_labels(labels: pd.Series | CustomerSegments) -> tuple[list[str], pd.
 
 
 def persona_matrix(sources: PersonaSources) -> tuple[pd.DataFrame, dict[str, str]]:
-    """Put everything known of customers beside each other: a row per ``customer_id``, and each column's kind.
-
-    ``responded`` is missing where somebody was not contacted.
-
-    Raises
-    ------
-    DataError
-        If a customer stands twice in an attribute table.
-    """
+    """Put everything known of customers beside each other: a row per ``customer_id``, and each column's kind."""
     features = sources.features
     matrix = features.table.set_index("customer_id")
     matrix.index = matrix.index.astype("str")
@@ -241,19 +233,9 @@ def category_ratios(
 ) -> pd.DataFrame:  # fmt: skip
     """Compare what each segment spends its money on with what all other customers spend theirs on.
 
-    Parameters
-    ----------
-    sales : DataFrame
-        ``customer_id``, ``category`` ("" = not known), ``sales_minor``, as `category_sales` gives them; several rows
-        of a customer and category are added up.
-    labels : Series per ``customer_id``
-        The segment; customers without one are left out.
-    terms : Terms
-        Pairs with fewer than its ``least`` buyers in the segment, or among the others, have no row.
-    most : int
-        So many categories, those with most sales, are compared.
-    include_sensitive : bool
-        Also categories that tell of health, religion and the like.
+    `sales` are ``customer_id``, ``category`` ("" = not known), ``sales_minor``, as `category_sales` gives them. The
+    `most` categories with most sales are compared; pairs with fewer than ``terms.least`` buyers in the segment, or
+    among the others, have no row.
 
     Returns
     -------

@@ -48,9 +48,10 @@ def match_groups(
 ) -> pd.DataFrame:
     """Match the groups of customers (Series per ``customer_id``, those without one left out) at two dates.
 
-    `by_name`: the same rules make the groups at both dates, and a group is the one of the same name; names of found
-    groups are given anew each time, and there a group is the one whose members overlap by `floor` or more (Jaccard,
-    of the customers who have a group at both dates). A group of fewer than `min_group_size` is not there.
+    `by_name`: the same rules make the groups at both dates, and a group is the one of the same name. Names of found
+    groups are given anew each time, and there a group is the one whose members overlap by `floor` or more (Jaccard, of
+    the customers who have a group at both dates): the pairs with the largest sum of overlaps (Hungarian method, Kuhn
+    1955), so no group is matched twice. A group of fewer than `min_group_size` is not there.
 
     Returns
     -------
@@ -58,10 +59,6 @@ def match_groups(
         ``now``, ``before`` (missing where there is none); ``state``: "kept"; "new"; "split" (most of its members
         were in the group ``before``, which is another group's, or nobody's, now); "gone"; "merged" (most of its
         members are in the group ``now``, which was another one); ``overlap`` (Jaccard; NaN by name).
-
-    Notes
-    -----
-    The pairs are those with the largest sum of overlaps (Hungarian method, Kuhn 1955), so no group is matched twice.
 
     Examples
     --------

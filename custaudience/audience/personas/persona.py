@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 import pandas as pd
 
-from custaudience.audience.personas.words import Text, questions
+from custaudience.audience.personas.words import Text, in_language, questions
 from custaudience.errors import near_miss
 from custaudience.evidence import Claim
 
@@ -126,7 +126,7 @@ def compare_personas(personas: Sequence[Persona], *, language: str = "en") -> pd
         held = [c.value for c in persona.slots.get("notes", ()) if c.id.split(".")[1] == "holds"]
         rows.append(
             {
-                "name": persona.name.get(language, persona.name["en"]), "segment": persona.title,
+                "name": in_language(persona.name, language), "segment": persona.title,
                 "n_customers": persona.n, "share_of_customers": size.get("share"),
                 "share_of_revenue": size.get("share_revenue"),
                 **{name: claims[name].values["value"] if name in claims else None for name in figures},
@@ -150,7 +150,7 @@ def blank_blocks(personas: Sequence[Persona], *, language: str = "en") -> pd.Dat
     for block in AVATAR_BLOCKS:
         n = sum(block in p.filled for p in shown)
         why = "filled" if n else "not measured" if nothing_measured(block, shown) else "too few to say"
-        asked = [] if n else [q.get(language, q["en"]) for q in questions(block)[:3]]
+        asked = [] if n else [in_language(q, language) for q in questions(block)[:3]]
         rows.append((block, n, len(shown), why, " · ".join(asked)))
     return pd.DataFrame(rows, columns=["block", "n_filled", "n_personas", "why", "questions"])
 

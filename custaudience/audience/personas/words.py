@@ -21,6 +21,11 @@ LONGEST = 80
 _CODE = re.compile(r"[a-z0-9_]{1,40}")
 
 
+def in_language(text: Text, language: str = "en") -> str:
+    """Return a text in a language; where it is not written in that, in English, else in its first."""
+    return text if isinstance(text, str) else text.get(language) or text.get("en") or next(iter(text.values()), "")
+
+
 @dataclass(frozen=True)
 class Epithet:
     """What a persona is called by: a feature that differs, which way, and the imagined words for it."""

@@ -7,16 +7,8 @@ from typing import Any
 
 from custaudience.audience.personas.claims import PersonaTeller, blank_claim, caveat_claims, filled_claim
 from custaudience.audience.personas.persona import AVATAR_BLOCKS, SLOTS, Persona
-from custaudience.audience.personas.words import Text, name_of, plain_text, stable_number
-from custaudience.audience.profiles.trace import (
-    ENOUGH_SHARED,
-    LONGEST_LINE,
-    Profile,
-    Trace,
-    TracedLine,
-    english,
-    trace_claims,
-)
+from custaudience.audience.personas.words import Text, in_language, name_of, plain_text, stable_number
+from custaudience.audience.profiles.trace import ENOUGH_SHARED, LONGEST_LINE, Profile, Trace, TracedLine, trace_claims
 from custaudience.audience.profiles.words import roots, shared
 from custaudience.evidence import Claim, Estimate, Terms
 
@@ -72,7 +64,7 @@ def _trace_notes(tell: PersonaTeller, trace: Trace) -> list[Claim]:
     if trace.unused:
         statements = [_by_language(statement) for _source, statement in trace.unused]
         said = {
-            language: plain_text("; ".join(s.get(language, english(s)) for s in statements), most=LONGEST_LINE)
+            language: plain_text("; ".join(s.get(language, in_language(s)) for s in statements), most=LONGEST_LINE)
             for language in sorted({language for statement in statements for language in statement})
         }
         notes.append(tell.say("unused", of=len(trace.unused), said=said))
@@ -100,9 +92,9 @@ def _line_claim(tell: PersonaTeller, key: str, traced: TracedLine, profile: Prof
 def _statement(source: Text, line: Text) -> Text:
     """Return of a source the statement that says the line, in each language; all of it where several do together."""
     if isinstance(source, str):
-        return _best_part(source, english(line))
+        return _best_part(source, in_language(line))
     lines = line if isinstance(line, Mapping) else {}
-    return {language: _best_part(text, lines.get(language, english(line))) for language, text in source.items()}
+    return {language: _best_part(text, lines.get(language, in_language(line))) for language, text in source.items()}
 
 
 def _best_part(source: str, line: str) -> str:

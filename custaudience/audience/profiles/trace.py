@@ -13,7 +13,7 @@ from typing import Literal
 import pandas as pd
 
 from custaudience.audience.personas.persona import SLOTS, Persona
-from custaudience.audience.personas.words import Text, code_of, plain_text
+from custaudience.audience.personas.words import Text, code_of, in_language, plain_text
 from custaudience.audience.profiles.words import LONGEST, number_range, roots, shared
 from custaudience.errors import ConfigError, near_miss
 from custaudience.evidence import Claim
@@ -37,21 +37,9 @@ class Line:
 class Profile:
     """A profile as a person typed it.
 
-    Attributes
-    ----------
-    key : str
-    title, about : text, or one per language
-        Whom it describes; where it comes from.
-    who : text
-        Imagined words after the name; may be empty.
-    written_on : date
-    sources : mapping of key to text
-        What the lines claim to rest on, one statement or several between semicolons; may be empty.
-    lines : tuple of Line
-    things : tuple of str
-        For the drawing.
-    name : text
-        Imagined; "" = one of ours.
+    `title`, `about`, `name` and `who` are texts, or one per language: whom it describes, where it comes from, its
+    imagined name ("" = one of ours) and the imagined words after it. `sources` are what the lines claim to rest on,
+    by key, one statement or several between semicolons; `things` are for the drawing.
     """
 
     key: str
@@ -69,17 +57,9 @@ class Profile:
 class TracedLine:
     """A line of a profile and what it rests on.
 
-    Attributes
-    ----------
-    line : Line
-    status : {"measured", "no_clear_difference", "contradicted", "typed"}
-        "typed": no claim of the study speaks of it.
-    sources : tuple of str
-        Keys of the sources it is found in, the best first; empty: in none of them.
-    missing : tuple of str
-        Words of the line that its best source does not have.
-    rests_on : Claim or None
-        The claim that speaks of it.
+    `status` is "typed" where no claim of the study speaks of it; `sources` are the keys of those it is found in, the
+    best first; `missing` the words of the line that its best source does not have; `rests_on` the claim that speaks of
+    it.
     """
 
     line: Line
@@ -160,10 +140,6 @@ def trace_claims(
     sources : mapping of key to text, optional
         Of a text; a profile brings its own.
 
-    Returns
-    -------
-    Trace
-
     Notes
     -----
     By words, not by understanding: a line is found in a source when at least half of its words that say something
@@ -178,32 +154,25 @@ def trace_claims(
     else:
         lines, given = profile.lines, dict(sources if sources is not None else profile.sources)
     claims = list(against.claims() if isinstance(against, Persona) else against)
-    words_of = {key: roots(english(text)) for key, text in given.items()}
+    words_of = {key: roots(in_language(text)) for key, text in given.items()}
     traced = [_traced(line, words_of, claims) for line in lines]
-    said = {root for line in lines for root in roots(english(line.text))}
+    said = {root for line in lines for root in roots(in_language(line.text))}
     unused = tuple(
         (key, _part(text, i))
         for key, text in given.items()
-        for i, part in enumerate(english(text).split(";"))
+        for i, part in enumerate(in_language(text).split(";"))
         if (words := roots(part)) and shared(words, said) < ENOUGH_SHARED
     )
     return Trace(tuple(traced), unused, bool(given))
 
 
-def english(text: Text) -> str:
-    """Return a text in the language that lines and sources are compared in: English, else the first."""
-    if isinstance(text, str):
-        return text
-    return text.get("en") or next(iter(text.values()), "")
-
-
 def _traced(line: Line, sources: Mapping[str, Mapping[str, str]], claims: Sequence[Claim]) -> TracedLine:
-    words = roots(english(line.text))
+    words = roots(in_language(line.text))
     score = {key: shared(words, found) for key, found in sources.items()}
     # of sources that say as much, the one that says least beside it
     best = sorted((k for k in score if score[k] >= ENOUGH_SHARED), key=lambda k: (-score[k], len(sources[k])))
     missing = [word for root, word in words.items() if not best or root not in sources[best[0]]]
-    status, claim = _held_against(english(line.text), claims)
+    status, claim = _held_against(in_language(line.text), claims)
     return TracedLine(line, status, tuple(best), tuple(missing), claim)
 
 
@@ -224,7 +193,7 @@ def _is_more(claim: Claim) -> bool:
 
 def _speaks(text: str, claim: Claim) -> bool:
     category = claim.values.get("raw") or claim.values.get("category") or ""
-    feature = english(claim.values.get("feature") or "")
+    feature = in_language(claim.values.get("feature") or "")
     said, level = roots(text), roots(str(category))
     if "=age" in roots(feature) and category:
         mine, theirs = number_range(text), number_range(str(category))
@@ -242,7 +211,7 @@ def _part(source: Text, i: int) -> Text:
     """Return a statement of a source in each language that has as many."""
     if isinstance(source, str):
         return source.split(";")[i].strip()
-    n = len(english(source).split(";"))
+    n = len(in_language(source).split(";"))
     texts = {language: text.split(";") for language, text in source.items()}
     return {language: parts[i].strip() for language, parts in texts.items() if len(parts) == n}
 
@@ -256,9 +225,6 @@ def trace_table(trace: Trace, *, language: str = "en") -> pd.DataFrame:
     rows = []
     for traced in trace.lines:
         found = traced.sources[0] if traced.sources else "none of them" if trace.has_sources else ""
-        name, line = (
-            text if isinstance(text, str) else text.get(language) or next(iter(text.values()))
-            for text in (traced.line.field, traced.line.text)
-        )
+        name, line = (in_language(text, language) for text in (traced.line.field, traced.line.text))
         rows.append((name, line, traced.status, found, ", ".join(traced.missing)))
     return pd.DataFrame(rows, columns=["field", "line", "status", "source", "missing"])

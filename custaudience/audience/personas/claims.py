@@ -37,10 +37,12 @@ KNOWN_FOR_ALL = 0.95
 """From this share of customers on, a block is not said to be known for some only."""
 MOST_ADVICE = 3
 WORTH_ACTING = 0.05  # a difference of shares that would change what is done
-_FORMS = dict.fromkeys(("n_orders", "days_since_last_order", "usual_gap_days", "n_categories"), "number")
-_FORMS |= dict.fromkeys(("weekend_share", "evening_share", "discounted_share", "first_order_discounted"), "percent")
-_FORMS |= {"revenue_per_order": "money0", "revenue_total": "money0", "lines_per_order": "number1"}
-_FORMS |= {"refund_share": "percent1"}
+_FORMS = {
+    "n_orders": "number", "revenue_per_order": "money0", "revenue_total": "money0", "days_since_last_order": "number",
+    "usual_gap_days": "number", "lines_per_order": "number1", "n_categories": "number", "weekend_share": "percent",
+    "evening_share": "percent", "refund_share": "percent1", "discounted_share": "percent",
+    "first_order_discounted": "percent",
+}  # fmt: skip
 """How the figure of each feature is written."""
 _DECIMALS = {"percent": 2, "percent1": 3, "money0": 0, "number1": 1}
 _ADVICE = {
@@ -92,7 +94,7 @@ def shown(value: float, form: str) -> float:
 
 
 def difference_claim(tell: PersonaTeller, row: Mapping[Any, Any], slot: str, made: Collection[str]) -> Claim | None:
-    """Return what a row of the comparison says; None where no sentence can carry it. `made`: made from these."""
+    """Return what a row of the comparison says, None where no sentence can; `made`: of what segments are made."""
     feature, kind = str(row["feature"]), str(row["statistic"])
     case, form = _written(row)
     if row["status"] == "too_few" or min(row["n"], row["n_others"]) < ENOUGH or not case:
@@ -112,15 +114,16 @@ def difference_claim(tell: PersonaTeller, row: Mapping[Any, Any], slot: str, mad
     }  # fmt: skip
     if own:
         values["label"] = tell.phrase("label", feature) if feature in FACTS else ""
-    how = "made_" * (feature in made) + ("share" if is_share else kind)
+    how = "share" if is_share else kind
+    how = "responded" if feature == "responded" else f"made_{how}" if feature in made else how
+    unit = "fraction" if is_share or form.startswith("percent") else "money" if form.startswith("money") else ""
     code = f"{code_of(feature)}_{code_of(category)}" if category else code_of(feature)
     return tell.say(
         "differs", case, of=_estimate(tell, row, "difference"), status=row["status"], values=values,
         meta={
-            "id": f"{slot}_{code}"[:90], "statistic": "persona_share" if is_share else "persona_typical",
-            "unit": "fraction" if is_share or form.startswith("percent") else "money" * form.startswith("money"),
+            "id": f"{slot}_{code}"[:90], "statistic": "persona_share" if is_share else "persona_typical", "unit": unit,
             "source": "transactions" if own else "responses" if feature == "responded" else "customers",
-            "method": tell.phrase("how", "responded" if feature == "responded" else how),
+            "method": tell.phrase("how", how),
         },
     )  # fmt: skip
 

@@ -211,12 +211,17 @@ def _values(
             if form == "sentence" and isinstance(inner, str) and name not in asked:
                 pending.append(inner)
             asked[name] = "money" if asked.get(name) == "money" or form.startswith("money") else form
-    values = {name: fact for name, fact in facts.items() if not gated or (isinstance(fact, str) and name in asked)}
+    values = {name: fact for name, fact in facts.items() if not gated or (_is_text(fact) and name in asked)}
     wanted = [*asked, *(["currency"] if "money" in asked.values() else []), *(["least"] if gated else [])]
     values |= {name: ready[name] for name in wanted if name not in values and ready.get(name) is not None}
     if missing := [name for name in asked if name not in values or _absent(values[name])]:
         raise SheetError(f"claim {claim}: nothing given for {', '.join(missing)}; given are {', '.join(values)}")
     return values
+
+
+def _is_text(value: Any) -> bool:
+    """Say whether it is words and no figure: a text, or one per language."""
+    return all(isinstance(part, str) for part in (value.values() if isinstance(value, Mapping) else [value]))
 
 
 def _absent(value: Any) -> bool:

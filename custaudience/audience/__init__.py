@@ -7,26 +7,21 @@ from custaudience.audience.definition.rules import Definition, Rule, parse_defin
 from custaudience.audience.ideal.customers import IdealCustomers, ideal_customers
 from custaudience.audience.ideal.rule import IdealRule, ideal_rules
 from custaudience.audience.ideal.traits import DistinctiveTraits, distinctive_traits
-from custaudience.audience.personas.build import (
+from custaudience.audience.personas.build import PersonaFrame, build_persona, build_personas
+from custaudience.audience.personas.ground import PersonaSources
+from custaudience.audience.personas.months import holds_since
+from custaudience.audience.personas.persona import (
     AVATAR_BLOCKS,
     BUYING_ROLES,
     PROFILE_KINDS,
     Persona,
-    build_persona,
-    build_personas,
+    personas_from_json,
+    personas_to_json,
 )
-from custaudience.audience.personas.slots import holds_since
-from custaudience.audience.personas.text import personas_from_json, personas_to_json
 from custaudience.audience.profiles.agreement import krippendorff_alpha, team_agreement
+from custaudience.audience.profiles.claims import profile_persona
 from custaudience.audience.profiles.messages import MessageCheck, check_message
-from custaudience.audience.profiles.trace import (
-    Profile,
-    Trace,
-    load_profile,
-    parse_profile,
-    profile_persona,
-    trace_claims,
-)
+from custaudience.audience.profiles.trace import Profile, Trace, load_profile, parse_profile, trace_claims
 
 __all__ = [
     "AVATAR_BLOCKS",
@@ -41,6 +36,8 @@ __all__ = [
     "IdealRule",
     "MessageCheck",
     "Persona",
+    "PersonaFrame",
+    "PersonaSources",
     "Profile",
     "Rule",
     "Trace",

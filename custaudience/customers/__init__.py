@@ -37,6 +37,7 @@ from custaudience.customers.lifecycle.history import HistoryCheck, check_first_o
 from custaudience.customers.lifecycle.lifecycle import (
     Backtest,
     Lifecycle,
+    RhythmRule,
     backtest_lost,
     backtest_overdue,
     classify_lifecycle,
@@ -98,6 +99,7 @@ __all__ = [
     "RevenueBridge",
     "RfmScores",
     "Rhythm",
+    "RhythmRule",
     "SecondOrder",
     "SegmentProfiles",
     "SegmentRules",

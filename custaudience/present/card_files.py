@@ -21,7 +21,7 @@ from custaudience.present.figures import in_language
 from custaudience.present.words import Say
 
 if TYPE_CHECKING:
-    from custaudience.audience.personas.build import Persona
+    from custaudience.audience.personas.persona import Persona
     from custaudience.evidence import Claim
 
 SCHEMA = "custaudience persona card 1"

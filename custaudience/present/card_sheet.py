@@ -16,7 +16,7 @@ from custaudience.present.cards import SMALL_RATIO, Link, Numbers, card_parts, f
 from custaudience.present.words import Say
 
 if TYPE_CHECKING:
-    from custaudience.audience.personas.build import Persona
+    from custaudience.audience.personas.persona import Persona
     from custaudience.evidence import Claim
 
 

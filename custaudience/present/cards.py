@@ -27,7 +27,7 @@ from custaudience.present.words import Say, render
 if TYPE_CHECKING:
     from jinja2 import Environment
 
-    from custaudience.audience.personas.build import Persona
+    from custaudience.audience.personas.persona import Persona
     from custaudience.evidence import Claim
 
 # An accent's darker shade for text and its wash for a ground.

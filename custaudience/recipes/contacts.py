@@ -39,28 +39,12 @@ def contact_lists_at(
 ) -> ContactLists:
     """Return whom to write to and why: who is overdue, misses what goes with a purchase, buys at a steady pace.
 
-    Parameters
-    ----------
-    study : Study
-        With transactions; products and customers (for their consent) are used where there are.
-    as_of : date
-        Last day that counts, inclusive.
-    level : str
-        Column of the products, or ``product_id``, that names what is bought; by default the finest kinds there are,
-        see `choose_level`.
-    bought, missing : str
-        The list ``missing`` is of those who bought the one and none of the other, several between semicolons. By
-        default the thing in most baskets that has strong partners, and these partners; where no partner is strong,
-        the most certain of the weaker ones, see `choose_offer`.
-    window_days : int
-        What goes with a purchase may be bought so many days before or after.
-    offer : Offer, optional
-        In place of `bought` and `missing`: what was chosen at another date.
-
-    Returns
-    -------
-    ContactLists
-        Private: its table has customer ids. A list that the data cannot carry is refused with the reason.
+    Private. `level` is a column of the products, or ``product_id``, that names what is bought; by default the finest
+    kinds there are, see `choose_level`. The list ``missing`` is of those who bought `bought` and none of `missing`,
+    several between semicolons; by default the thing in most baskets that has strong partners, and these partners, see
+    `choose_offer`;
+    `offer` in place of both: what was chosen at another date. What goes with a purchase may be bought `window_days`
+    before or after. A list that the data cannot carry is refused with the reason.
 
     Raises
     ------
@@ -84,19 +68,10 @@ def contact_lists_at(
 
 
 def earlier_contacts_at(study: Study, lists: ContactLists) -> tuple[dt.date, pd.DataFrame]:
-    """Return who of those who may be written to now would have stood on the same lists a month ago.
+    """Return a day, and who of those who may be written to now would have stood on the same lists on that day. Private.
 
-    Parameters
-    ----------
-    study : Study
-    lists : ContactLists
-        From `contact_lists_at`.
-
-    Returns
-    -------
-    date, DataFrame
-        The earlier day: the end of the month before, or 30 days ago when the lists are not of a month's end. The
-        rows of ``ContactLists.table`` as of that day, none where nobody had ordered by then. Private.
+    The day is the end of the month before, or 30 days ago when the lists are not of a month's end. No rows where nobody
+    had ordered by then.
     """
     whole = (lists.as_of + dt.timedelta(days=1)).day == 1
     after = lists.as_of - dt.timedelta(days=lists.as_of.day if whole else 30)

@@ -43,22 +43,7 @@ from custaudience.study import Study
 
 
 def segments_at(study: Study, as_of: dt.date, *, n_scores: int = 5) -> pd.DataFrame:
-    """Return each customer's RFM segment at a date, as notebook 30 shows it step by step.
-
-    Parameters
-    ----------
-    study : Study
-        With transactions.
-    as_of : date
-        Last day that counts, inclusive.
-    n_scores : int
-        Scores asked for per dimension.
-
-    Returns
-    -------
-    DataFrame, one row per customer
-        As `assign_segments` gives it. Private: it has customer ids.
-    """
+    """Return each customer's RFM segment at a date, as notebook 30 shows it; see `assign_segments`. Private."""
     orders = study.orders(as_of)
     summary = summarise_rfm(orders, as_of=as_of, minor_digits=study.minor_digits)
     return assign_segments(score_rfm(summary, as_of=as_of, n_scores=n_scores, minor_digits=study.minor_digits))
@@ -75,26 +60,11 @@ def drivers_at(
     n_repeats: int = 2,
     seed: int = 0,
 ) -> DriverStudy:
-    """Return which differences between customers go with what they did later, as notebook 33 shows it.
+    """Return which differences between customers go with what they did later, as notebook 33 shows it. Private.
 
-    Parameters
-    ----------
-    study : Study
-        With transactions; customers and products are used where there are.
-    as_of : date
-        Last day that counts, inclusive.
-    cut : date, optional
-        First day of the outcomes; customers are described by the days before it. By default the outcomes are
-        the last quarter of the history, in whole months, see `cut_day`.
-    n_categories : int
-        Largest product categories whose shares are described, before and after.
-    n_permutations, n_repeats, seed
-        Of `find_drivers`.
-
-    Returns
-    -------
-    DriverStudy
-        Private: its features and outcomes have customer ids.
+    `cut` is the first day of the outcomes, by default that of the last quarter of the history in whole months, see
+    `cut_day`; customers are described by the days before it, and by the shares of the `n_categories` largest product
+    categories. The rest is of `find_drivers`.
 
     Raises
     ------
@@ -106,7 +76,7 @@ def drivers_at(
     cut = cut or cut_day(study.first_day, as_of)
     if cut > as_of:
         raise ValueError(f"cut: {cut} lies after as_of {as_of}. Choose an earlier cut.")
-    transactions, customers, products = _customer_tables(study)
+    transactions, customers, products = customer_tables(study)
     features = customer_features(
         transactions, customers, products, as_of=as_of, until=cut - dt.timedelta(days=1),
         minor_digits=study.minor_digits, n_categories=n_categories, discount=discount_column(transactions),
@@ -120,21 +90,12 @@ def second_orders_at(
 ) -> SecondOrderStudy:
     """Return which first order leads to a second, as notebook 33 shows it.
 
-    Parameters
-    ----------
-    study : Study
-        With transactions; customers and products are used where there are.
-    as_of : date
-        Last day that counts, inclusive.
-    n_permutations, n_repeats, seed
-        Of `find_drivers`.
-
     Raises
     ------
     HistoryError
         If first orders lie before the data, or customers were hardly watched after theirs.
     """
-    transactions, customers, products = _customer_tables(study)
+    transactions, customers, products = customer_tables(study)
     waits = time_to_second_order(study.orders(as_of), as_of=as_of, first_orders=study.first_orders)  # type: ignore[arg-type]
     features = customer_features(
         transactions, customers, products, as_of=as_of, minor_digits=study.minor_digits,
@@ -159,26 +120,8 @@ def clusters_at(
 ) -> CustomerGroups:
     """Return the groups of customers at a date, as notebook 34 finds them step by step; RFM segments where none are.
 
-    Parameters
-    ----------
-    study : Study
-        With transactions; customers and products are used where there are.
-    as_of : date
-        Last day that counts, inclusive.
-    view, min_orders
-        Of `plan_search`.
-    most_groups : int
-        The largest number tried, 2 or more.
-    n_categories, n_permutations
-        Of `drivers_at`, which says what matters.
-    n_runs : int
-        Of `segment_stability`.
-    seed : int
-
-    Returns
-    -------
-    CustomerGroups
-        Private: it has customer ids.
+    Private. `view` and `min_orders` are of `plan_search`; `most_groups` is the largest number tried, 2 or more;
+    `n_categories` and `n_permutations` are of `drivers_at`, which says what matters; `n_runs` of `segment_stability`.
     """
     known = {name: study.table(name) if name in study.tables else None for name in ("customers", "products")}
     transactions = study.table("transactions")
@@ -211,7 +154,7 @@ def clusters_at(
     return CustomerGroups(labels, "rfm", features, plan, count, segments, described, None, None)
 
 
-def _customer_tables(study: Study) -> tuple[Any, Any, Any]:
+def customer_tables(study: Study) -> tuple[Any, Any, Any]:
     """Return transactions, and customers and products where they are and can be joined, else None."""
     transactions = study.table("transactions")
     customers = study.table("customers") if "customers" in study.tables else None

@@ -8,10 +8,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from custaudience.audience import Persona, PersonaFrame, PersonaSources, build_personas
 from custaudience.customers.features.features import CustomerFeatures
+from custaudience.evidence import Terms
 
 AS_OF = dt.date(2025, 10, 31)
 CATEGORIES = ("Bread", "Fish", "Paint")
+TERMS, FRAME = Terms(AS_OF, "EUR"), PersonaFrame()
 
 
 def features_of(table: pd.DataFrame, attributes: tuple[str, ...] = ()) -> CustomerFeatures:
@@ -64,3 +67,15 @@ def shop(n: int = 300, *, seed: int = 1, sizes: tuple[float, float] = (0.3, 0.4)
         "labels": pd.Series(labels, index=ids, dtype="str"),
         "sales": pd.DataFrame(rows, columns=["customer_id", "category", "sales_minor"]),
     }
+
+
+def sources_of(made: dict[str, Any], **changes: Any) -> PersonaSources:
+    """Return what personas of a made-up shop are measured from, without `category_sales` where they are None."""
+    given = {"features": made["features"], "labels": made["labels"], "category_sales": made["sales"]} | changes
+    return PersonaSources(**given)
+
+
+def personas_of(made: dict[str, Any], terms: Terms = TERMS, *, frame: PersonaFrame = FRAME,
+                **changes: Any) -> tuple[Persona, ...]:  # fmt: skip
+    """Build the personas of a made-up shop."""
+    return build_personas(sources_of(made, **changes), terms, frame)

@@ -7,14 +7,20 @@ import datetime as dt
 import numpy as np
 import pandas as pd
 import pytest
-from persona_data import AS_OF, shop
+from persona_data import AS_OF, TERMS, personas_of, shop
 
-from custaudience.audience import build_personas
-from custaudience.audience.personas.changes import PersonaMonth, group_sizes, month_claims, persona_changes
-from custaudience.audience.personas.matching import carried_names, match_groups
+from custaudience.audience import PersonaFrame
+from custaudience.audience.personas.claims_month import month_claims
+from custaudience.audience.personas.months import (
+    NOBODY,
+    PersonaMonth,
+    carried_names,
+    group_sizes,
+    match_groups,
+    persona_changes,
+)
 from custaudience.audience.personas.words import name_numbers, name_of
 from custaudience.errors import DataError
-from custaudience.evidence import template
 from custaudience.present.words import render_claim, terms
 
 EARLIER = dt.date(2025, 9, 30)
@@ -121,7 +127,7 @@ def month_of(now: pd.Series, before: pd.Series, *, by_name: bool, made: dict) ->
     then = name_numbers(sorted(set(before)))
     names = carried_names(matches, then)
     of_now = name_numbers(sorted(set(now)), names)
-    personas = build_personas(made["features"], now, currency="EUR", names=names)
+    personas = personas_of(made, labels=now, frame=PersonaFrame(names=names))
     sizes = [group_sizes(part, revenue, min_group_size=10) for part in (now, before)]
     return PersonaMonth(
         personas, persona_changes(matches, *sizes, of_now, then), AS_OF, EARLIER, "rfm" if by_name else "found"
@@ -145,7 +151,7 @@ def moved(made) -> tuple[PersonaMonth, pd.Series, pd.Series]:
 def test_claims_of_change_recount(moved, made) -> None:
     month, now, before = moved
     spent = made["features"].table.set_index("customer_id")["revenue_total"]
-    claims = {claim.id: claim for claim in month_claims(month, min_group_size=10, notebook="42_personas.ipynb")}
+    claims = {claim.id: claim for claim in month_claims(month, TERMS)}
     gamma = claims["personas.change.gamma"].values
     assert gamma["state"] == "changed" and gamma["share"] == pytest.approx((now == "gamma").mean())
     assert gamma["share_before"] == pytest.approx((before == "gamma").mean())
@@ -169,7 +175,7 @@ def test_a_name_stays_with_its_people(moved) -> None:
     assert numbers["beta"] == then["alphabeta"] and numbers["gamma"] == then["gamma"]
     assert len(set(numbers.values())) == 3
     shown = {p.key: p.name for p in month.personas}
-    for claim in month_claims(month, min_group_size=10, notebook="x.ipynb"):
+    for claim in month_claims(month, TERMS):
         if claim.id.startswith("personas.change."):
             assert claim.values["name"] == shown[claim.id.rsplit(".", 1)[1]]
 
@@ -178,7 +184,7 @@ def test_what_is_gone_says_its_name_of_then(made) -> None:
     before = made["labels"].replace({"gamma": "cannot_lose"})
     now = made["labels"].replace({"gamma": "dormant"})
     month = month_of(now, before, by_name=True, made=made)
-    claims = {c.id: c for c in month_claims(month, min_group_size=10, notebook="x.ipynb")}
+    claims = {c.id: c for c in month_claims(month, TERMS)}
     gone = claims["personas.gone.cannot_lose"]
     assert gone.values["name"] == name_of(name_numbers(sorted(set(before)))["cannot_lose"])
     assert "is gone since" in render_claim(gone, language="en") and "Cannot lose" in render_claim(gone, language="en")
@@ -189,20 +195,18 @@ def test_what_is_gone_says_its_name_of_then(made) -> None:
 def test_every_sentence_of_change_renders(moved, made, language: str) -> None:
     merged = month_of(made["labels"].replace({"beta": "alpha"}), made["labels"], by_name=False, made=made)
     for month in (moved[0], merged):
-        for claim in month_claims(month, min_group_size=10, notebook="x.ipynb"):
+        for claim in month_claims(month, TERMS):
             assert render_claim(claim, language=language) and claim.statistic in terms()
             assert claim.n is None or claim.n >= 10 or claim.unit == "personas"
 
 
 def test_nobody_and_no_earlier_month_are_said(made) -> None:
     tiny = made["labels"].iloc[:9]
-    none = PersonaMonth(build_personas(made["features"], tiny, currency="EUR"), pd.DataFrame(), AS_OF, None, "rfm")
-    (claim,) = month_claims(none, min_group_size=10, notebook="x.ipynb")
+    none = PersonaMonth(personas_of(made, labels=tiny), pd.DataFrame(), AS_OF, None, "rfm")
+    (claim,) = month_claims(none, TERMS)
     assert claim.status == "too_few" and "no segment has 10" in render_claim(claim, language="en")
-    why = template("No persona can be made: nobody has an order that counts up to this date.")
-    empty = PersonaMonth((), pd.DataFrame(), AS_OF, None, "rfm", reason=why)
-    assert render_claim(month_claims(empty, min_group_size=10, notebook="x.ipynb")[0], language="en") == why
-    alone = PersonaMonth(build_personas(made["features"], made["labels"], currency="EUR"), pd.DataFrame(), AS_OF, None,
-                         "rfm")  # fmt: skip
-    last = month_claims(alone, min_group_size=10, notebook="x.ipynb")[-1]
+    empty = PersonaMonth((), pd.DataFrame(), AS_OF, None, "rfm", reason=NOBODY)
+    assert "nobody has an order that counts" in render_claim(month_claims(empty, TERMS)[0], language="en")
+    alone = PersonaMonth(personas_of(made), pd.DataFrame(), AS_OF, None, "rfm")
+    last = month_claims(alone, TERMS)[-1]
     assert last.id == "personas.changes" and last.status == "too_few"

@@ -9,14 +9,13 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
-from persona_data import AS_OF, CATEGORIES, features_of, shop
+from persona_data import AS_OF, CATEGORIES, TERMS, features_of, personas_of, shop, sources_of
 
-from custaudience.audience import AVATAR_BLOCKS, BUYING_ROLES, PROFILE_KINDS, build_persona, build_personas
-from custaudience.audience.personas.build import SLOTS, is_blank
-from custaudience.audience.personas.categories import category_ratios
-from custaudience.audience.personas.slots import holds_since
+from custaudience.audience import AVATAR_BLOCKS, BUYING_ROLES, PROFILE_KINDS, PersonaFrame, build_persona, holds_since
+from custaudience.audience.personas.ground import category_ratios
+from custaudience.audience.personas.persona import SLOTS, is_blank
 from custaudience.audience.personas.words import epithets, name_numbers, name_of, questions, words
-from custaudience.customers import describe_segments, segment_customers
+from custaudience.customers import segment_customers
 from custaudience.errors import ColumnError, DataError, EmptyTableError
 from custaudience.evidence import Claim, template
 from custaudience.present.words import render_claim
@@ -29,9 +28,7 @@ def made():
 
 @pytest.fixture(scope="module")
 def personas(made):
-    return build_personas(
-        made["features"], made["labels"], currency="EUR", study="Made up", category_sales=made["sales"]
-    )
+    return personas_of(made, frame=PersonaFrame("Made up"))
 
 
 def by_key(persona) -> dict[str, Claim]:
@@ -105,7 +102,7 @@ def test_ratio_against_a_worked_example() -> None:
     rows += [(i, "Fish", (10 if x else 30) - s) for i, x, s in zip(ids, a, spread, strict=True)]
     sales = pd.DataFrame(rows, columns=["customer_id", "category", "sales_minor"])
     labels = pd.Series(np.where(a, "a", "b"), index=ids)
-    table = category_ratios(sales, labels).set_index(["segment", "category"])
+    table = category_ratios(sales, labels, TERMS).set_index(["segment", "category"])
     row = table.loc[("a", "Bread")]
     assert (row["share"], row["share_others"], row["ratio"]) == pytest.approx((0.75, 0.25, 3.0))
     # totals are 40 for all, so the error of a share is that of a mean: sd 5 / 40 / sqrt(40)
@@ -125,7 +122,7 @@ def test_intervals_of_ratios_hold_and_noise_is_not_clear() -> None:
         sales = pd.DataFrame(amounts, index=ids, columns=list("ABCD")).stack().reset_index()
         sales.columns = ["customer_id", "category", "sales_minor"]
         labels = pd.Series(rng.choice(["x", "y", "z"], 240), index=ids)
-        table = category_ratios(sales, labels)
+        table = category_ratios(sales, labels, TERMS)
         held += int(((table["low"] <= 1) & (table["high"] >= 1)).sum())
         clear += int((table["status"] == "measured").any())
         n += len(table)
@@ -135,8 +132,8 @@ def test_intervals_of_ratios_hold_and_noise_is_not_clear() -> None:
 
 def test_sensitive_categories_are_left_out(made) -> None:
     sales = made["sales"].replace({"category": {"Paint": "Home health care"}})
-    assert set(category_ratios(sales, made["labels"])["category"]) == {"Bread", "Fish"}
-    assert "Home health care" in set(category_ratios(sales, made["labels"], include_sensitive=True)["category"])
+    assert set(category_ratios(sales, made["labels"], TERMS)["category"]) == {"Bread", "Fish"}
+    assert "Home health care" in set(category_ratios(sales, made["labels"], TERMS, include_sensitive=True)["category"])
 
 
 def test_blocks_without_data_ask(personas) -> None:
@@ -158,9 +155,8 @@ def test_answers_and_own_claims_fill_blocks(made) -> None:
         status="typed", statistic="typed", value=None, unit="", n=None, source="survey", as_of=AS_OF,
         notebook="x.ipynb",
     )  # fmt: skip
-    persona = build_persona(
-        "alpha", made["features"], made["labels"], currency="EUR", answers=answers, more={"alpha": {"goals": [goal]}}
-    )
+    frame = PersonaFrame(more={"alpha": {"goals": [goal]}})
+    persona = build_persona("alpha", sources_of(made, category_sales=None, answers=answers), TERMS, frame)
     assert persona.slots["goals"] == (goal,)
     assert {"goals", "barriers"} < set(persona.filled)
     assert by_key(persona)["filled"].value == 4
@@ -177,9 +173,7 @@ def test_responses_are_of_those_contacted(made) -> None:
         {"customer_id": [*ids[:60], *ids[200:210]], "campaign_id": "1", "responded_on": pd.Timestamp("2025-05-01")}
     )
     responses.loc[0, "responded_on"] = late
-    persona = build_persona(
-        "alpha", made["features"], made["labels"], currency="EUR", contacts=contacts, responses=responses
-    )
+    persona = build_persona("alpha", sources_of(made, contacts=contacts, responses=responses), TERMS)
     claim = by_key(persona)["sources_responded"]
     assert claim.values["value"] == pytest.approx(59 / 90)  # the one after the date does not exist
     assert claim.values["others"] == pytest.approx(10 / 160)
@@ -189,19 +183,19 @@ def test_responses_are_of_those_contacted(made) -> None:
 def test_small_segment_is_named_without_figures(made) -> None:
     labels = made["labels"].copy()
     labels.iloc[:9] = "tiny"
-    persona = build_persona("tiny", made["features"], labels, currency="EUR", category_sales=made["sales"])
+    persona = build_persona("tiny", sources_of(made, labels=labels), TERMS)
     assert persona.n is None and not persona.things
     assert {slot for slot, claims in persona.slots.items() if claims} == {"name", "size"}
     assert all(c.value is None and c.n is None for c in persona.claims())
     one = made["labels"].copy()
     one.iloc[0] = "single"
-    assert build_persona("single", made["features"], one, currency="EUR").n is None
+    assert build_persona("single", sources_of(made, labels=one), TERMS).n is None
 
 
 def test_segment_under_thirty_is_not_compared(made) -> None:
     labels = made["labels"].copy()
     labels.iloc[:20] = "few"
-    persona = build_persona("few", made["features"], labels, currency="EUR", category_sales=made["sales"])
+    persona = build_persona("few", sources_of(made, labels=labels), TERMS)
     assert not [c for c in persona.claims() if c.kind == "difference"]
     facts = persona.slots["facts"]
     assert len(facts) == 4 and {c.kind for c in facts} == {"count"}
@@ -211,25 +205,22 @@ def test_segment_under_thirty_is_not_compared(made) -> None:
 
 
 def test_one_segment_has_nobody_to_compare_with(made) -> None:
-    labels = pd.Series("all", index=made["labels"].index)
-    (persona,) = build_personas(made["features"], labels, currency="EUR", category_sales=made["sales"])
-    assert persona.n == 300 and not [c for c in persona.claims() if c.kind == "difference"]
-    assert persona.slots["facts"]
+    (persona,) = personas_of(made, labels=pd.Series("all", index=made["labels"].index))
+    assert persona.n == 300 and not [c for c in persona.claims() if c.kind == "difference"] and persona.slots["facts"]
 
 
-def test_no_demographics_and_no_categories(made) -> None:
-    bare = features_of(made["features"].table.drop(columns=["age", "channel"]))
-    personas = build_personas(bare, made["labels"], currency="EUR", category_sales=made["sales"].iloc[:0])
-    for persona in personas:
+def test_no_demographics_no_categories_and_no_price(made) -> None:
+    bare = features_of(made["features"].table.drop(columns=["age", "channel", "discounted_share"]))
+    for persona in personas_of(made, features=bare, category_sales=made["sales"].iloc[:0]):
         assert persona.filled == () and not persona.slots["categories"] and not persona.things
-        assert [is_blank(c) for c in persona.slots["demographics"]] == [True]
+        assert [is_blank(c) for slot in ("demographics", "price") for c in persona.slots[slot]] == [True, True]
 
 
 def test_demographics_known_for_a_biased_third_say_so(made) -> None:
     table = made["features"].table.copy()
     spent = table["revenue_total"].groupby(made["labels"].to_numpy()).rank(pct=True)
     table["age"] = table["age"].where(spent > 0.6)
-    personas = build_personas(features_of(table, ("age", "channel")), made["labels"], currency="EUR")
+    personas = personas_of(made, features=features_of(table, ("age", "channel")))
     alpha = next(p for p in personas if p.segment == "alpha")
     claim = by_key(alpha)["demographics_known"]
     own = table[(made["labels"] == "alpha").to_numpy()]
@@ -240,12 +231,6 @@ def test_demographics_known_for_a_biased_third_say_so(made) -> None:
     assert "spend more than the rest" in render_claim(claim, language="en")
 
 
-def test_no_price_column_is_said(made) -> None:
-    bare = features_of(made["features"].table.drop(columns="discounted_share"), ("age", "channel"))
-    persona = build_persona("alpha", bare, made["labels"], currency="EUR")
-    assert is_blank(persona.slots["price"][0])
-
-
 def test_names_are_imagined_stable_and_unique(made, personas) -> None:
     assert len({p.name["en"] for p in personas}) == 3
     for persona in personas:
@@ -254,13 +239,11 @@ def test_names_are_imagined_stable_and_unique(made, personas) -> None:
     assert [name_of(p.name_number) for p in personas] == [dict(p.name) for p in personas]
     before = {p.segment: p.name_number for p in personas}
     labels = made["labels"].replace("gamma", "a newcomer")
-    later = build_personas(made["features"], labels, currency="EUR", names=before)
+    later = personas_of(made, labels=labels, frame=PersonaFrame(names=before))
     assert {p.segment: p.name_number for p in later if p.segment in before} == {
         k: v for k, v in before.items() if k != "gamma"
     }
-    assert len(name_numbers([f"s{i}" for i in range(32)])) == len(
-        set(name_numbers([f"s{i}" for i in range(32)]).values())
-    )
+    assert len(set(name_numbers([f"s{i}" for i in range(32)]).values())) == 32
 
 
 def test_words_are_whole_in_every_language() -> None:
@@ -273,7 +256,7 @@ def test_words_are_whole_in_every_language() -> None:
 
 
 def test_made_from_is_no_finding(made) -> None:
-    persona = build_persona("alpha", made["features"], made["labels"], currency="EUR", made_from=["revenue_total"])
+    persona = build_persona("alpha", sources_of(made, made_from=["revenue_total"]), TERMS)
     methods = {c.values["which"]: c.method for c in persona.slots["facts"]}
     assert "no finding" in methods["revenue_total"] and "no finding" not in methods["revenue_per_order"]
 
@@ -281,7 +264,7 @@ def test_made_from_is_no_finding(made) -> None:
 def test_groups_that_were_found_know_what_they_were_made_from(made) -> None:
     table = made["features"].table
     found = segment_customers(table[["customer_id", "revenue_total", "n_orders", "weekend_share"]], 2)
-    persona = build_personas(made["features"], found, currency="EUR")[0]
+    persona = personas_of(made, labels=found)[0]
     methods = {c.values["which"]: c.method for c in persona.slots["facts"]}
     assert persona.segment == "A" and persona.system == "found"
     assert "no finding" in methods["n_orders"] and "no finding" not in methods["revenue_per_order"]
@@ -293,20 +276,9 @@ def test_noise_is_hardly_ever_clear() -> None:
     for seed in range(20):
         made = shop(200, seed=seed)
         labels = pd.Series(np.random.default_rng(seed).choice(["x", "y", "z"], 200), index=made["labels"].index)
-        personas = build_personas(made["features"], labels, currency="EUR", category_sales=made["sales"])
+        personas = personas_of(made, labels=labels)
         clear += any(c.kind == "difference" and c.status == "measured" for p in personas for c in p.claims())
     assert clear <= 6  # two families at 5 % each: 2 expected, 7 or more has a chance below 1 %
-
-
-def test_ready_profiles_give_the_same(made, personas) -> None:
-    table = made["features"].table.set_index("customer_id")
-    again = build_personas(
-        made["features"], made["labels"], currency="EUR", study="Made up", category_sales=made["sales"],
-        profiles=describe_segments(table, made["labels"]),
-    )  # fmt: skip
-    assert [c.id for p in again for c in p.slots["categories"]] == [
-        c.id for p in personas for c in p.slots["categories"]
-    ]
 
 
 def test_the_typical_member_is_no_row_and_nobody_is_named(made, personas) -> None:
@@ -319,8 +291,8 @@ def test_the_typical_member_is_no_row_and_nobody_is_named(made, personas) -> Non
 def test_order_of_rows_does_not_matter(made, personas) -> None:
     mixed = np.random.default_rng(0).permutation(300)
     features = dataclasses.replace(made["features"], table=made["features"].table.iloc[mixed])
-    again = build_personas(
-        features, made["labels"].sample(frac=1, random_state=2), currency="EUR", study="Made up",
+    again = personas_of(
+        made, features=features, labels=made["labels"].sample(frac=1, random_state=2),
         category_sales=made["sales"].sample(frac=1, random_state=3),
     )  # fmt: skip
     for one, other in zip(personas, again, strict=True):
@@ -331,7 +303,7 @@ def test_order_of_rows_does_not_matter(made, personas) -> None:
 
 def test_rfm_segments_have_their_names_and_actions(made) -> None:
     labels = made["labels"].map({"alpha": "champions", "beta": "at_risk", "gamma": "dormant"})
-    personas = build_personas(made["features"], labels, currency="EUR")
+    personas = personas_of(made, labels=labels)
     assert [p.segment for p in personas] == ["champions", "at_risk", "dormant"]  # the order of the rules
     assert {p.system for p in personas} == {"rules"} and personas[0].title == "Champions"
     assert "advice_segment" in by_key(personas[0])
@@ -342,12 +314,9 @@ def test_found_groups_keep_the_order_of_their_names(made) -> None:
         pd.Categorical(made["labels"].map({"alpha": "B", "beta": "A", "gamma": "C"}), ["A", "B", "C"], ordered=True),
         index=made["labels"].index,
     )
-    personas = build_personas(made["features"], labels, currency="EUR", titles={"A": {"en": "Savers", "uk": "Ощадні"}})
-    assert [(p.segment, p.place, p.system) for p in personas] == [
-        ("A", 0, "found"),
-        ("B", 1, "found"),
-        ("C", 2, "found"),
-    ]
+    personas = personas_of(made, labels=labels, frame=PersonaFrame(titles={"A": {"en": "Savers", "uk": "Ощадні"}}))
+    assert [(p.segment, p.place) for p in personas] == [("A", 0), ("B", 1), ("C", 2)]
+    assert {p.system for p in personas} == {"found"}
     assert "Ощадні" in render_claim(personas[0].slots["size"][0], language="uk")
 
 
@@ -362,9 +331,7 @@ def test_holds_since_is_the_unbroken_row() -> None:
 
 
 def test_since_and_review(made) -> None:
-    persona = build_persona(
-        "alpha", made["features"], made["labels"], currency="EUR", since={"alpha": dt.date(2025, 3, 31)}
-    )
+    persona = build_persona("alpha", sources_of(made), TERMS, PersonaFrame(since={"alpha": dt.date(2025, 3, 31)}))
     notes = by_key(persona)
     assert render_claim(notes["holds"], language="en") == "Holds at least since March 2025"
     assert notes["review"].value == "2026-01-31" and notes["review"].rests_on == (notes["size"].id,)
@@ -373,7 +340,6 @@ def test_since_and_review(made) -> None:
 @pytest.mark.parametrize(
     ("change", "error", "words_of_it"),
     [
-        ({"only": ["alfa"]}, DataError, "nobody is in segment 'alfa'. Did you mean 'alpha'"),
         ({"labels": pd.Series(["a", "b"], index=["x", "x"])}, DataError, "two labels"),
         ({"labels": pd.Series(["a", "b"], index=["x", "y"])}, EmptyTableError, "Do the ids agree"),
         ({"category_sales": pd.DataFrame({"customer_id": [], "categry": []})}, ColumnError, "'category' not found"),
@@ -382,9 +348,13 @@ def test_since_and_review(made) -> None:
     ],
 )
 def test_bad_input_says_what_to_do(made, change, error, words_of_it) -> None:
-    given = {"labels": made["labels"], "currency": "EUR"} | change
-    with pytest.raises(error, match=words_of_it.replace("(", r"\(")):
-        build_personas(made["features"], **given)
+    with pytest.raises(error, match=words_of_it):
+        personas_of(made, **change)
+
+
+def test_a_segment_that_is_not_there_is_named(made) -> None:
+    with pytest.raises(DataError, match=r"nobody is in segment 'alfa'\. Did you mean 'alpha'"):
+        build_persona("alfa", sources_of(made), TERMS)
 
 
 @pytest.mark.parametrize(
@@ -394,9 +364,8 @@ def test_hostile_text_stays_text(made, text) -> None:
     sales = made["sales"].replace({"category": {"Fish": text}})
     labels = made["labels"].replace("alpha", text)
     table = made["features"].table.assign(channel=np.where(np.arange(300) % 2, text, "Friends"))
-    personas = build_personas(
-        features_of(table, ("age", "channel")), labels, currency="EUR", study=text, category_sales=sales, caveats=[text]
-    )
+    features, frame = features_of(table, ("age", "channel")), PersonaFrame(text, caveats=[text])
+    personas = personas_of(made, frame=frame, features=features, labels=labels, category_sales=sales)
     for persona in personas:
         assert persona.key.isascii() and len(persona.key) <= 40
         for claim in persona.claims():
@@ -410,5 +379,5 @@ def test_contradictory_numbers_do_not_break(made) -> None:
     table = made["features"].table.copy()
     table["revenue_total"] = -table["revenue_total"]
     table["weekend_share"] = 1.0
-    personas = build_personas(features_of(table, ("age", "channel")), made["labels"], currency="EUR")
+    personas = personas_of(made, features=features_of(table, ("age", "channel")))
     assert all("share_revenue" not in p.slots["size"][0].values for p in personas)

@@ -7,10 +7,9 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from persona_data import shop
+from persona_data import personas_of, shop
 
 from custaudience.audience import (
-    build_personas,
     check_message,
     krippendorff_alpha,
     load_profile,
@@ -38,8 +37,7 @@ def fitness():
 
 @pytest.fixture(scope="module")
 def personas():
-    made = shop()
-    return build_personas(made["features"], made["labels"], currency="EUR", category_sales=made["sales"])
+    return personas_of(shop())
 
 
 def test_live_in_cities_comes_from_none_of_its_sources(xyz) -> None:

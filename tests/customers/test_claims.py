@@ -23,7 +23,7 @@ from custaudience.customers import (
     time_to_second_order,
 )
 from custaudience.customers.cohorts.claims import cohort_claims, refusal_claim
-from custaudience.customers.lifecycle.claims import backtest_claim, lifecycle_claims, rhythm_claims
+from custaudience.customers.lifecycle.claims import lifecycle_claims
 from custaudience.customers.rfm.claims import rfm_claims
 from custaudience.evidence import Claim, Terms
 from custaudience.present.words import render_claim
@@ -36,13 +36,10 @@ def claims_of(orders: object, as_of: dt.date) -> dict[str, Claim]:
     assigned = assign_segments(score_rfm(summarise_rfm(orders, as_of=as_of), as_of=as_of))
     rhythm = measure_rhythm(orders, as_of=as_of)
     segments = summarise_segments(assigned, overdue=rhythm.table)
-    common = {"source": "transactions", "as_of": as_of, "notebook": "30_rfm_and_lifecycle.ipynb"}
-    claims = [
-        *rfm_claims(assigned, segments, rhythm, Terms(as_of, "USD")),
-        *rhythm_claims(rhythm.table, assigned, 0.95, 10, common),
-        *lifecycle_claims(classify_lifecycle(orders, as_of=as_of), assigned, 10, common),
-        *(backtest_claim(test(orders, as_of=as_of), 10, common) for test in (backtest_lost, backtest_overdue)),
-    ]
+    terms, lifecycle = Terms(as_of, "USD"), classify_lifecycle(orders, as_of=as_of)
+    backtests = [test(orders, as_of=as_of) for test in (backtest_lost, backtest_overdue)]
+    claims = rfm_claims(assigned, segments, rhythm, terms)
+    claims += lifecycle_claims(assigned, rhythm, lifecycle, backtests, terms)
     return {claim.id.split(".", 1)[1]: claim for claim in claims}
 
 

@@ -6,7 +6,6 @@ import json
 import re
 from pathlib import Path
 
-import pandas as pd
 import pytest
 
 from custaudience.audience import personas_from_json
@@ -81,16 +80,3 @@ def test_hostile_names_and_names_that_are_kept(tmp_path: Path) -> None:
         for c in cells for o in c.get("outputs", [])
     )  # fmt: skip
     assert "script" in shown and not re.search(r"(?<!\\)<script", shown)
-
-
-def test_committed_notebook_agrees_with_the_panel() -> None:
-    """Its first claim recounted from the raw file: revenue of the segment that brings most above its share."""
-    cells = json.loads((ROOT / "notebooks" / NOTEBOOK).read_text(encoding="utf-8"))["cells"]
-    texts = ["".join(o.get("data", {}).get("text/plain", "")) for c in cells for o in c.get("outputs", [])]
-    lines = pd.read_parquet(ROOT / "data/grocery/transactions.parquet")
-    pattern = r"Champions: (\d+) customers, (\d+) % of all, with (\d+) % of revenue"
-    size = next(re.search(pattern, t.replace("\u00a0", " ")) for t in texts if "Champions: " in t)
-    assert size is not None
-    baskets = lines.groupby("basket_id")["sales_value"].sum()
-    counted = lines.loc[lines["basket_id"].isin(baskets[baskets > 0].index), "household_id"].nunique()
-    assert round(100 * int(size[1]) / counted) == int(size[2])

@@ -15,8 +15,9 @@ import numpy as np
 import pytest
 from browser import axe_faults, browser, clipped, lost_links, page_of
 
-from custaudience.audience import build_personas, load_profile, personas_from_json, personas_to_json, profile_persona
+from custaudience.audience import PersonaFrame, load_profile, personas_from_json, personas_to_json, profile_persona
 from custaudience.errors import CustaudienceError
+from custaudience.evidence import Terms
 from custaudience.present import card_data, card_markdown, card_png, card_schema, persona_card, persona_sheet
 from custaudience.present.card_drawing import drawing, shape_of
 from custaudience.present.cards import accent_of
@@ -24,7 +25,7 @@ from custaudience.present.style import BLUE, GREEN, PURPLE, REST, VERMILION
 from custaudience.present.words import WordsError, terms
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "audience"))
-from persona_data import features_of, shop
+from persona_data import AS_OF, features_of, personas_of, shop
 
 EXAMPLES = Path(__file__).parents[2] / "data" / "examples"
 HOSTILE = (
@@ -41,9 +42,10 @@ def _with_text(text: str) -> list:
     made = shop()
     table = made["features"].table.assign(channel=np.where(np.arange(300) % 2, text, "Friends"))
     return list(
-        build_personas(
-            features_of(table, ("age", "channel")), made["labels"].replace("alpha", text), currency="EUR", study=text,
-            category_sales=made["sales"].replace({"category": {"Fish": text}}), caveats=[text],
+        personas_of(
+            made, features=features_of(table, ("age", "channel")), labels=made["labels"].replace("alpha", text),
+            category_sales=made["sales"].replace({"category": {"Fish": text}}),
+            frame=PersonaFrame(text, caveats=[text]),
         )
     )  # fmt: skip
 
@@ -51,14 +53,7 @@ def _with_text(text: str) -> list:
 @pytest.fixture(scope="module")
 def personas():
     made = shop()
-    return build_personas(
-        made["features"],
-        made["labels"],
-        currency="UAH",
-        study="Made up",
-        category_sales=made["sales"],
-        caveats=[CAVEAT],
-    )
+    return personas_of(made, Terms(AS_OF, "UAH"), frame=PersonaFrame("Made up", caveats=[CAVEAT]))
 
 
 @pytest.fixture(scope="module")
@@ -153,7 +148,7 @@ def test_no_customer_and_no_small_group_in_any_file(personas) -> None:
     made = shop()
     labels = made["labels"].copy()
     labels.iloc[:7] = "tiny"
-    built = build_personas(made["features"], labels, currency="EUR", category_sales=made["sales"])
+    built = personas_of(made, labels=labels)
     for persona in (*personas, *built):
         out = (persona_card(persona), card_markdown(persona), json.dumps(card_data(persona)), persona_sheet([persona]))
         assert not any("secret-" in text for text in out)
@@ -191,14 +186,7 @@ def test_markdown_says_the_same_sentences(personas) -> None:
 
 def test_same_persona_same_bytes(personas) -> None:
     made = shop()
-    again = build_personas(
-        made["features"],
-        made["labels"],
-        currency="UAH",
-        study="Made up",
-        category_sales=made["sales"],
-        caveats=[CAVEAT],
-    )
+    again = personas_of(made, Terms(AS_OF, "UAH"), frame=PersonaFrame("Made up", caveats=[CAVEAT]))
     assert [persona_card(p) for p in again] == [persona_card(p) for p in personas]
 
 
@@ -212,10 +200,8 @@ def test_a_card_is_the_same_after_a_way_through_text(personas, examples) -> None
 
 def test_one_accent_per_segment() -> None:
     made = shop(200)
-    rfm = build_personas(
-        made["features"],
-        made["labels"].map({"alpha": "champions", "beta": "cannot_lose", "gamma": "dormant"}),
-        currency="EUR",
+    rfm = personas_of(
+        made, labels=made["labels"].map({"alpha": "champions", "beta": "cannot_lose", "gamma": "dormant"})
     )
     assert [accent_of(p) for p in rfm] == [BLUE, PURPLE, REST]
     found = [dataclasses.replace(rfm[0], system="found", segment="A", place=i) for i in range(6)]

@@ -16,12 +16,19 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from custaudience.audience import build_personas, personas_to_json
-from custaudience.audience.personas.changes import PersonaMonth, group_sizes, month_claims, persona_changes
-from custaudience.audience.personas.matching import carried_names, match_groups
+from custaudience.audience import PersonaFrame, personas_to_json
+from custaudience.audience.personas.claims_month import month_claims
+from custaudience.audience.personas.months import (
+    NOBODY,
+    PersonaMonth,
+    carried_names,
+    group_sizes,
+    match_groups,
+    persona_changes,
+)
 from custaudience.audience.personas.words import name_numbers
 from custaudience.errors import DataError, MissingEngineError
-from custaudience.evidence import publish
+from custaudience.evidence import Terms, publish
 from custaudience.present import card_schema
 from custaudience.present.words import WordsError
 from custaudience.recipes import published_personas
@@ -31,7 +38,7 @@ from custaudience.reports.plan import make_plan, tasks_of
 for room in ("present", "audience"):
     sys.path.insert(0, str(Path(__file__).parents[1] / room))
 from browser import axe_faults, browser, clipped, lost_links, page_of  # noqa: E402
-from persona_data import features_of, shop  # noqa: E402
+from persona_data import AS_OF, TERMS, features_of, personas_of, shop  # noqa: E402
 
 HOSTILE = "<script>alert(1)</script>\u202e{n:count} \"'=cmd|' /C calc'!A0"
 LONG = "Будівельні матеріали й оздоблення для дому, сад"[:45]
@@ -54,10 +61,10 @@ def persona_month(*, text: str = "", rename: dict[str, str] | None = None, tiny:
     matches = match_groups(now, before, by_name=by_rule)
     then = name_numbers(sorted(set(before)))
     carried = carried_names(matches, then)
-    personas = build_personas(
-        features_of(table, ("age", "channel")), now, currency="UAH", study=text or "Made up", category_sales=sales,
-        names=carried, caveats=[{"en": "Made up.", "uk": "Вигадано."}, *([text] if text else [])],
-    )  # fmt: skip
+    caveats = [{"en": "Made up.", "uk": "Вигадано."}, *([text] if text else [])]
+    frame = PersonaFrame(text or "Made up", names=carried, caveats=caveats)
+    features, terms = features_of(table, ("age", "channel")), Terms(AS_OF, "UAH")
+    personas = personas_of(made, terms, frame=frame, features=features, labels=now, category_sales=sales)
     sizes = [group_sizes(labels, revenue, min_group_size=10) for labels in (now, before)]
     changes = persona_changes(matches, *sizes, name_numbers(sorted(set(now)), carried), then)
     return PersonaMonth(personas, changes, made_up.AS_OF, pd.Timestamp("2017-11-30").date(), "rfm")
@@ -65,7 +72,7 @@ def persona_month(*, text: str = "", rename: dict[str, str] | None = None, tiny:
 
 def render(folder: Path, month: PersonaMonth, **changes: object) -> Path:
     """Publish personas as the notebook does, beside a made-up month, and write its pages."""
-    together = month_claims(month, min_group_size=10, notebook="42_personas.ipynb")
+    together = month_claims(month, Terms(month.as_of))
     claims = [*together, *[claim for persona in month.personas for claim in persona.claims()]]
     made_up.build_month(folder, extra=tuple(claims))
     texts = {"personas/personas.json": personas_to_json(month.personas)}
@@ -194,11 +201,8 @@ def test_hostile_text_is_shown_and_does_nothing(tmp_path: Path) -> None:
 
 def test_where_there_are_no_personas_the_page_says_why(tmp_path: Path) -> None:
     few = shop()["labels"].map(lambda name: "champions").iloc[:9]
-    month = PersonaMonth(
-        build_personas(shop()["features"], few, currency="EUR"), pd.DataFrame(), made_up.AS_OF, None, "rfm"
-    )
-    empty = dataclasses.replace(month, personas=(), reason="No persona can be made: nobody has an order that counts up "
-                                "to this date.")  # fmt: skip
+    month = PersonaMonth(personas_of(shop(), TERMS, labels=few), pd.DataFrame(), made_up.AS_OF, None, "rfm")
+    empty = dataclasses.replace(month, personas=(), reason=NOBODY)
     for i, (why, refused) in enumerate((("no segment has 10", month), ("nobody has an order", empty))):
         folder = render(tmp_path / str(i) / "2017-12", refused)
         for page in (folder / "index.html", folder / "personas" / "index.html"):

@@ -6,7 +6,7 @@ import hashlib
 import re
 import tomllib
 import unicodedata
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from importlib.resources import files
@@ -19,6 +19,11 @@ Text = str | Mapping[str, str]
 
 LONGEST = 80
 _CODE = re.compile(r"[a-z0-9_]{1,40}")
+
+
+def in_language(text: Text, language: str = "en") -> str:
+    """Return a text in a language; where it is not written in that, in English, else in its first."""
+    return text if isinstance(text, str) else text.get(language) or text.get("en") or next(iter(text.values()), "")
 
 
 @dataclass(frozen=True)
@@ -42,6 +47,16 @@ def words() -> dict[str, Any]:
 def epithets() -> tuple[Epithet, ...]:
     """Return the epithets in the order of the file; the last one, without a feature, fits everybody."""
     return tuple(Epithet(**row) for row in words()["epithet"])
+
+
+def choose_epithet(effects: Sequence[tuple[str, float]], taken: Collection[str]) -> Epithet:
+    """Return the words for the clear difference that is largest, passing over those another persona already has."""
+    known = epithets()
+    for feature, effect in effects:
+        for epithet in known:
+            if epithet.feature == feature and epithet.sign * effect > 0 and epithet.key not in taken:
+                return epithet
+    return known[-1]
 
 
 def questions(block: str) -> tuple[Mapping[str, str], ...]:
@@ -95,18 +110,10 @@ def stable_number(text: Any) -> int:
 
 
 def name_numbers(segments: Sequence[str], previous: Mapping[str, int] | None = None) -> dict[str, int]:
-    """Give each segment of a study the number of its persona's name.
+    """Give each segment of a study the number of its persona's name, different for all.
 
-    Parameters
-    ----------
-    segments : sequence of str
-    previous : mapping of segment to number, optional
-        Of an earlier month: a segment that is still there keeps its name.
-
-    Returns
-    -------
-    dict of segment to number
-        Different for all; a segment's own number depends on its key alone unless another one took it.
+    A segment of `previous`, of an earlier month, keeps its number; else it depends on the segment's key alone, unless
+    another one took it.
 
     Examples
     --------

@@ -28,8 +28,7 @@ def team_agreement(descriptions: pd.DataFrame) -> pd.DataFrame:
     DataFrame, one row per field, the least agreed first, and ``all fields`` last
         ``field``; ``n_people``, ``n_personas`` (with two answers or more); ``agreement`` (share of pairs of answers
         that agree); ``alpha`` (Krippendorff's, nominal: 1 = all agree, 0 = no more than chance; NaN with fewer than
-        two personas, or where all gave the same answer to everything); ``answers`` (each answer and how many gave
-        it).
+        two personas, or where all gave the same answer to everything); ``answers`` (each with how many gave it).
 
     Raises
     ------
@@ -60,39 +59,22 @@ def team_agreement(descriptions: pd.DataFrame) -> pd.DataFrame:
 
 def _row(field: str, table: pd.DataFrame, unit: list[str]) -> dict[str, object]:
     units = [list(part) for _key, part in table.groupby(unit)["value"]]
-    paired = [values for values in units if len(values) > 1]
-    counts = Counter(value for values in units for value in values)
+    counts = Counter(table["value"])
     shown = "; ".join(f"{value} ({n})" for value, n in sorted(counts.items(), key=lambda item: (-item[1], item[0])))
+    pairs, agree = (table.groupby(by).size().map(lambda n: n * (n - 1)).sum() for by in (unit, [*unit, "value"]))
     return {
-        "field": field,
-        "n_people": table["person"].nunique(),
+        "field": field, "n_people": table["person"].nunique(),
         "n_personas": table.groupby("persona")["person"].nunique().ge(2).sum(),
-        "agreement": _agreeing_pairs(paired),
-        "alpha": krippendorff_alpha(units) if len(paired) > 1 else np.nan,
+        "agreement": agree / pairs if pairs else float("nan"),
+        "alpha": krippendorff_alpha(units) if sum(len(values) > 1 for values in units) > 1 else np.nan,
         "answers": shown if len(unit) == 1 else "",
-    }
-
-
-def _agreeing_pairs(units: Iterable[Sequence[str]]) -> float:
-    agree, pairs = 0, 0
-    for values in units:
-        pairs += len(values) * (len(values) - 1)
-        agree += sum(n * (n - 1) for n in Counter(values).values())
-    return agree / pairs if pairs else float("nan")
+    }  # fmt: skip
 
 
 def krippendorff_alpha(units: Iterable[Sequence[object]]) -> float:
-    """Return Krippendorff's alpha for nominal values.
+    """Return Krippendorff's alpha for nominal values: for each thing described, the values people gave.
 
-    Parameters
-    ----------
-    units : iterable of sequences
-        For each thing described, the values people gave; missing ones left out.
-
-    Returns
-    -------
-    float
-        NaN when fewer than two values can be paired, or all of them are the same.
+    NaN when fewer than two values can be paired, or all of them are the same.
 
     Examples
     --------

@@ -11,8 +11,9 @@ from typing import Any
 
 import pandas as pd
 
-from custaudience.audience.personas.build import Persona, is_blank
-from custaudience.audience.personas.slots import is_more
+from custaudience.audience.personas.claims import is_more
+from custaudience.audience.personas.persona import Persona, is_blank
+from custaudience.audience.personas.words import in_language
 from custaudience.audience.profiles.words import LONGEST, roots, shared
 from custaudience.evidence import Claim
 
@@ -41,8 +42,8 @@ class MessageCheck:
     ----------
     needs : DataFrame
         A row per need, uncovered first: ``claim_id``, ``slot``, ``need`` (in the language of the text where there is
-        more than one), ``status`` of the claim, ``share`` (of its words that stand in the text), ``covered``,
-        ``words`` (those found), ``missing``.
+        more than one), ``status`` of the claim, ``share`` (of its words in the text), ``covered``, ``words`` (those
+        found), ``missing``.
     values : DataFrame
         A row per kind of value: ``value``, ``name`` (by language), ``covered``, ``words``.
     notes : tuple of str
@@ -55,21 +56,9 @@ class MessageCheck:
 
 
 def check_message(text: str, persona: Persona) -> MessageCheck:
-    """Compare a text with the needs and values of a persona.
+    """Compare a text in English or Ukrainian (its first 20,000 characters) with the needs and values of a persona.
 
-    Parameters
-    ----------
-    text : str
-        What is to be sent, in English or Ukrainian; the first 20,000 characters count.
-    persona : Persona
-        Its goals, problems and barriers, measured or typed, and what it clearly buys more of than others.
-
-    Returns
-    -------
-    MessageCheck
-
-    Notes
-    -----
+    Its needs are its goals, problems and barriers, measured or typed, and what it clearly buys more of than others.
     By words alone, and open to be checked: each row names the words it rests on. A text may speak to a need in other
     words, and name it without meeting it.
 
@@ -108,7 +97,7 @@ def _language(text: str) -> str:
 
 def _row(claim: Claim, slot: str, said: Mapping[str, str], language: str) -> dict[str, Any]:
     line = claim.values.get("line") or claim.values.get("category") or claim.values.get("feature") or ""
-    need = str(line) if isinstance(line, str) else str(line.get(language) or next(iter(line.values())))
+    need = in_language(line, language)
     words = roots(need)
     share = shared(words, said)
     return {

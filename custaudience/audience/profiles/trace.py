@@ -8,15 +8,15 @@ import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
-from custaudience.audience.personas.build import AVATAR_BLOCKS, SLOTS, Persona
-from custaudience.audience.personas.figures import Frame
-from custaudience.audience.personas.slots import blank_claim, caveat_claims, completeness_claim
-from custaudience.audience.personas.words import Text, code_of, name_of, plain_text, stable_number
+import pandas as pd
+
+from custaudience.audience.personas.persona import SLOTS, Persona
+from custaudience.audience.personas.words import Text, code_of, in_language, plain_text
 from custaudience.audience.profiles.words import LONGEST, number_range, roots, shared
 from custaudience.errors import ConfigError, near_miss
-from custaudience.evidence import Claim, template
+from custaudience.evidence import Claim
 
 LONGEST_LINE = 240
 ENOUGH_SHARED = 0.5
@@ -37,21 +37,9 @@ class Line:
 class Profile:
     """A profile as a person typed it.
 
-    Attributes
-    ----------
-    key : str
-    title, about : text, or one per language
-        Whom it describes; where it comes from.
-    who : text
-        Imagined words after the name; may be empty.
-    written_on : date
-    sources : mapping of key to text
-        What the lines claim to rest on, one statement or several between semicolons; may be empty.
-    lines : tuple of Line
-    things : tuple of str
-        For the drawing.
-    name : text
-        Imagined; "" = one of ours.
+    `title`, `about`, `name` and `who` are texts, or one per language: whom it describes, where it comes from, its
+    imagined name ("" = one of ours) and the imagined words after it. `sources` are what the lines claim to rest on,
+    by key, one statement or several between semicolons; `things` are for the drawing.
     """
 
     key: str
@@ -69,17 +57,9 @@ class Profile:
 class TracedLine:
     """A line of a profile and what it rests on.
 
-    Attributes
-    ----------
-    line : Line
-    status : {"measured", "no_clear_difference", "contradicted", "typed"}
-        "typed": no claim of the study speaks of it.
-    sources : tuple of str
-        Keys of the sources it is found in, the best first; empty: in none of them.
-    missing : tuple of str
-        Words of the line that its best source does not have.
-    rests_on : Claim or None
-        The claim that speaks of it.
+    `status` is "typed" where no claim of the study speaks of it; `sources` are the keys of those it is found in, the
+    best first; `missing` the words of the line that its best source does not have; `rests_on` the claim that speaks of
+    it.
     """
 
     line: Line
@@ -160,10 +140,6 @@ def trace_claims(
     sources : mapping of key to text, optional
         Of a text; a profile brings its own.
 
-    Returns
-    -------
-    Trace
-
     Notes
     -----
     By words, not by understanding: a line is found in a source when at least half of its words that say something
@@ -178,32 +154,25 @@ def trace_claims(
     else:
         lines, given = profile.lines, dict(sources if sources is not None else profile.sources)
     claims = list(against.claims() if isinstance(against, Persona) else against)
-    words_of = {key: roots(_english(text)) for key, text in given.items()}
+    words_of = {key: roots(in_language(text)) for key, text in given.items()}
     traced = [_traced(line, words_of, claims) for line in lines]
-    said = {root for line in lines for root in roots(_english(line.text))}
+    said = {root for line in lines for root in roots(in_language(line.text))}
     unused = tuple(
         (key, _part(text, i))
         for key, text in given.items()
-        for i, part in enumerate(_english(text).split(";"))
+        for i, part in enumerate(in_language(text).split(";"))
         if (words := roots(part)) and shared(words, said) < ENOUGH_SHARED
     )
     return Trace(tuple(traced), unused, bool(given))
 
 
-def _english(text: Text) -> str:
-    """Return the text in the language that lines and sources are compared in: English, else the first."""
-    if isinstance(text, str):
-        return text
-    return text.get("en") or next(iter(text.values()), "")
-
-
 def _traced(line: Line, sources: Mapping[str, Mapping[str, str]], claims: Sequence[Claim]) -> TracedLine:
-    words = roots(_english(line.text))
+    words = roots(in_language(line.text))
     score = {key: shared(words, found) for key, found in sources.items()}
     # of sources that say as much, the one that says least beside it
     best = sorted((k for k in score if score[k] >= ENOUGH_SHARED), key=lambda k: (-score[k], len(sources[k])))
     missing = [word for root, word in words.items() if not best or root not in sources[best[0]]]
-    status, claim = _held_against(_english(line.text), claims)
+    status, claim = _held_against(in_language(line.text), claims)
     return TracedLine(line, status, tuple(best), tuple(missing), claim)
 
 
@@ -224,7 +193,7 @@ def _is_more(claim: Claim) -> bool:
 
 def _speaks(text: str, claim: Claim) -> bool:
     category = claim.values.get("raw") or claim.values.get("category") or ""
-    feature = _english(claim.values.get("feature") or "")
+    feature = in_language(claim.values.get("feature") or "")
     said, level = roots(text), roots(str(category))
     if "=age" in roots(feature) and category:
         mine, theirs = number_range(text), number_range(str(category))
@@ -238,148 +207,24 @@ def _speaks(text: str, claim: Claim) -> bool:
     return bool(words) and claim.unit == "fraction" and words <= set(said)
 
 
-def profile_persona(
-    profile: Profile,
-    trace: Trace | None = None,
-    *,
-    slug: str = "profiles",
-    notebook: str = "42_personas.ipynb",
-    caveats: Iterable[Text] = (),
-) -> Persona:
-    """Return a typed profile as a persona for a card: every line a claim with its status and its source.
-
-    Parameters
-    ----------
-    profile : Profile
-    trace : Trace, optional
-        From `trace_claims`; without it the lines are traced to the profile's own sources only.
-    slug, notebook : str
-        Of the claims.
-    caveats : iterable of text
-        Printed below, after the profile's own `about`.
-    """
-    trace = trace or trace_claims(profile)
-    frame = Frame(slug, notebook, "", profile.key, profile.title, "", profile.written_on, 10, 0.95)
-    slots: dict[str, list[Claim]] = {slot: [] for slot in SLOTS}
-    for i, traced in enumerate(trace.lines, 1):
-        slots[traced.line.slot].append(_line_claim(frame, f"{traced.line.slot}{i}", traced, profile, trace))
-    number = stable_number(profile.key) % 10_000
-    name = _by_language(profile.name) if profile.name else name_of(number)
-    slots["name"] = [_name_claim(frame, name, profile.who)]
-    if not slots["size"]:
-        slots["size"] = [_title_claim(frame, profile)]
-    filled = [block for block in AVATAR_BLOCKS if slots[block]]
-    for block in AVATAR_BLOCKS:
-        if not slots[block]:
-            slots[block].append(blank_claim(frame, block))
-    slots["notes"] = [*_trace_notes(frame, trace), completeness_claim(frame, filled, AVATAR_BLOCKS)]
-    slots["notes"] += caveat_claims(frame, [text for text in (profile.about, *caveats) if text])
-    return Persona(
-        key=profile.key, segment="", title=profile.title, system="typed", place=0, name=name,
-        name_number=number, n=0, study="", currency="", as_of=profile.written_on,
-        slots={slot: tuple(claims) for slot, claims in slots.items()}, things=profile.things,
-    )  # fmt: skip
-
-
-def _by_language(text: Text) -> dict[str, str]:
-    return {"en": text} if isinstance(text, str) else dict(text)
-
-
-def _title_claim(frame: Frame, profile: Profile) -> Claim:
-    return frame.claim(
-        "title", template=template("{line:text}"), values={"line": _clipped(profile.title)}, kind="typed",
-        status="typed", statistic="typed", value=None, unit="", n=None, source="profile",
-        method=template("Title of the profile"),
-    )  # fmt: skip
-
-
-def _trace_notes(frame: Frame, trace: Trace) -> list[Claim]:
-    """Say how many lines no source says, and what the sources say that no line took up."""
-    if not trace.has_sources:
-        return []
-    common: dict[str, Any] = {"kind": "count", "statistic": "traced", "unit": "lines", "source": "profile"}
-    lost = sum(not t.sources for t in trace.lines)
-    notes = [
-        frame.claim(
-            "traced", template=template("Lines found in none of their sources: {lost:count} of {n:count}"),
-            values={"n": len(trace.lines), "lost": lost}, value=lost, n=len(trace.lines),
-            method=template("By words: half of what a line says must stand in a source"), **common,
-        )
-    ]  # fmt: skip
-    if trace.unused:
-        statements = [_by_language(statement) for _source, statement in trace.unused]
-        said = {
-            language: plain_text("; ".join(s.get(language, _english(s)) for s in statements), most=LONGEST_LINE)
-            for language in sorted({language for statement in statements for language in statement})
-        }
-        notes.append(
-            frame.claim(
-                "unused", template=template("Said by the sources and taken up by no line: “{said:text}”"),
-                values={"said": said}, value=len(trace.unused), n=None,
-                method=template("Statements of which less than half stands in any line"), **common,
-            )
-        )  # fmt: skip
-    return notes
-
-
-def _name_claim(frame: Frame, name: Mapping[str, str], who: Text) -> Claim:
-    text = template("{name:text}, {who:text}") if who else template("{name:text}")
-    return frame.claim(
-        "name", template=text, values={"name": dict(name), "who": who}, kind="imagined", status="imagined",
-        statistic="imagined", value=None, unit="", n=None, source="",
-        method=template("Name, words and picture are imagined"),
-    )  # fmt: skip
-
-
-def _line_claim(frame: Frame, key: str, traced: TracedLine, profile: Profile, trace: Trace) -> Claim:
-    """Return a line as a claim: typed, or with the figures of the claim that speaks of it."""
-    found = [_statement(profile.sources[k], traced.line.text) for k in traced.sources if k in profile.sources]
-    values: dict[str, Any] = {
-        "line": _clipped(traced.line.text), "field": traced.line.field or template("Text"),
-        "found_in": list(traced.sources) if trace.has_sources else None,
-    }  # fmt: skip
-    if found:
-        values["quote"] = _clipped(found[0])
-        method = template("{field:text}; source: “{quote:text}”")
-    elif trace.has_sources:
-        method = template("{field:text}; none of its sources says so")
-    else:
-        method = template("{field:text}; no source is given")
-    claim, common = traced.rests_on, {"template": template("{line:text}"), "values": values, "source": "profile"}
-    if claim is None:
-        return frame.claim(
-            key, kind="typed", status="typed", statistic="typed", value=None, unit="", n=None, method=method, **common
-        )
-    return frame.claim(
-        key, kind="difference", status=traced.status, statistic=claim.statistic, value=claim.value, unit=claim.unit,
-        low=claim.low, high=claim.high, level=claim.level, n=claim.n, rests_on=(claim.id,), method=method, **common,
-    )  # fmt: skip
-
-
-def _statement(source: Text, line: Text) -> Text:
-    """Return of a source the statement that says the line, in each language; all of it where several do together."""
-    if isinstance(source, str):
-        return _best_part(source, _english(line))
-    lines = line if isinstance(line, Mapping) else {}
-    return {language: _best_part(text, lines.get(language, _english(line))) for language, text in source.items()}
-
-
 def _part(source: Text, i: int) -> Text:
     """Return a statement of a source in each language that has as many."""
     if isinstance(source, str):
         return source.split(";")[i].strip()
-    n = len(_english(source).split(";"))
+    n = len(in_language(source).split(";"))
     texts = {language: text.split(";") for language, text in source.items()}
     return {language: parts[i].strip() for language, parts in texts.items() if len(parts) == n}
 
 
-def _best_part(source: str, line: str) -> str:
-    words, parts = roots(line), [part.strip() for part in source.split(";")]
-    best = max(parts, key=lambda part: shared(words, roots(part)))
-    return best if shared(words, roots(best)) >= ENOUGH_SHARED else source
+def trace_table(trace: Trace, *, language: str = "en") -> pd.DataFrame:
+    """Return a row per line of a profile: where it stands, what it says, what it rests on.
 
-
-def _clipped(text: Text) -> Text:
-    if isinstance(text, str):
-        return plain_text(text, most=LONGEST_LINE)
-    return {language: plain_text(part, most=LONGEST_LINE) for language, part in text.items()}
+    ``status`` is a claim's; ``source`` is "none of them" where no source says it; ``missing`` are the words of the line
+    that the source does not have.
+    """
+    rows = []
+    for traced in trace.lines:
+        found = traced.sources[0] if traced.sources else "none of them" if trace.has_sources else ""
+        name, line = (in_language(text, language) for text in (traced.line.field, traced.line.text))
+        rows.append((name, line, traced.status, found, ", ".join(traced.missing)))
+    return pd.DataFrame(rows, columns=["field", "line", "status", "source", "missing"])

@@ -26,13 +26,12 @@ class HistoryCheck:
     ----------
     verdict : {"no sign of a cut", "cut off", "cannot tell"}
     window_days : int or None
-        Length of the first window: 95 % of pooled gaps are no longer, so nearly everybody who was a
-        customer before the data began shows up in it.
+        Length of the first window: 95 % of pooled gaps are no longer, so nearly everybody who was a customer before the
+        data began shows up in it.
     share_in_window : float
         Share of all customers whose first order lies in the window; NaN without a window.
     times_later_rate : float
-        New customers per day in the window, as a multiple of the rate after it; infinite when nobody came
-        later.
+        New customers per day in the window, as a multiple of the rate after it; infinite when nobody came later.
     n_customers : int
     message : str
         The finding in English.
@@ -64,10 +63,7 @@ def check_first_orders(orders: IntoFrame, *, as_of: dt.date) -> HistoryCheck:
     A rule of thumb. A launch with a burst of customers, or a panel recruited in its first weeks, looks the
     same; who knows better says ``first_orders = "observed"`` in study.toml.
     """
-    return _check(order_days(orders, as_of=as_of), as_of)
-
-
-def _check(days: OrderDays, as_of: dt.date) -> HistoryCheck:
+    days = order_days(orders, as_of=as_of)
     window = pooled_quantile(pool_gaps(*days.gaps()), 0.95)
     first, _ = days.first_and_last()
     n, span = len(first), int(np.datetime64(as_of, "D").astype("int64") - first.min()) + 1
@@ -110,20 +106,12 @@ def refuse_cut_off(first_orders: str, orders: IntoFrame, as_of: dt.date) -> dict
 
 
 def first_order_counts(days: OrderDays, *, period: Period = "M", min_group_size: int = 10) -> pd.DataFrame:
-    """Count the customers whose first order in the data falls in each period.
-
-    Parameters
-    ----------
-    days : OrderDays
-        From `order_days`.
-    period : {"W", "M", "Q"}
-    min_group_size : int
-        Smaller counts become NA.
+    """Count the customers whose first order in the data falls in each period, from the first to the last order day.
 
     Returns
     -------
-    DataFrame, one row per period from the first to the last with an order day
-        ``start`` (first day of the period), ``n_customers`` (Int64).
+    DataFrame, one row per period
+        ``start`` (its first day), ``n_customers`` (Int64; NA below `min_group_size`).
     """
     first, last = days.first_and_last()
     as_dates = pd.Series(first.astype("datetime64[D]"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import narwhals as nw
 import numpy as np
@@ -15,41 +15,42 @@ from narwhals.typing import IntoFrame
 from custaudience.customers.ground import collect_customers, orders_until
 from custaudience.customers.lifecycle.rhythm import Rhythm, measure_rhythm
 from custaudience.errors import ColumnError, EmptyTableError
-from custaudience.evidence import template
+from custaudience.telling import sheet
 
 STATES = ("primary", "lost", "potential")
 OrdersAt = Callable[[dt.date], IntoFrame]
 
-REASONS: dict[str, str] = {
-    "never_ordered": template("Known, and no order yet."),
-    "refund_only": template("Only refunds or orders of nothing in the data: no order that counts."),
-    "in_own_rhythm": template(
-        "Silent for {days_since_last_order:count} {days_since_last_order:plural day|days}; "
-        "own gaps last up to {overdue_after_days:count}."
-    ),
-    "in_pooled_rhythm": template(
-        "Silent for {days_since_last_order:count} {days_since_last_order:plural day|days}; "
-        "too few own gaps, and those of all customers last up to {overdue_after_days:count}."
-    ),
-    "late_own": template(
-        "Silent for {days_since_last_order:count} {days_since_last_order:plural day|days}, longer than own "
-        "gaps ({overdue_after_days:count}), not yet longer than {lost_after_days:count}."
-    ),
-    "late_pooled": template(
-        "Silent for {days_since_last_order:count} {days_since_last_order:plural day|days}, longer than the "
-        "gaps of all customers ({overdue_after_days:count}), not yet longer than {lost_after_days:count}."
-    ),
-    "lost_own": template(
-        "Silent for {days_since_last_order:count} {days_since_last_order:plural day|days}, longer than "
-        "{lost_after_days:count}, counted from own gaps ({overdue_after_days:count})."
-    ),
-    "lost_pooled": template(
-        "Silent for {days_since_last_order:count} {days_since_last_order:plural day|days}, longer than "
-        "{lost_after_days:count}, counted from the gaps of all customers ({overdue_after_days:count})."
-    ),
-    "rhythm_unknown": template("Has ordered; nobody has come back on a second day yet, so nobody can be called lost."),
-}
+REASONS: dict[str, str] = sheet(__package__)["phrases"]["reason"]
 """Sentence of each reason, to be rendered with the row's values."""
+_COLUMNS = [
+    *("customer_id", "state", "reason_key", "days_since_last_order", "n_gaps", "usual_gap_days", "overdue_after_days"),
+    *("lost_after_days", "rhythm", "overdue"),
+]
+
+
+@dataclass(frozen=True)
+class RhythmRule:
+    """By which rule customers are told apart.
+
+    Parameters
+    ----------
+    share, min_gaps
+        As in `overdue_customers`.
+    lost_factor : float, 1 or more
+        Lost = silent for longer than so many times ``overdue_after_days``. A convention: nothing in orders alone shows
+        that somebody has left.
+    """
+
+    share: float = 0.95
+    min_gaps: int = 5
+    lost_factor: float = 2.0
+
+    def __post_init__(self) -> None:
+        if self.lost_factor < 1:
+            raise ValueError(f"lost_factor: expected 1 or more (lost comes after overdue), got {self.lost_factor}")
+
+
+RULE = RhythmRule()
 
 
 @dataclass(frozen=True)
@@ -81,13 +82,7 @@ class Lifecycle:
 
 
 def classify_lifecycle(
-    orders: IntoFrame,
-    *,
-    as_of: dt.date,
-    customers: IntoFrame | None = None,
-    lost_factor: float = 2.0,
-    share: float = 0.95,
-    min_gaps: int = 5,
+    orders: IntoFrame, *, as_of: dt.date, customers: IntoFrame | None = None, rule: RhythmRule = RULE
 ) -> Lifecycle:
     """Tell potential, primary and lost customers apart by their rhythm.
 
@@ -99,11 +94,7 @@ def classify_lifecycle(
         Last day that counts, inclusive.
     customers : frame with ``customer_id``, optional
         Everybody who is known. Without it, potential customers can hardly be seen.
-    lost_factor : float, 1 or more
-        Lost = silent for longer than so many times ``overdue_after_days``. A convention: nothing in orders
-        alone shows that somebody has left.
-    share, min_gaps
-        As in `overdue_customers`.
+    rule : RhythmRule
 
     Returns
     -------
@@ -125,14 +116,10 @@ def classify_lifecycle(
     target, and potential is potential. A table of customers carries no dates: whoever is in it counts as
     known at any `as_of`, and ``notes`` says how many of the potential come from it.
     """
-    if lost_factor < 1:
-        raise ValueError(f"lost_factor: expected 1 or more (lost comes after overdue), got {lost_factor}")
-    rhythm = measure_rhythm(orders, as_of=as_of, share=share, min_gaps=min_gaps)
-    table = rhythm.table.copy()
+    rhythm = measure_rhythm(orders, as_of=as_of, share=rule.share, min_gaps=rule.min_gaps)
+    table = rhythm.table.astype({"days_since_last_order": "Int64", "n_gaps": "Int64"})
     after = table["overdue_after_days"]
-    table["lost_after_days"] = np.floor(after.astype("Float64") * lost_factor).astype("Int64")
-    table["days_since_last_order"] = table["days_since_last_order"].astype("Int64")
-    table["n_gaps"] = table["n_gaps"].astype("Int64")
+    table["lost_after_days"] = np.floor(after.astype("Float64") * rule.lost_factor).astype("Int64")
     lost = (table["days_since_last_order"] > table["lost_after_days"]).fillna(False).astype(bool)
     table["state"] = pd.Series(np.where(lost, "lost", "primary"), dtype="str")
     late = table["overdue"].fillna(False).astype(bool)
@@ -140,31 +127,14 @@ def classify_lifecycle(
     ending = table["rhythm"].where(lost | late, table["rhythm"] + "_rhythm")
     table["reason_key"] = (stage + ending).where(table["rhythm"] != "unknown", "rhythm_unknown")
     others = _without_order(orders, customers, as_of, set(table["customer_id"]))
-    columns = [
-        "customer_id",
-        "state",
-        "reason_key",
-        "days_since_last_order",
-        "n_gaps",
-        "usual_gap_days",
-        "overdue_after_days",
-        "lost_after_days",
-        "rhythm",
-        "overdue",
-    ]
-    table = pd.concat([table[columns], others.reindex(columns=columns).astype(table[columns].dtypes)])
+    table = pd.concat([table[_COLUMNS], others.reindex(columns=_COLUMNS).astype(table[_COLUMNS].dtypes)])
     table = table.sort_values("customer_id", ignore_index=True)
     n = table["state"].value_counts().reindex(STATES, fill_value=0)
-    counts = pd.DataFrame(
-        {
-            "state": pd.Series(STATES, dtype="str"),
-            "n_customers": n.to_numpy(),
-            "share": (n / n.sum()).to_numpy(),
-            "n_overdue": [int(table.loc[table["state"] == s, "overdue"].sum()) for s in STATES],
-        }
-    )
-    notes = _rhythm_notes(rhythm, lost_factor) + _notes(others, customers is not None)
-    return Lifecycle(table, counts, as_of, rhythm.pooled_overdue_after_days, lost_factor, notes)
+    overdue = [int(table.loc[table["state"] == s, "overdue"].sum()) for s in STATES]
+    counts = pd.DataFrame({"state": pd.Series(STATES, dtype="str"), "n_customers": n.to_numpy()})
+    counts = counts.assign(share=(n / n.sum()).to_numpy(), n_overdue=overdue)
+    notes = _rhythm_notes(rhythm, rule.lost_factor) + _notes(others, customers is not None)
+    return Lifecycle(table, counts, as_of, rhythm.pooled_overdue_after_days, rule.lost_factor, notes)
 
 
 @dataclass(frozen=True)
@@ -185,20 +155,14 @@ class Backtest:
     verdict: str
     earlier: dt.date
     as_of: dt.date
-    n_named: int
-    n_named_back: int
-    n_others: int
-    n_others_back: int
+    n_named: int = 0
+    n_named_back: int = 0
+    n_others: int = 0
+    n_others_back: int = 0
 
 
 def backtest_lost(
-    orders: IntoFrame,
-    *,
-    as_of: dt.date,
-    orders_at: OrdersAt | None = None,
-    lost_factor: float = 2.0,
-    share: float = 0.95,
-    min_gaps: int = 5,
+    orders: IntoFrame, *, as_of: dt.date, orders_at: OrdersAt | None = None, rule: RhythmRule = RULE
 ) -> Backtest:
     """Count how many of the customers who counted as lost at an earlier date have ordered since.
 
@@ -207,56 +171,36 @@ def backtest_lost(
 
     Parameters
     ----------
-    orders, as_of, lost_factor, share, min_gaps
+    orders, as_of, rule
         As in `classify_lifecycle`.
-    orders_at : callable, optional
-        As in `backtest_overdue`.
-
-    Raises
-    ------
-    EmptyTableError
-        If no order counts by the earlier date.
-    """
-    days = min(182, _history_days(orders, as_of) // 2)
-    earlier = as_of - dt.timedelta(days=days)
-    before = orders_at(earlier) if orders_at else orders
-    then = classify_lifecycle(before, as_of=earlier, lost_factor=lost_factor, share=share, min_gaps=min_gaps).table
-    then = then[then["state"] != "potential"]
-    return _looked_back(orders, "lost", then["customer_id"], then["state"] == "lost", earlier, as_of)
-
-
-def backtest_overdue(
-    orders: IntoFrame,
-    *,
-    as_of: dt.date,
-    orders_at: OrdersAt | None = None,
-    days: int = 30,
-    share: float = 0.95,
-    min_gaps: int = 5,
-) -> Backtest:
-    """Count how many of the customers who were overdue some days ago have ordered since.
-
-    Parameters
-    ----------
-    orders, as_of, share, min_gaps
-        As in `overdue_customers`.
     orders_at : callable, optional
         Returns the orders as they stood on a day, for example `Study.orders`. Without it the orders are those of
         `as_of`, in which a refund paid after the earlier date has already undone its order: give it wherever there
         are refunds.
-    days : int
-        How long ago the rule is applied; at most half of the history.
 
     Raises
     ------
     EmptyTableError
         If no order counts by the earlier date.
     """
+    earlier = as_of - dt.timedelta(days=min(182, _history_days(orders, as_of) // 2))
+    then = classify_lifecycle(orders_at(earlier) if orders_at else orders, as_of=earlier, rule=rule).table
+    then = then[then["state"] != "potential"]
+    return _looked_back(orders, then.assign(named=then["state"] == "lost"), Backtest("lost", earlier, as_of))
+
+
+def backtest_overdue(
+    orders: IntoFrame, *, as_of: dt.date, orders_at: OrdersAt | None = None, days: int = 30, rule: RhythmRule = RULE
+) -> Backtest:
+    """Count how many of the customers who were overdue `days` ago, at most half of the history, have ordered since.
+
+    Everything else as in `backtest_lost`.
+    """
     earlier = as_of - dt.timedelta(days=min(days, _history_days(orders, as_of) // 2))
     before = orders_at(earlier) if orders_at else orders
-    then = measure_rhythm(before, as_of=earlier, share=share, min_gaps=min_gaps).table
+    then = measure_rhythm(before, as_of=earlier, share=rule.share, min_gaps=rule.min_gaps).table
     named = then["overdue"].fillna(False).astype(bool)
-    return _looked_back(orders, "overdue", then["customer_id"], named, earlier, as_of)
+    return _looked_back(orders, then.assign(named=named), Backtest("overdue", earlier, as_of))
 
 
 def _history_days(orders: IntoFrame, as_of: dt.date) -> int:
@@ -267,22 +211,16 @@ def _history_days(orders: IntoFrame, as_of: dt.date) -> int:
     return (as_of - dt.date(first.year, first.month, first.day)).days
 
 
-def _looked_back(
-    orders: IntoFrame, verdict: str, ids: pd.Series, named: pd.Series, earlier: dt.date, as_of: dt.date
-) -> Backtest:
-    counted = orders_until(orders, as_of, "is_order").filter(nw.col("is_order"))
-    now = collect_customers(counted.group_by("customer_id").agg(nw.col("ordered_on").max().alias("last")), as_of)
-    days = now["last"].to_numpy().astype("datetime64[D]")
-    back = ids.isin(now["customer_id"].to_pandas()[days > np.datetime64(earlier, "D")])
-    return Backtest(
-        verdict,
-        earlier,
-        as_of,
-        int(named.sum()),
-        int((named & back).sum()),
-        int((~named).sum()),
-        int((~named & back).sum()),
-    )
+def _looked_back(orders: IntoFrame, then: pd.DataFrame, test: Backtest) -> Backtest:
+    """Fill in how many of those named then, and of the others, have ordered since."""
+    counted = orders_until(orders, test.as_of, "is_order").filter(nw.col("is_order"))
+    last = collect_customers(counted.group_by("customer_id").agg(nw.col("ordered_on").max().alias("last")), test.as_of)
+    since = last["last"].to_numpy().astype("datetime64[D]") > np.datetime64(test.earlier, "D")
+    back, named = then["customer_id"].isin(last["customer_id"].to_pandas()[since]), then["named"]
+    return replace(
+        test, n_named=int(named.sum()), n_named_back=int((named & back).sum()), n_others=int((~named).sum()),
+        n_others_back=int((~named & back).sum()),
+    )  # fmt: skip
 
 
 def _without_order(orders: IntoFrame, customers: IntoFrame | None, as_of: dt.date, ordered: set[str]) -> pd.DataFrame:
@@ -304,10 +242,10 @@ def _rhythm_notes(rhythm: Rhythm, lost_factor: float) -> tuple[str, ...]:
     after = rhythm.pooled_overdue_after_days
     if after is None:
         return ("Nobody has ordered on two days: no rhythm is known, and nobody is called lost.",)
-    n = int((rhythm.table["rhythm"] == "pooled").sum())
-    if n and (lost_after := math.floor(after * lost_factor)) >= rhythm.history_days:
+    n, days = int((rhythm.table["rhythm"] == "pooled").sum()), math.floor(after * lost_factor)
+    if n and days >= rhythm.history_days:
         return (
-            f"{n} with few orders cannot be called lost yet: that takes a silence of more than {lost_after} "
+            f"{n} with few orders cannot be called lost yet: that takes a silence of more than {days} "
             f"days, and the history has {rhythm.history_days}. Read how many of them are overdue instead.",
         )
     return ()

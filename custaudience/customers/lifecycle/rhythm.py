@@ -62,13 +62,9 @@ def order_days(orders: IntoFrame, *, as_of: dt.date) -> OrderDays:
 
 
 def order_gaps(orders: IntoFrame, *, as_of: dt.date) -> pd.DataFrame:
-    """List the gaps between each customer's neighbouring order days.
+    """List the gaps between each customer's neighbouring order days: ``customer_id`` and ``gap_days``, sorted.
 
-    Returns
-    -------
-    DataFrame, sorted by customer and time
-        ``customer_id``, ``gap_days`` (1 or more: orders of one day are one). Customers with a single order
-        day have no row. The silence since the last order is no gap: it is not over.
+    Orders of one day are one; the silence since the last order is no gap: it is not over.
     """
     days = order_days(orders, as_of=as_of)
     customer, gap = days.gaps()
@@ -78,12 +74,7 @@ def order_gaps(orders: IntoFrame, *, as_of: dt.date) -> pd.DataFrame:
 
 
 def pool_gaps(customer: np.ndarray, gap: np.ndarray) -> pd.DataFrame:
-    """Pool the gaps of all customers, each customer weighing once.
-
-    Parameters
-    ----------
-    customer, gap : arrays of int, of equal length
-        A customer's number and one of its gaps in days.
+    """Pool the gaps (in days, beside each its customer's number) of all customers, each customer weighing once.
 
     Returns
     -------
@@ -125,9 +116,8 @@ class Rhythm:
         Customers the pooled figures rest on.
     history_days : int
         Days from the first order of all to `as_of`: no silence in the data can be longer.
-    as_of : date
-    share : float
-    min_gaps : int
+    as_of, share, min_gaps
+        As they were asked for.
     """
 
     table: pd.DataFrame
@@ -157,18 +147,14 @@ def measure_rhythm(orders: IntoFrame, *, as_of: dt.date, share: float = 0.95, mi
     after = np.where(own, own_after, pooled_after or 0)
     first, last = days.first_and_last()
     today = np.datetime64(as_of, "D").astype("int64")
-    silence = today - last
     table = pd.DataFrame(
         {
-            "customer_id": days.ids.astype("str"),
-            "days_since_last_order": silence,
-            "n_gaps": n_gaps,
-            "usual_gap_days": median,
-            "overdue_after_days": pd.Series(after, dtype="Int64").where(known),
+            "customer_id": days.ids.astype("str"), "days_since_last_order": today - last, "n_gaps": n_gaps,
+            "usual_gap_days": median, "overdue_after_days": pd.Series(after, dtype="Int64").where(known),
             "rhythm": pd.Series(np.where(own, "own", np.where(known, "pooled", "unknown")), dtype="str"),
-            "overdue": pd.Series(silence > after, dtype="boolean").where(known),
+            "overdue": pd.Series(today - last > after, dtype="boolean").where(known),
         }
-    )
+    )  # fmt: skip
     history = int(today - first.min())
     return Rhythm(table, pooled, pooled_after, int((n_gaps > 0).sum()), history, as_of, share, min_gaps)
 
@@ -235,18 +221,11 @@ def _own_quantiles(
 
 
 def gap_classes(pooled: pd.DataFrame, *, n_classes: int = 40) -> pd.DataFrame:
-    """Group gaps into classes of equal whole days, as a histogram draws them.
-
-    Parameters
-    ----------
-    pooled : DataFrame
-        From `pool_gaps`.
-    n_classes : int
-        At most so many classes; those up to the 99th percentile of gaps are kept.
+    """Group pooled gaps into at most `n_classes` classes of equal whole days, as a histogram draws them.
 
     Returns
     -------
-    DataFrame, one row per class
+    DataFrame, one row per class up to the 99th percentile of gaps
         ``days`` (shortest gap of the class) and ``n_gaps``; empty without gaps.
     """
     if pooled.empty:

@@ -1,0 +1,311 @@
+"""What a card says of a segment: its size and figures against all others, blanks with questions, advice."""
+
+from __future__ import annotations
+
+import calendar
+import datetime as dt
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from custaudience.audience.personas.ground import ENOUGH, Part
+from custaudience.audience.personas.persona import AVATAR_BLOCKS, FACTS
+from custaudience.audience.personas.words import (
+    LONGEST,
+    Epithet,
+    Text,
+    category_text,
+    code_of,
+    feature_name,
+    is_specific,
+    name_of,
+    plain_text,
+    questions,
+)
+from custaudience.customers.rfm.segments import load_segment_rules
+from custaudience.customers.segments.profiles import describe_segments
+from custaudience.evidence import Claim, Estimate, Terms
+from custaudience.telling import Teller
+
+SLUG, NOTEBOOK = "personas", "42_personas.ipynb"
+LEAST_SHARE = 0.005
+"""A category with less of both sides' spending than this is not named on a card."""
+KNOWN_FOR_ALL = 0.95
+"""From this share of customers on, a block is not said to be known for some only."""
+MOST_ADVICE = 3
+WORTH_ACTING = 0.05  # a difference of shares that would change what is done
+_FORMS = {
+    "n_orders": "number", "revenue_per_order": "money0", "revenue_total": "money0", "days_since_last_order": "number",
+    "usual_gap_days": "number", "lines_per_order": "number1", "n_categories": "number", "weekend_share": "percent",
+    "evening_share": "percent", "refund_share": "percent1", "discounted_share": "percent",
+    "first_order_discounted": "percent",
+}  # fmt: skip
+"""How the figure of each feature is written."""
+_DECIMALS = {"percent": 2, "percent1": 3, "money0": 0, "number1": 1}
+_ADVICE = {
+    "discounted_share": "advice_discounted_share",
+    "weekend_share": "advice_weekend_share",
+    "evening_share": "advice_evening_share",
+}
+
+
+class PersonaTeller(Teller):
+    """Tells of one persona: each claim's id ends in its key, and knows its title and the currency."""
+
+    def __init__(self, key: str, title: Text, terms: Terms, *, slug: str = SLUG, room: str = __package__) -> None:
+        super().__init__(room, slug, NOTEBOOK, terms)
+        self.key, self.title = key, title
+
+    def say(
+        self, key: str, case: str = "text", /, *, values: Mapping[str, Any] | None = None, **parts: Any
+    ) -> Claim:  # fmt: skip
+        """Return the claim ``slug.key`` of this persona; see `Teller.say`."""
+        common = {"currency": self.terms.currency, "segment": self.title}
+        return super().say(key, case, suffix=self.key, values=common | dict(values or {}), **parts)
+
+
+def size_claim(tell: PersonaTeller, part: Part, orders_from: int) -> Claim:
+    """Say how many customers the segment has, and which shares of customers and of revenue."""
+    n, n_all = len(part.own), len(part.own) + len(part.others)
+    values: dict[str, Any] = {"n": n, "share": n / n_all, "least": tell.terms.least}
+    if "revenue_total" in part.own:
+        revenue = float(part.own["revenue_total"].sum())
+        if (total := revenue + float(part.others["revenue_total"].sum())) > 0:
+            values |= {"revenue": revenue, "share_revenue": revenue / total}
+    paid, fine = "share_revenue" in values, min(values["share"], values.get("share_revenue", 1.0)) < 0.01
+    case = ("revenue_fine" if fine else "revenue") if paid else "fine" if fine else "text"
+    if orders_from > 1 and paid:
+        case, values["orders"] = "found", orders_from
+    return tell.say("size", case, n=n, values=values)
+
+
+def shown(value: float, form: str) -> float:
+    """Return a plain number as it is read: whole from 100 on, else one decimal; the claim keeps the exact one.
+
+    Examples
+    --------
+    >>> shown(454.35, "number"), shown(76.5, "number"), shown(0.1234, "percent")
+    (454.0, 76.5, 0.1234)
+    """
+    return float(round(value, 0 if abs(value) >= 100 else 1)) if form == "number" else value
+
+
+def difference_claim(tell: PersonaTeller, row: Mapping[Any, Any], slot: str, made: Collection[str]) -> Claim | None:
+    """Return what a row of the comparison says, None where no sentence can; `made`: of what segments are made."""
+    feature, kind = str(row["feature"]), str(row["statistic"])
+    case, form = _written(row)
+    if row["status"] == "too_few" or min(row["n"], row["n_others"]) < ENOUGH or not case:
+        return None
+    is_share, own = kind.startswith("share"), feature in _FORMS
+    if is_share and not own and row["value"] in (0.0, 1.0):
+        return None  # what holds for everybody, or for nobody, of a group tells of each one in it
+    value, others = (shown(float(row[name]), form) for name in ("value", "value_others"))
+    digits = _DECIMALS.get(form, 1)
+    if row["status"] == "measured" and round(value, digits) == round(others, digits):
+        return None  # clear, and too small to be seen
+    category = "" if own else str(row["category"])
+    values = {
+        "value": value, "others": others, "n": int(row["n"]), "n_others": int(row["n_others"]),
+        "feature": feature_name(feature), "category": plain_text(category), "form": form,
+        "effect": round(float(row["effect"]), 4), "which": plain_text(feature, most=LONGEST),
+    }  # fmt: skip
+    if own:
+        values["label"] = tell.phrase("label", feature) if feature in FACTS else ""
+    how = "share" if is_share else kind
+    how = "responded" if feature == "responded" else f"made_{how}" if feature in made else how
+    unit = "fraction" if is_share or form.startswith("percent") else "money" if form.startswith("money") else ""
+    code = f"{code_of(feature)}_{code_of(category)}" if category else code_of(feature)
+    return tell.say(
+        "differs", case, of=_estimate(tell, row, "difference"), status=row["status"], values=values,
+        meta={
+            "id": f"{slot}_{code}"[:90], "statistic": "persona_share" if is_share else "persona_typical", "unit": unit,
+            "source": "transactions" if own else "responses" if feature == "responded" else "customers",
+            "method": tell.phrase("how", how),
+        },
+    )  # fmt: skip
+
+
+def _estimate(tell: PersonaTeller, row: Mapping[str, Any], figure: str) -> Estimate:
+    value, low, high = (float(row[name]) for name in (figure, "low", "high"))
+    return Estimate(value, low, high, tell.terms.level, int(row["n"]))
+
+
+def _written(row: Mapping[str, Any]) -> tuple[str, str]:
+    """Return the case of the sentence, "" where there is none, and the format of the figure of a row."""
+    feature, kind, category = str(row["feature"]), str(row["statistic"]), str(row["category"])
+    if feature in _FORMS:
+        return "" if kind == "share above" else feature, _FORMS[feature]
+    if feature.startswith("first_") or ":" in feature or kind == "share above":
+        return "", ""
+    if category:
+        return "numbered" if category[:1].isdigit() or category[:1] in "<>≥≤" else "category", "percent"
+    return ("share", "percent") if kind == "share" else ("number", "number1")
+
+
+def own_figure_claim(tell: PersonaTeller, feature: str, values: pd.Series) -> Claim | None:
+    """Return a figure of the segment alone, exact from its rows, where a comparison would be too few to say."""
+    known = values.dropna()
+    if not len(known) or tell.few(len(known)):
+        return None
+    exact, form = float(known.median()), _FORMS[feature]
+    facts = {"value": shown(exact, form), "form": form, "label": tell.phrase("label", feature), "which": feature}
+    meta = {"id": f"facts_{feature}", "unit": "money" if form.startswith("money") else ""}
+    return tell.say("alone", feature, of=exact, n=len(known), values=facts | {"n": len(known)}, meta=meta)
+
+
+def coverage_claim(tell: PersonaTeller, part: Part, columns: list[str]) -> list[Claim]:
+    """Say for how many of a segment demographics are known, and whether those spend otherwise than the rest of it."""
+    if not columns:
+        return []
+    known, elsewhere = (table[columns].notna().any(axis=1) for table in (part.own, part.others))
+    n, n_known, n_elsewhere = len(known), int(known.sum()), int(elsewhere.sum())
+    if n == n_known or tell.few(n - n_known) or n_known >= KNOWN_FOR_ALL * n:
+        return []
+    if not n_known or tell.few(n_known):
+        return [tell.say("demographics_known", "few")]
+    values: dict[str, Any] = {"known": n_known, "n": n, "share": n_known / n}
+    if n_elsewhere and not tell.few(n_elsewhere):
+        values["others"] = n_elsewhere / len(elsewhere)
+    row = _spending(part.own, known, tell.terms)
+    if row is None:
+        case = "others" if "others" in values else "text"
+        return [tell.say("demographics_known", case, of=n_known, n=n, values=values)]
+    values |= {"value": float(row["value"]), "rest": float(row["value_others"])}
+    case, method = "more" if values["value"] > values["rest"] else "less", tell.phrase("spent", row["statistic"])
+    gap = replace(_estimate(tell, row, "difference"), n=n_known)
+    return [tell.say("demographics_known", case, of=gap, values=values, meta={"method": method})]
+
+
+def _spending(own: pd.DataFrame, known: pd.Series, terms: Terms) -> dict[str, Any] | None:
+    """Return how those with an answer spend against those without, None where that is not clear."""
+    if "revenue_total" not in own or min(int(known.sum()), int((~known).sum())) < ENOUGH:
+        return None
+    if own["revenue_total"].nunique() < 2:
+        return None
+    groups = known.map({True: "known", False: "unknown"})
+    table = describe_segments(own[["revenue_total"]], groups, level=terms.level).table
+    rows = table[(table["segment"] == "known") & table["statistic"].isin(["mean", "median"])]
+    clear: list[dict[str, Any]] = rows[rows["status"] == "measured"].to_dict("records")
+    return clear[0] if clear else None
+
+
+def category_claims(tell: PersonaTeller, ratios: pd.DataFrame, *, most: int = 5) -> list[Claim]:
+    """Return the categories a segment buys most above all others and one it buys below; the rest are its largest.
+
+    Clear ones are chosen by the end of the interval next to 1, so that a small, uncertain category does not lead.
+    Where fewer are clear, the largest categories follow, and their claims say that there is no clear difference.
+    """
+    if ratios.empty:
+        return []
+    own = ratios[(ratios["status"] != "too_few") & (ratios[["share", "share_others"]].max(axis=1) >= LEAST_SHARE)]
+    clear = own[own["status"] == "measured"]
+    less = clear[clear["high"] < 1].sort_values(["high", "category"])
+    more = clear[clear["low"] > 1].sort_values(["low", "category"], ascending=[False, True])
+    more = more.head(most - min(1, len(less)))
+    same = own[own["status"] == "no_clear_difference"]
+    same = same[same["category"].map(is_specific).astype("bool")]
+    same = same.sort_values(["share", "category"], ascending=[False, True]).head(max(0, most - 1 - len(more)))
+    less = less.head(max(1, most - len(more)) if same.empty else 1)
+    chosen = (rows.sort_values("ratio", ascending=False) for rows in (more, same, less))
+    return [_category_claim(tell, row) for rows in chosen for row in rows.to_dict("records")]
+
+
+def _category_claim(tell: PersonaTeller, row: Mapping[Any, Any]) -> Claim:
+    values = {
+        "category": category_text(row["category"]), "raw": plain_text(row["category"]), "ratio": row["ratio"],
+        "share": row["share"], "others": row["share_others"], "n": row["n"], "buyers": row["n_buyers"],
+        "effect": abs(float(np.log(row["ratio"]))),
+    }  # fmt: skip
+    return tell.say(
+        "categories", "small" if row["ratio"] < 0.095 else "text",  # one decimal would read as none
+        of=_estimate(tell, row, "ratio"), status=row["status"], values=values,
+        meta={"id": f"categories_{code_of(row['category'])}"},
+    )  # fmt: skip
+
+
+def imagined_claims(tell: PersonaTeller, number: int, epithet: Epithet, n: int) -> dict[str, list[Claim]]:
+    """Return by slot the name, the back-story and the note that they are imagined; of few only the name."""
+    name = {"name": name_of(number), "who": dict(epithet.who), "epithet": epithet.key}
+    if tell.few(n):
+        return {"name": [tell.say("name", "small", values=name)], "story": [], "notes": []}
+    return {
+        "name": [tell.say("name", values=name)],
+        "story": [tell.say("story", story=dict(epithet.story))],
+        "notes": [tell.say("average", values={"n": n})],
+    }
+
+
+def blank_claim(tell: PersonaTeller, block: str) -> Claim:
+    """Say that nothing was measured for a block, and ask what would fill it."""
+    asked = {f"q{i}": dict(question) for i, question in enumerate(questions(block)[:3], 1)}
+    case = ("text", "ask1", "ask2", "ask3")[len(asked)]
+    return tell.say("blank", case, n=0, values=asked, meta={"id": f"{block}_blank"})
+
+
+def no_price_claim(tell: PersonaTeller) -> Claim:
+    """Say that nothing tells how price moves them."""
+    return tell.say("price_blank", n=0)
+
+
+def too_few_claim(tell: PersonaTeller, slot: str, n: int) -> Claim:
+    """Say that there are data, and too few customers to compare."""
+    values = {"n": n, "enough": ENOUGH, "least": tell.terms.least}
+    return tell.say("too_few", "text" if n < ENOUGH else "small_groups", n=n, values=values, meta={"id": f"{slot}_few"})
+
+
+def holds_claims(
+    tell: PersonaTeller, size: Claim, since: dt.date | None, review_months: int
+) -> list[Claim]:  # fmt: skip
+    """Say since when the segment holds, and when to look again."""
+    facts, n = {"least": tell.terms.least}, size.n
+    if since is None:
+        holds = replace(tell.say("holds", "unknown", n=n, values=facts), value=None)
+    else:
+        holds = tell.say("holds", of=since.isoformat(), n=n, values=facts, since=since.isoformat())
+    day = _months_later(tell.terms.as_of, review_months).isoformat()
+    return [holds, tell.say("review", of=day, n=n, day=day, months=review_months, rests_on=[size.id])]
+
+
+def _months_later(day: dt.date, months: int) -> dt.date:
+    year, month = divmod(12 * day.year + day.month - 1 + months, 12)
+    return dt.date(year, month + 1, calendar.monthrange(year, month + 1)[1])
+
+
+def filled_claim(tell: PersonaTeller, filled: Sequence[str]) -> Claim:
+    """Say how many blocks of the avatar rest on something."""
+    return tell.say("filled", of=len(filled), filled=len(filled), all=len(AVATAR_BLOCKS))
+
+
+def caveat_claims(tell: PersonaTeller, caveats: Iterable[Text]) -> list[Claim]:
+    """Return the study's caveats as what they are: typed by a person."""
+    return [tell.say("caveat", caveat=text, meta={"id": f"caveat{i}"}) for i, text in enumerate(caveats, 1)]
+
+
+def is_more(claim: Claim) -> bool:
+    """Say whether a category is clearly bought more than by all others."""
+    return claim.status == "measured" and claim.unit == "ratio" and (claim.low or 0) > 1
+
+
+def advice_claims(tell: PersonaTeller, segment: str, slots: Mapping[str, Sequence[Claim]]) -> list[Claim]:
+    """Return what to say and when, each by a rule from what is clear."""
+    found: list[Claim] = []
+    for claim in slots["categories"]:
+        if is_more(claim) and is_specific(str(claim.values["raw"])):
+            found.append(tell.say("advice_lead", category=claim.values["category"], rests_on=[claim.id]))
+            break
+    clear = {
+        str(c.values.get("which")): c
+        for slot in ("behaviour", "price", "facts")
+        for c in slots[slot]
+        if c.status == "measured" and c.kind == "difference"
+    }
+    for feature, key in _ADVICE.items():
+        if (seen := clear.get(feature)) is not None and abs(float(seen.value or 0)) >= WORTH_ACTING:
+            found.append(tell.say(key, "more" if float(seen.value or 0) > 0 else "less", rests_on=[seen.id]))
+    actions = {s.key: s.action for s in load_segment_rules().segments}
+    if segment in actions:
+        found.append(tell.say("advice_segment", action=actions[segment], rests_on=[slots["size"][0].id]))
+    return found[:MOST_ADVICE] if len(found) <= MOST_ADVICE else [*found[: MOST_ADVICE - 1], found[-1]]

@@ -1,0 +1,205 @@
+"""The personas of a study beside those of an earlier date: which group is which, which stayed, came, went, changed."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from scipy.optimize import linear_sum_assignment
+
+from custaudience.audience.personas.persona import Persona
+from custaudience.errors import DataError
+
+FLOOR = 0.5
+"""Overlap of members below which a group is another one (Hennig 2007: below it a group counts as dissolved)."""
+CHANGED = 0.25
+"""From this share of its customers gained or lost, a persona is to be looked at again; see `holds_claims`."""
+NOBODY = "nobody"
+"""Why there is no persona, a case of the sheet's ``[finding]``: nobody has an order that counts."""
+_COLUMNS = ["now", "before", "state", "overlap"]
+_SHARES = ("n_customers", "share_of_customers", "share_of_revenue")
+_BEFORE = ("n_before", "share_of_customers_before", "share_of_revenue_before")
+_Row = tuple[str | None, str | None, str, float]
+
+
+@dataclass(frozen=True)
+class PersonaMonth:
+    """The personas of a study at a date, and what became of those of an earlier one.
+
+    `changes` is from `persona_changes`, without rows where there was nothing to compare with; `earlier` is None where
+    the data do not reach back so far; `basis` "found" or "rfm"; `searched_from`: orders from which a customer was
+    looked at; `reason`: why there is no persona, a case of the sheet's ``[finding]``, "" where there are some.
+    """
+
+    personas: tuple[Persona, ...]
+    changes: pd.DataFrame
+    as_of: dt.date
+    earlier: dt.date | None
+    basis: str
+    searched_from: int = 1
+    reason: str = ""
+
+
+def match_groups(
+    now: pd.Series, before: pd.Series, *, by_name: bool, min_group_size: int = 10, floor: float = FLOOR
+) -> pd.DataFrame:
+    """Match the groups of customers (Series per ``customer_id``, those without one left out) at two dates.
+
+    `by_name`: the same rules make the groups at both dates, and a group is the one of the same name. Names of found
+    groups are given anew each time, and there a group is the one whose members overlap by `floor` or more (Jaccard, of
+    the customers who have a group at both dates): the pairs with the largest sum of overlaps (Hungarian method, Kuhn
+    1955), so no group is matched twice. A group of fewer than `min_group_size` is not there.
+
+    Returns
+    -------
+    DataFrame, one row per group of now in their order, then the groups of before that are left
+        ``now``, ``before`` (missing where there is none); ``state``: "kept"; "new"; "split" (most of its members
+        were in the group ``before``, which is another group's, or nobody's, now); "gone"; "merged" (most of its
+        members are in the group ``now``, which was another one); ``overlap`` (Jaccard; NaN by name).
+
+    Examples
+    --------
+    >>> ids = [f"c{i}" for i in range(30)]
+    >>> then = pd.Series(["a"] * 15 + ["b"] * 15, index=ids)
+    >>> match_groups(then.map({"a": "x", "b": "y"}), then, by_name=False)[["now", "before", "state"]].values.tolist()
+    [['x', 'a', 'kept'], ['y', 'b', 'kept']]
+    """
+    here, there = (_groups(labels, min_group_size) for labels in (now, before))
+    if by_name:
+        rows: list[_Row] = [(g, g, "kept", np.nan) if g in there else (g, None, "new", np.nan) for g in here]
+        rows += [(None, name, "gone", np.nan) for name in there if name not in here]
+    else:
+        rows = _by_members(now, before, here, there, floor)
+    return pd.DataFrame(rows, columns=_COLUMNS)
+
+
+def carried_names(matches: pd.DataFrame, numbers: dict[str, int]) -> dict[str, int]:
+    """Return the numbers of names that groups of now keep from the group they were."""
+    kept = matches[matches["state"] == "kept"]
+    pairs = zip(kept["now"], kept["before"], strict=True)
+    return {str(now): numbers[str(before)] for now, before in pairs if str(before) in numbers}
+
+
+def _groups(labels: pd.Series, least: int) -> list[str]:
+    """Return the groups that are large enough, in the order of their categories, else of their names."""
+    if labels.index.has_duplicates:
+        raise DataError("groups of two dates: a customer has two groups at one date. Give each one group.")
+    sizes = labels.dropna().astype("str").value_counts()
+    known = (
+        labels.cat.categories.astype("str") if isinstance(labels.dtype, pd.CategoricalDtype) else sorted(sizes.index)
+    )
+    return [str(name) for name in known if sizes.get(name, 0) >= max(1, least)]
+
+
+def _by_members(now: pd.Series, before: pd.Series, here: list[str], there: list[str], floor: float) -> list[_Row]:
+    both = pd.DataFrame({"now": now, "before": before}).dropna().astype("str")
+    table = pd.crosstab(both["now"], both["before"])
+    shared = table.reindex(index=here, columns=there, fill_value=0).to_numpy("float64")
+    # members in groups too small to be shown count in the sizes
+    rows, columns = table.sum(axis=1).reindex(here, fill_value=0), table.sum(axis=0).reindex(there, fill_value=0)
+    mine, theirs = rows.to_numpy("float64")[:, None], columns.to_numpy("float64")[None, :]
+    with np.errstate(invalid="ignore", divide="ignore"):
+        overlap = np.nan_to_num(shared / (mine + theirs - shared))
+        came, went = np.nan_to_num(shared / mine), np.nan_to_num(shared / theirs)
+    pairs = {i: j for i, j in zip(*linear_sum_assignment(-overlap), strict=True) if overlap[i, j] >= floor}
+    found: list[_Row] = []
+    for i, name in enumerate(here):
+        if i in pairs:
+            found.append((name, there[pairs[i]], "kept", overlap[i, pairs[i]]))
+        elif there and came[i].max() >= 0.5:
+            j = int(came[i].argmax())
+            found.append((name, there[j], "split", overlap[i, j]))
+        else:
+            found.append((name, None, "new", np.nan))
+    for j, name in enumerate(there):
+        if j not in pairs.values():
+            i = int(went[:, j].argmax()) if here else 0
+            merged = i in pairs and went[i, j] >= 0.5  # into a group that is another one's heir
+            found.append((here[i] if merged else None, name, "merged" if merged else "gone", np.nan))
+    return found
+
+
+def group_sizes(labels: pd.Series, revenue: pd.Series, *, min_group_size: int) -> pd.DataFrame:
+    """Return ``n_customers``, ``share_of_customers`` and ``share_of_revenue`` (missing without revenue) of each group.
+
+    Groups of fewer than `min_group_size` customers have no row.
+    """
+    who = labels.dropna().astype("str")
+    spent = revenue.reindex(who.index).astype("float64").groupby(who).sum()
+    sizes = who.value_counts().rename("n_customers").to_frame()
+    sizes["share_of_customers"] = sizes["n_customers"] / len(who)
+    sizes["share_of_revenue"] = spent / spent.sum() if spent.sum() > 0 else float("nan")
+    return sizes[sizes["n_customers"] >= min_group_size]
+
+
+def persona_changes(
+    matches: pd.DataFrame, now: pd.DataFrame, before: pd.DataFrame, numbers: Mapping[str, int],
+    numbers_before: Mapping[str, int],
+) -> pd.DataFrame:  # fmt: skip
+    """Put each persona beside the one it was.
+
+    `matches` is from `match_groups`, `now` and `before` from `group_sizes` at the two dates; `numbers` are those of the
+    personas' names.
+
+    Returns
+    -------
+    DataFrame, one row per persona of now, then those that are no more
+        ``segment``, ``segment_before``; ``state``: "kept", "changed" (kept, with a quarter of its customers gained
+        or lost), "new", "split", "gone", "merged"; ``overlap``; ``n_customers``, ``share_of_customers``,
+        ``share_of_revenue`` and the same with ``_before``; ``name_number``. Of a persona that split off, the figures
+        before are those of nobody, and so missing.
+    """
+    table = matches.rename(columns={"now": "segment", "before": "segment_before"})
+    for names, sizes, key in ((_SHARES, now, "segment"), (_BEFORE, before, "segment_before")):
+        for name, column in zip(names, _SHARES, strict=True):
+            table[name] = [sizes[column].get(group) if isinstance(group, str) else None for group in table[key]]
+    split, merged = table["state"] == "split", table["state"] == "merged"
+    table.loc[split, list(_BEFORE)] = None
+    table.loc[merged, list(_SHARES)] = None
+    moved = (table["n_customers"].astype("float64") / table["n_before"].astype("float64") - 1).abs()
+    table["state"] = table["state"].mask((table["state"] == "kept") & (moved >= CHANGED), "changed")
+    here = table["state"].isin(["kept", "changed", "new", "split"])
+    table["name_number"] = [
+        numbers.get(str(row.segment), 0) if there else numbers_before.get(str(row.segment_before), 0)
+        for row, there in zip(table.itertuples(), here, strict=True)
+    ]
+    for column in ("n_customers", "n_before"):
+        table[column] = table[column].astype("Int64")
+    return table.astype({c: "float64" for c in (*_SHARES[1:], *_BEFORE[1:], "overlap")})
+
+
+def holds_since(history: Mapping[dt.date, pd.Series], *, min_group_size: int = 10) -> dict[str, dt.date | None]:
+    """Return since when each segment of the last date has had enough customers without a gap.
+
+    Parameters
+    ----------
+    history : mapping of date to Series per ``customer_id``
+        Labels at each date looked at, the last one included. Groups that were found must be matched first.
+    min_group_size : int
+
+    Returns
+    -------
+    dict of segment to date or None
+        The earliest date of the unbroken row; None with one date only.
+
+    Examples
+    --------
+    >>> history = {dt.date(2025, m, 1): pd.Series(["a"] * n) for m, n in ((1, 4), (2, 12), (3, 15))}
+    >>> holds_since(history)
+    {'a': datetime.date(2025, 2, 1)}
+    """
+    if not history:
+        return {}
+    sizes = {day: labels.dropna().astype("str").value_counts() for day, labels in sorted(history.items())}
+    found: dict[str, dt.date | None] = {}
+    for segment in sizes[max(sizes)].index:
+        held = []
+        for day in sorted(sizes, reverse=True):
+            if int(sizes[day].get(segment, 0)) < min_group_size:
+                break
+            held.append(day)
+        found[str(segment)] = held[-1] if len(sizes) > 1 and held else None
+    return found

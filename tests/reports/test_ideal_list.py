@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 from custaudience import open_study
+from custaudience.audience import CutOffs
 from custaudience.recipes import ideal_customers_at, segments_at
 from custaudience.reports.contact_files import write_contact_files
 
@@ -100,5 +101,5 @@ def test_a_survey_of_a_study_is_read_and_asked(study: Path) -> None:
     ideal = ideal_customers_at(open_study(study), written_day(study))
     assert ideal.satisfaction_column == "NPS" and ideal.cut_offs.satisfied_from == 9
     assert [part.part for part in ideal.missing_parts] == ["engaged"]
-    orders_only = ideal_customers_at(open_study(study), written_day(study), ask="orders")
+    orders_only = ideal_customers_at(open_study(study), written_day(study), CutOffs(ask="orders"))
     assert orders_only.n_ideal == ideal.n_ideal + 1

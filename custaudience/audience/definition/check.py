@@ -32,6 +32,7 @@ from custaudience.audience.definition.words import (
     items_of,
     load_words,
     sensitive_spans,
+    shown,
 )
 from custaudience.audience.personas.words import plain_text
 from custaudience.customers import CustomerFeatures
@@ -44,7 +45,6 @@ Severity = Literal["error", "warning", "notice"]
 SEVERITIES: tuple[Severity, ...] = ("error", "warning", "notice")
 ADULT = 18
 SEX_AGE_INCOME = frozenset({"sex", "age", "generation", "income"})
-_SHOWN = 12
 
 
 @dataclass(frozen=True)
@@ -265,18 +265,6 @@ def _stated_values(rules: Sequence[Mapping[str, Any]]) -> list[str]:
     stated = [rule[key] for rule in rules for key in ("is", "is_not") if key in rule]
     found = [word for value in stated for word in (value if isinstance(value, (list, tuple)) else [value])]
     return sorted({word for word in found if isinstance(word, str)})
-
-
-def shown(words: Sequence[str]) -> str:
-    """Return words for a sentence, not too many of them and none too long.
-
-    Examples
-    --------
-    >>> shown(["women", "18-40"])
-    'women, 18-40'
-    """
-    short = [plain_text(word, most=45) for word in dict.fromkeys(words)]
-    return ", ".join(short[:_SHOWN]) + (" …" if len(short) > _SHOWN else "")
 
 
 def word_findings(said: Said, words: WordLists, *, reference_year: int | None) -> list[Finding]:

@@ -7,8 +7,9 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from custaudience.audience.definition.check import SEVERITIES, DefinitionCheck, shown
+from custaudience.audience.definition.check import SEVERITIES, DefinitionCheck
 from custaudience.audience.definition.numbers import clear_differences, sharpest
+from custaudience.audience.definition.words import shown
 from custaudience.audience.personas.words import category_text, plain_text
 from custaudience.evidence import Claim, Estimate, Terms
 from custaudience.telling import Teller

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from custaudience.audience.personas.words import plain_text
 from custaudience.customers.features.attributes import sensitive_topic
 from custaudience.errors import ConfigError, near_miss
 
@@ -28,6 +29,7 @@ _SECTIONS = ("plain", "numbers", "levels", "flags", "sensitive", "variables")
 Range = tuple[float, float]
 Span = tuple[int, int]
 DASHES = "-–—−"
+_SHOWN = 12
 _BREAKS = ",.;!?()\n"
 _WHOLE_PHRASES = ("values", "needs", "behaviour")  # families whose phrases say nothing of a person's health or origin
 
@@ -232,6 +234,18 @@ def sensitive_spans(text: str, items: Sequence[Item], words: WordLists) -> dict[
 @lru_cache(maxsize=4096)
 def _topic(phrase: str) -> str:
     return sensitive_topic(phrase)
+
+
+def shown(words: Sequence[str]) -> str:
+    """Return words for a sentence, not too many of them and none too long.
+
+    Examples
+    --------
+    >>> shown(["women", "18-40"])
+    'women, 18-40'
+    """
+    short = [plain_text(word, most=45) for word in dict.fromkeys(words)]
+    return ", ".join(short[:_SHOWN]) + (" …" if len(short) > _SHOWN else "")
 
 
 def parse_words(text: str, language: str) -> WordLists:

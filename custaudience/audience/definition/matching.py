@@ -11,16 +11,7 @@ import numpy as np
 import pandas as pd
 
 from custaudience.audience.definition.rules import TOPICS, Definition, Rule, joined_ranges
-from custaudience.audience.definition.words import (
-    NO,
-    PARTLY,
-    UNKNOWN,
-    YES,
-    WordLists,
-    level_bounds,
-    place_of_level,
-    tokens_of,
-)
+from custaudience.audience.definition.words import NO, PARTLY, UNKNOWN, YES, WordLists, bounds_of, place_of, tokens_of
 from custaudience.audience.personas.words import plain_text
 from custaudience.customers import CustomerFeatures
 from custaudience.customers.features.attributes import sensitive_topic
@@ -174,11 +165,11 @@ def _level_states(
     """Return whether each level of a column lies within a rule."""
     state = dict.fromkeys(found, YES)
     if rule.ranges:
-        bounds = {level: level_bounds(level, words) for level in found}
+        bounds = {level: bounds_of(level, words) for level in found}
         if not any(bounds.values()):
             raise NotMatched("no_ranges", column=plain_text(column))
         for level, span in bounds.items():
-            state[level] = UNKNOWN if span is None else place_of_level(span, rule.ranges)
+            state[level] = UNKNOWN if span is None else place_of(span, rule.ranges)
     for wanted, keep in ((rule.values, True), (rule.excluded, False)):
         named: set[str] = set()
         by_meaning = False

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
+from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -232,46 +233,31 @@ def check_hierarchy(
     custaudience.errors.DataError: the audience (5,000) is larger than the target market (3,000) that must contain it...
     """
     one: Group = [persona] if isinstance(persona, str) else persona
-    given = dict(zip(LEVELS, (market, target_market, audience, one), strict=True))
-    sizes = {level: None if group is None else _size(level, group) for level, group in given.items()}
-    for i, outer in enumerate(LEVELS):
-        for inner in LEVELS[i + 1 :]:
-            large, small = sizes[outer], sizes[inner]
-            if large is not None and small is not None:
-                _check_sizes(outer, large, inner, small)
-                _check_ids(outer, given[outer], inner, given[inner])
-    return Hierarchy(*(sizes[level] for level in LEVELS))
+    given = zip(LEVELS, (market, target_market, audience, one), strict=True)
+    groups = {level: _counted(level, group) for level, group in given if group is not None}
+    for (outer, (large, wide)), (inner, (small, narrow)) in combinations(groups.items(), 2):
+        if small > large:
+            raise DataError(
+                f"the {inner} ({small:,.0f}) is larger than the {outer} ({large:,.0f}) that must contain it. "
+                "Check the figures of both, and whether both count the same unit."
+            )
+        outside = 0 if wide is None or narrow is None else len(narrow.difference(wide))
+        if outside:
+            raise DataError(
+                f"the {inner} is not within the {outer}: {outside:,} of its {small:,.0f} are not in it. "
+                f"Take them out, or widen the {outer}."
+            )
+    return Hierarchy(*(groups[level][0] if level in groups else None for level in LEVELS))
 
 
-def _size(level: str, group: Group) -> float:
+def _counted(level: str, group: Group) -> tuple[float, pd.Index | None]:
+    """Return the size of a level, and its ids where they are given."""
     if isinstance(group, str) or not isinstance(group, (int, float, np.number, Iterable)) or isinstance(group, bool):
         raise DataError(f"the {level}: expected a size or the ids of its people, came {type(group).__name__}.")
-    if not isinstance(group, (int, float, np.number)):
-        return float(len(_ids(group)))
+    if isinstance(group, Iterable):
+        values = group if isinstance(group, (pd.Index, pd.Series, np.ndarray)) else list(group)
+        ids = pd.Index(values).astype("str").unique()
+        return float(len(ids)), ids
     if not math.isfinite(group) or group < 0:
         raise DataError(f"the {level}: a size is a number of 0 or more, came {group}.")
-    return float(group)
-
-
-def _ids(group: Group) -> pd.Index:
-    values = group if isinstance(group, (pd.Index, pd.Series, np.ndarray)) else list(group)
-    return pd.Index(values).astype("str").unique()
-
-
-def _check_sizes(outer: str, large: float, inner: str, small: float) -> None:
-    if small > large:
-        raise DataError(
-            f"the {inner} ({small:,.0f}) is larger than the {outer} ({large:,.0f}) that must contain it. "
-            "Check the figures of both, and whether both count the same unit."
-        )
-
-
-def _check_ids(outer: str, large: Group, inner: str, small: Group) -> None:
-    if any(isinstance(group, (int, float, np.number)) for group in (large, small)):
-        return
-    outside, of = len(_ids(small).difference(_ids(large))), len(_ids(small))
-    if outside:
-        raise DataError(
-            f"the {inner} is not within the {outer}: {outside:,} of its {of:,} are not in it. "
-            f"Take them out, or widen the {outer}."
-        )
+    return float(group), None

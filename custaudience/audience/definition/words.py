@@ -280,7 +280,7 @@ def _fits(mark: str, word: str) -> bool:
     return word.startswith(mark[:-1]) if mark.endswith("*") else word == mark
 
 
-def place_of_level(span: Range, wanted: Sequence[Range]) -> int:
+def place_of(span: Range, wanted: Sequence[Range]) -> int:
     """Say whether a level lies within the ranges, outside, or partly."""
     low, high = span
     if any(a <= low and high <= b for a, b in wanted):
@@ -288,12 +288,12 @@ def place_of_level(span: Range, wanted: Sequence[Range]) -> int:
     return PARTLY if any(low <= b and a <= high for a, b in wanted) else NO
 
 
-def level_bounds(level: str, words: WordLists) -> Range | None:
+def bounds_of(level: str, words: WordLists) -> Range | None:
     """Return the lowest and highest number of a level such as 35-44, 65+ or Under 15K; None when it has none.
 
     Examples
     --------
-    >>> [level_bounds(level, load_words()) for level in ("35-44", "65+", "15-24K", "Kyiv")]
+    >>> [bounds_of(level, load_words()) for level in ("35-44", "65+", "15-24K", "Kyiv")]
     [(35.0, 44.0), (65.0, inf), (15000.0, 24999.0), None]
     """
     tokens = tokens_of(level)

@@ -12,15 +12,7 @@ import numpy as np
 import pandas as pd
 from narwhals.typing import IntoFrame
 
-from custaudience.audience.ideal.facts import (
-    PARTS,
-    CutOffs,
-    Facts,
-    MissingPart,
-    gather_facts,
-    judge_parts,
-    least_revenue,
-)
+from custaudience.audience.ideal.facts import PARTS, CutOffs, Facts, MissingPart, gather_facts, judge, least_revenue
 from custaudience.errors import HistoryError, ParameterError
 from custaudience.evidence import Estimate, Terms
 
@@ -162,7 +154,7 @@ def ideal_customers(
         raise ParameterError(f"level = {terms.level}: expected a fraction between 0 and 1.")
     facts = gather_facts(orders, terms, cut_offs or CutOffs(), known or {})
     cut, revenue = facts.cut_offs, facts.table["revenue_total"]
-    parts, refused = judge_parts(facts, cut)
+    parts, refused = judge(facts, cut)
     ideal = _all_hold(parts) & (not refused)
     chosen, least = ideal.to_numpy(), least_revenue(revenue, cut.top_share)
     after = facts.rhythm(cut.overdue_share)["overdue_after_days"]
@@ -223,10 +215,10 @@ def _move_cut_offs(facts: Facts, chosen: np.ndarray) -> pd.DataFrame:
 
     add("all", "as set", math.nan, chosen)
     for name, direction, value in _moves(facts):
-        parts, broken = judge_parts(facts, replace(cut, **{name: value}))
+        parts, broken = judge(facts, replace(cut, **{name: value}))
         if not broken:
             add(name, direction, value, _all_hold(parts).to_numpy())
-    parts, _ = judge_parts(facts, cut)
+    parts, _ = judge(facts, cut)
     for part in map(str, parts.columns):
         add(part, "left out", math.nan, _all_hold(parts, without=part).to_numpy())
     return pd.DataFrame(rows, columns=_MOVED)

@@ -257,7 +257,7 @@ def _until(table: pd.DataFrame, as_of: dt.date) -> pd.DataFrame:
     return table
 
 
-def judge_parts(facts: Facts, cut: CutOffs) -> tuple[pd.DataFrame, tuple[MissingPart, ...]]:
+def judge(facts: Facts, cut: CutOffs) -> tuple[pd.DataFrame, tuple[MissingPart, ...]]:
     """Say of every customer which parts hold (NA = not known), and which essential ones cannot be told.
 
     A part that cannot be told of anybody has no column.

@@ -1,10 +1,10 @@
 """Whom to target: personas with their evidence, profiles typed by a person, and what a message covers."""
 
-from custaudience.audience.definition.check import DefinitionCheck, check_definition
-from custaudience.audience.definition.findings import Finding
-from custaudience.audience.definition.hierarchy import Hierarchy, check_hierarchy
+from custaudience.audience.definition.check import DefinitionCheck, Finding, check_definition
+from custaudience.audience.definition.numbers import Hierarchy, check_hierarchy
 from custaudience.audience.definition.rules import Definition, Rule, parse_definition
 from custaudience.audience.ideal.customers import IdealCustomers, ideal_customers
+from custaudience.audience.ideal.facts import CutOffs
 from custaudience.audience.ideal.rule import IdealRule, ideal_rules
 from custaudience.audience.ideal.traits import DistinctiveTraits, distinctive_traits
 from custaudience.audience.personas.build import PersonaFrame, build_persona, build_personas
@@ -27,6 +27,7 @@ __all__ = [
     "AVATAR_BLOCKS",
     "BUYING_ROLES",
     "PROFILE_KINDS",
+    "CutOffs",
     "Definition",
     "DefinitionCheck",
     "DistinctiveTraits",

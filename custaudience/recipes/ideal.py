@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import Any
 
-from custaudience.audience.ideal.customers import Ask, IdealCustomers, ideal_customers
-from custaudience.audience.ideal.early import early_features
-from custaudience.audience.ideal.later import IdealLater, follow_ideal
+from custaudience.audience.ideal.customers import IdealCustomers, IdealLater, follow_ideal, ideal_customers
+from custaudience.audience.ideal.facts import CutOffs
+from custaudience.audience.ideal.rule import early_features
 from custaudience.customers.drivers.study import discount_column
 from custaudience.customers.features.features import CustomerFeatures
 from custaudience.errors import EmptyTableError
@@ -16,102 +15,27 @@ from custaudience.study import Study
 
 
 @cached("transactions", "survey", "contacts", "responses", "campaigns")
-def ideal_customers_at(
-    study: Study,
-    as_of: dt.date,
-    *,
-    min_orders: int = 3,
-    min_span_days: int = 90,
-    top_share: float = 0.2,
-    overdue_share: float = 0.95,
-    satisfied_from: float | None = None,
-    satisfaction_column: str = "",
-    min_responses: int = 1,
-    ask: Ask = "all",
-) -> IdealCustomers:
-    """Return the ideal customers of a date, as notebook 40 shows them.
+def ideal_customers_at(study: Study, as_of: dt.date, cut_offs: CutOffs | None = None) -> IdealCustomers:
+    """Return the ideal customers of a date, as notebook 40 shows them; private, since its table has customer ids.
 
-    Parameters
-    ----------
-    study : Study
-        With transactions; survey, contacts, responses and campaigns are used where there are.
-    as_of : date
-        Last day that counts, inclusive.
-    min_orders, min_span_days, top_share, overdue_share, satisfied_from, satisfaction_column, min_responses, ask
-        As in `ideal_customers`.
-
-    Returns
-    -------
-    IdealCustomers
-        Private: its table has customer ids.
-
-    Raises
-    ------
-    EmptyTableError
-        If nobody has an order that counts.
-    ParameterError
-        If a cut-off cannot be.
+    Survey, contacts, responses and campaigns are used where there are; see `ideal_customers`.
     """
-    known: dict[str, Any] = {
-        name: study.table(name) if name in study.tables else None
-        for name in ("survey", "contacts", "responses", "campaigns")
-    }
-    return ideal_customers(
-        study.orders(as_of),
-        as_of=as_of,
-        **known,
-        min_orders=min_orders,
-        min_span_days=min_span_days,
-        top_share=top_share,
-        overdue_share=overdue_share,
-        satisfied_from=satisfied_from,
-        satisfaction_column=satisfaction_column,
-        min_responses=min_responses,
-        ask=ask,
-        minor_digits=study.minor_digits,
-    )
+    tables = ("survey", "contacts", "responses", "campaigns")
+    known = {str(name): study.table(name) for name in tables if name in study.tables}
+    return ideal_customers(study.orders(as_of), study.terms(as_of), cut_offs, known)
 
 
 def first_orders_at(study: Study, as_of: dt.date, *, n_orders: int = 3) -> CustomerFeatures | None:
     """Return what each customer's first orders were like, None where nobody has so many; see `early_features`."""
-    transactions = study.table("transactions")
-    linked = "products" in study.tables and "product_id" in transactions.columns
-    return early_features(
-        transactions,
-        study.table("products") if linked else None,
-        as_of=as_of,
-        n_orders=n_orders,
-        minor_digits=study.minor_digits,
-        discount=discount_column(transactions),
-    )
+    lines = study.table("transactions")
+    products = study.table("products") if "products" in study.tables and "product_id" in lines.columns else None
+    return early_features(lines, products, study.terms(as_of), n_orders=n_orders, discount=discount_column(lines))
 
 
-def ideal_later_at(study: Study, ideal: IdealCustomers, earlier: dt.date, *, ask: Ask = "all") -> IdealLater | None:
-    """Follow those who were ideal on an earlier day by the same cut-offs; None where nobody could be.
-
-    Parameters
-    ----------
-    study : Study
-    ideal : IdealCustomers
-        Of the later date.
-    earlier : date
-    ask
-        As it was asked for `ideal`.
-    """
-    cut = ideal.cut_offs
+def ideal_later_at(study: Study, ideal: IdealCustomers, earlier: dt.date) -> IdealLater | None:
+    """Follow those who were ideal on an earlier day by the same cut-offs; None where nobody could be."""
     try:
-        before = ideal_customers_at(
-            study,
-            earlier,
-            min_orders=cut.min_orders,
-            min_span_days=cut.min_span_days,
-            top_share=cut.top_share,
-            overdue_share=cut.overdue_share,
-            satisfied_from=cut.satisfied_from,
-            satisfaction_column=ideal.satisfaction_column,
-            min_responses=cut.min_responses,
-            ask=ask,
-        )
+        before = ideal_customers_at(study, earlier, ideal.cut_offs)
     except EmptyTableError:  # nobody had ordered by then
         return None
     return follow_ideal(before, ideal) if before.n_ideal and ideal.n_ideal else None

@@ -8,9 +8,19 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from custaudience.audience import CutOffs, IdealCustomers, ideal_customers
 from custaudience.customers.features.features import CustomerFeatures, type_of
+from custaudience.evidence import Terms
 
 AS_OF = dt.date(2025, 12, 31)
+TERMS = Terms(AS_OF, "EUR")
+_TABLES = ("survey", "contacts", "responses", "campaigns")
+
+
+def ideal_of(orders: pd.DataFrame, *, as_of: dt.date = AS_OF, level: float = 0.95, **given: Any) -> IdealCustomers:
+    """Return the ideal customers; `given` are tables that say more, and cut-offs."""
+    known = {name: given.pop(name) for name in _TABLES if name in given}
+    return ideal_customers(orders, Terms(as_of, level=level), CutOffs(**given), known)
 
 
 def orders_of_people(*people: tuple[str, list[str], float]) -> pd.DataFrame:

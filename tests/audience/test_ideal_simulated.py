@@ -6,7 +6,7 @@ import dataclasses
 
 import numpy as np
 import pytest
-from ideal_data import synthetic_base
+from ideal_data import TERMS, synthetic_base
 
 from custaudience.audience import distinctive_traits, ideal_rules
 from custaudience.customers.segments.rules import _all_hold
@@ -23,7 +23,7 @@ def test_planted_traits_are_found_and_their_intervals_hold() -> None:
     false = []
     for seed in range(RUNS):
         features, ideal, truth = synthetic_base(seed)
-        table = distinctive_traits(features, ideal).table
+        table = distinctive_traits(features, ideal, TERMS).table
         clear = table[table["status"] == "measured"]
         for name in PLANTED:
             found[name] += name in set(clear["feature"])
@@ -47,7 +47,7 @@ def test_noise_is_called_distinctive_at_most_at_the_nominal_rate() -> None:
     any_called = 0
     for seed in range(RUNS):
         features, ideal, _ = synthetic_base(1000 + seed)
-        table = distinctive_traits(features.table.drop(columns=PLANTED), ideal).table
+        table = distinctive_traits(features.table.drop(columns=PLANTED), ideal, TERMS).table
         any_called += (table["status"] == "measured").any()
     assert any_called <= 18  # 95 % of samples of 200 at a rate of 5 % lie within 4 and 17
 
@@ -61,15 +61,15 @@ def test_the_held_back_precision_lies_within_its_interval_at_the_nominal_rate() 
     precision = recall = made = 0
     for seed in range(RUNS):
         features, ideal, _ = synthetic_base(seed)
-        rule = ideal_rules(features, ideal, seed=seed)[0]
+        rule = ideal_rules(features, ideal, dataclasses.replace(TERMS, seed=seed))[0]
         if not rule.conditions:
             continue
         holds = np.zeros(len(table), dtype=bool)
         for tests in rule.conditions:
             holds |= _all_hold(tests, table, dict.fromkeys(map(str, table), 0.0))
         made += 1
-        precision += rule.precision_low <= chosen[holds].mean() <= rule.precision_high
-        recall += rule.recall_low <= holds[chosen].mean() <= rule.recall_high
+        precision += rule.precision.low <= chosen[holds].mean() <= rule.precision.high
+        recall += rule.recall.low <= holds[chosen].mean() <= rule.recall.high
     assert made >= 0.95 * RUNS
     assert precision >= 0.92 * made and recall >= 0.92 * made
 
@@ -85,5 +85,5 @@ def test_a_rule_of_noise_is_seldom_called_better_than_chance() -> None:
             features, table=features.table.drop(columns=PLANTED),
             dictionary=dictionary[~dictionary["column"].isin(PLANTED)],
         )  # fmt: skip
-        better += ideal_rules(nothing, ideal, seed=seed)[0].verdict == "better than chance"
+        better += ideal_rules(nothing, ideal, dataclasses.replace(TERMS, seed=seed))[0].verdict == "better than chance"
     assert better <= 11  # 99 % of samples of 200 at 2.5 % lie at 10 or fewer

@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 from custaudience import open_study
+from custaudience.audience import CutOffs
 from custaudience.recipes import ideal_customers_at, segments_at
 from custaudience.reports.contact_files import write_contact_files
 
@@ -98,7 +99,7 @@ def test_where_nobody_can_be_named_there_is_no_file_and_the_reason(study: Path) 
 
 def test_a_survey_of_a_study_is_read_and_asked(study: Path) -> None:
     ideal = ideal_customers_at(open_study(study), written_day(study))
-    assert ideal.satisfaction_column == "NPS" and ideal.cut_offs.satisfied_from == 9
+    assert ideal.cut_offs.satisfaction_column == "NPS" and ideal.cut_offs.satisfied_from == 9
     assert [part.part for part in ideal.missing_parts] == ["engaged"]
-    orders_only = ideal_customers_at(open_study(study), written_day(study), ask="orders")
+    orders_only = ideal_customers_at(open_study(study), written_day(study), CutOffs(ask="orders"))
     assert orders_only.n_ideal == ideal.n_ideal + 1

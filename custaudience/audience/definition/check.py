@@ -3,24 +3,96 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
 
 import pandas as pd
 
-from custaudience.audience.definition.findings import Finding, Said, in_order, sensitive_spans, shown, word_findings
-from custaudience.audience.definition.levels import YES
 from custaudience.audience.definition.matching import Match, generation_as_age, match_rules
 from custaudience.audience.definition.numbers import COLUMNS, Coverage, compare_with_rest, coverage_of
-from custaudience.audience.definition.rules import Definition, Rule, read_definition, rules_of
-from custaudience.audience.definition.text import items_of, read_text
-from custaudience.audience.definition.word_lists import WordLists, load_words
+from custaudience.audience.definition.rules import (
+    NOTHING,
+    OLDEST,
+    TOPICS,
+    Definition,
+    Rule,
+    joined_ranges,
+    read_definition,
+    read_text,
+    rules_of,
+)
+from custaudience.audience.definition.words import (
+    YES,
+    Item,
+    Range,
+    Span,
+    WordLists,
+    items_of,
+    load_words,
+    sensitive_spans,
+    shown,
+)
 from custaudience.audience.personas.words import plain_text
 from custaudience.customers import CustomerFeatures
 from custaudience.customers.features.attributes import sensitive_topic
 from custaudience.errors import ParameterError
-from custaudience.evidence import template
+from custaudience.evidence import Terms
+from custaudience.telling import sheet
+
+Severity = Literal["error", "warning", "notice"]
+SEVERITIES: tuple[Severity, ...] = ("error", "warning", "notice")
+ADULT = 18
+SEX_AGE_INCOME = frozenset({"sex", "age", "generation", "income"})
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing found in a definition, and what to do about it.
+
+    `code` is a table in capitals of the sheet, such as CONTRADICTION, `case` which of its sentences, `values` what its
+    placeholders stand for. `words` as they stand in the definition, `spans` where in a text (empty for rules).
+    """
+
+    code: str
+    severity: Severity
+    case: str = "text"
+    values: Mapping[str, Any] = field(default_factory=dict)
+    words: tuple[str, ...] = ()
+    spans: tuple[Span, ...] = ()
+
+    @property
+    def template(self) -> str:
+        """The sentence: what was found, and what to do."""
+        return str(sheet(__package__)[self.code][self.case])
+
+
+@dataclass(frozen=True)
+class Said:
+    """A definition as it was read: what the findings are made from.
+
+    `text` is the free text, or the values that a table of rules states; `typed` says which.
+    """
+
+    text: str
+    rules: tuple[Rule, ...]
+    items: tuple[Item, ...] = ()
+    unread: tuple[Span, ...] = ()
+    unknown: tuple[str, ...] = ()
+    near: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    families: Mapping[str, str] = field(default_factory=dict)
+    sensitive: Mapping[str, tuple[Span, ...]] = field(default_factory=dict)
+    typed: bool = True
+
+    @property
+    def not_understood(self) -> list[str]:
+        """Words and variables that may say something, which nobody knows."""
+        return [*(self.text[a:b] for a, b in self.unread), *self.unknown]
+
+    def flagged(self, flag: str) -> list[Item]:
+        """Return the phrases with a flag of the word lists."""
+        return [item for item in self.items if item.is_("flags", flag)]
 
 
 @dataclass(frozen=True)
@@ -43,8 +115,6 @@ class DefinitionCheck:
         Of the customers who fit against all others, see `compare_with_rest`; empty where they cannot be compared.
     members : Index
         Ids of the customers who fit every rule that could be matched. Private; empty unless all could be.
-    max_share, level, min_group_size : float, float, int
-        As they were asked for.
     """
 
     definition: Definition
@@ -54,9 +124,6 @@ class DefinitionCheck:
     coverage: Coverage | None
     differences: pd.DataFrame
     members: pd.Index
-    max_share: float
-    level: float
-    min_group_size: int
 
     @property
     def said(self) -> str:
@@ -77,13 +144,9 @@ class DefinitionCheck:
 def check_definition(
     definition: str | Mapping[str, Any] | Sequence[Mapping[str, Any]] | Definition,
     features: CustomerFeatures | None = None,
+    terms: Terms | None = None,
     *,
-    reference_year: int | None = None,
-    columns: Mapping[str, str] | None = None,
-    levels: Mapping[str, Mapping[str, Sequence[str]]] | None = None,
     max_share: float = 0.30,
-    level: float = 0.95,
-    min_group_size: int = 10,
     words: WordLists | None = None,
 ) -> DefinitionCheck:
     """Check a written definition of an audience, and count it on the customers of a study.
@@ -94,8 +157,9 @@ def check_definition(
         Free text, in any language with a word list, also mixed; or rules, all of which must hold, each with a
         ``variable`` (sex, age, income, …, or a column of the features) and one or more of ``is``, ``is_not`` (a word or
         several: any, none of them), ``at_least``, ``at_most``, ``above``, ``below``. A mapping, or a TOML file read by
-        `parse_definition`, has ``text`` or ``rules``, and may have ``name``, ``reference_year``, ``columns`` and
-        ``levels``::
+        `parse_definition`, has ``text`` or ``rules``, and may have ``name``, ``reference_year`` (in which ages are
+        meant, to check and count generations; by default that of `terms`), and which ``columns`` variables are and
+        which ``levels`` their values, where the names do not say it::
 
             reference_year = 2025
             [[rules]]
@@ -113,33 +177,26 @@ def check_definition(
 
     features : CustomerFeatures, optional
         From `customer_features`. Without it only the words are checked.
-    reference_year : int, optional
-        The year in which ages are meant; needed to check and count generations.
-    columns, levels : mappings, optional
-        Which column a variable is, and which of its levels a value is, where the names do not say it; they go before
-        those of the definition.
+    terms : Terms, optional
+        Of the features.
     max_share : float
         A definition that fits a larger share of the customers is too broad.
-    level : float
-        Of the intervals.
-    min_group_size : int
-        Smaller groups get no figures.
     words : WordLists, optional
         All languages shipped by default.
 
     Returns
     -------
     DefinitionCheck
-        Its sentences are templates; `definition_claims` makes claims of them.
+        `definition_claims` makes claims of it.
 
     Raises
     ------
     ConfigError
         If the definition is of a form that does not exist.
     ColumnError
-        If `columns` or `levels` name what is not there.
+        If its ``columns`` or ``levels`` name what is not there.
     ParameterError
-        If `max_share` or `level` is not a fraction.
+        If `max_share` is not a fraction.
 
     Notes
     -----
@@ -153,129 +210,183 @@ def check_definition(
     >>> [(finding.code, finding.severity) for finding in check.findings]
     [('ONLY_SEX_AGE_INCOME', 'warning')]
     """
-    for name, fraction in (("max_share", max_share), ("level", level)):
-        if not 0 < fraction < 1:
-            raise ParameterError(f"{name}: expected a fraction between 0 and 1, came {fraction}.")
+    if not 0 < max_share < 1:
+        raise ParameterError(f"max_share: expected a fraction between 0 and 1, came {max_share}.")
     words = words or load_words()
     written = definition if isinstance(definition, Definition) else read_definition(definition)
-    year = reference_year if reference_year is not None else written.reference_year
-    columns = {**written.columns, **(columns or {})}
-    levels = {**written.levels, **(levels or {})}
-    said = _read(written, words, features, columns)
+    year = written.reference_year or (terms.as_of.year if terms else None)
+    said = _read(written, words, features)
     findings = word_findings(said, words, reference_year=year)
     matches: tuple[Match, ...] = ()
     coverage, differences, members = None, pd.DataFrame(columns=COLUMNS), pd.Index([])
     minors = any(finding.code == "MINORS" and finding.severity == "error" for finding in findings)
     if features is not None and said.rules and not minors:
+        terms = terms or Terms(features.as_of)
         countable = [generation_as_age(rule, words, year) for rule in said.rules]
-        matches, states = match_rules(countable, features, words, columns=columns, levels=levels)
-        if any(match.matched for match in matches):
+        matches, states = match_rules(countable, features, words, written)
+        complete = all(match.matched for match in matches) and not said.unread
+        if made_from := {match.column for match in matches if match.matched}:
             coverage = coverage_of(states, features)
-            made_from = {match.column for match in matches if match.matched}
-            if min(coverage.n_yes, coverage.n_no) >= min_group_size:
-                differences = compare_with_rest(
-                    states, features, made_from=made_from, level=level, min_group_size=min_group_size
-                )
-            if all(match.matched for match in matches) and not said.unread:
+            if min(coverage.n_yes, coverage.n_no) >= terms.least:
+                differences = compare_with_rest(states, features, terms, made_from)
+            if complete:
                 members = pd.Index(features.table["customer_id"].array[states == YES])
-            findings += _coverage_findings(coverage, matches, said, max_share, min_group_size)
-    return DefinitionCheck(
-        definition=written,
-        rules=said.rules,
-        findings=in_order(findings),
-        matches=matches,
-        coverage=coverage,
-        differences=differences,
-        members=members,
-        max_share=max_share,
-        level=level,
-        min_group_size=min_group_size,
-    )
+            if coverage.n_known >= terms.least:
+                counted = [match.rule for match in matches if match.matched]
+                findings += _coverage_findings(coverage, counted, max_share, complete=complete)
+    order = sorted(findings, key=lambda f: (SEVERITIES.index(f.severity), f.code, f.spans, f.words))
+    return DefinitionCheck(written, said.rules, tuple(order), matches, coverage, differences, members)
 
 
-def _read(written: Definition, words: WordLists, features: CustomerFeatures | None, columns: Mapping[str, str]) -> Said:
+def _read(written: Definition, words: WordLists, features: CustomerFeatures | None) -> Said:
     """Return what a definition says, with the family of each of its variables."""
     kinds: dict[str, str] = {}
     if features is not None:
         kinds = dict(zip(features.dictionary["column"], features.dictionary["kind"], strict=True))
-    mapped = {variable: kinds.get(column, "attribute") for variable, column in columns.items()}
+    mapped = {variable: kinds.get(column, "attribute") for variable, column in written.columns.items()}
     families = kinds | mapped | {name: variable.family for name, variable in words.variables.items()}
     if written.text:
-        read = read_text(written.text, words)
-        sensitive = sensitive_spans(written.text, read.items, words)
+        rules, items, unread = read_text(written.text, words)
+        sensitive = sensitive_spans(written.text, items, words)
         named = [span for spans in sensitive.values() for span in spans]
-        unread = tuple((a, b) for a, b in read.unread if not any(c <= a and b <= d for c, d in named))
-        return Said(written.text, read.rules, read.items, unread, families=families, sensitive=sensitive)
+        unread = tuple((a, b) for a, b in unread if not any(c <= a and b <= d for c, d in named))
+        return Said(written.text, rules, items, unread, families=families, sensitive=sensitive)
     rules = rules_of(written.rules, words)
     values = "; ".join(_stated_values(written.rules))
     items = tuple(items_of(values, words))
     unknown = {rule.variable for rule in rules if rule.variable not in families and not sensitive_topic(rule.variable)}
-    return Said(
-        values,
-        rules,
-        items,
-        unknown=tuple(sorted(unknown)),
-        near={name: nearest(name, [*words.known_names(), *kinds]) for name in unknown},
-        families=families,
-        sensitive=sensitive_spans(values, items, words),
-        typed=False,
-    )
+    near = {name: difflib.get_close_matches(name.lower(), [*words.known_names(), *kinds], n=1) for name in unknown}
+    sensitive = sensitive_spans(values, items, words)
+    return Said(values, rules, items, (), tuple(sorted(unknown)), near, families, sensitive, typed=False)
 
 
 def _stated_values(rules: Sequence[Mapping[str, Any]]) -> list[str]:
     """Return the words that rules state as values."""
-    found: list[str] = []
-    for rule in rules:
-        for key in ("is", "is_not"):
-            value = rule.get(key, ())
-            found += [v for v in (value if isinstance(value, (list, tuple)) else [value]) if isinstance(v, str)]
-    return sorted(set(found))
+    stated = [rule[key] for rule in rules for key in ("is", "is_not") if key in rule]
+    found = [word for value in stated for word in (value if isinstance(value, (list, tuple)) else [value])]
+    return sorted({word for word in found if isinstance(word, str)})
 
 
-def nearest(name: str, known: Sequence[str]) -> str:
-    """Return the known name that is closest to one, "" when none is close.
+def word_findings(said: Said, words: WordLists, *, reference_year: int | None) -> list[Finding]:
+    """Return what the words alone show, without the customers."""
+    nothing = [] if said.rules or said.sensitive else [Finding("NOTHING_SAID", "error")]
+    return [
+        *nothing, *_contradictions(said), *_minors(said), *_sensitive(said), *_families(said),
+        *_generation(said, words, reference_year), *_not_understood(said),
+    ]  # fmt: skip
 
-    Examples
-    --------
-    >>> nearest("incom", ["age", "income"])
-    'income'
-    """
-    close = difflib.get_close_matches(name.lower(), known, n=1, cutoff=0.6)
-    return close[0] if close else ""
+
+def _of(code: str, severity: Severity, rules: Iterable[Rule], case: str = "text", **values: Any) -> Finding:
+    """Return a finding that rests on rules."""
+    given = list(rules)
+    words = tuple(dict.fromkeys(word for rule in given for word in rule.words))
+    spans = tuple(sorted({span for rule in given for span in rule.spans}))
+    return Finding(code, severity, case, {"said": shown(words)} | values, words, spans)
 
 
 def _coverage_findings(
-    coverage: Coverage, matches: Sequence[Match], said: Said, max_share: float, least: int
-) -> list[Finding]:
-    complete = all(match.matched for match in matches) and not said.unread
-    counted = [match.rule for match in matches if match.matched]
+    coverage: Coverage, counted: Sequence[Rule], max_share: float, *, complete: bool
+) -> Iterator[Finding]:
     low, high = coverage.share
-    values = {
-        "said": shown([word for rule in counted for word in rule.words]),
-        "known": coverage.n_known,
-        "share": low,
-        "limit": max_share,
-    }
-    words = tuple(word for rule in counted for word in rule.words)
-    spans = tuple(sorted({span for rule in counted for span in rule.spans}))
-    if coverage.n_known < least:
-        return []
-    if low > max_share and complete:
-        text = template(
-            "“{said:text}” fits {share:percent} of the customers of whom it is known, more than {limit:percent}: it "
-            "leaves hardly anybody out. Add what sets the buyers you want apart."
-        )
-        return [Finding("TOO_BROAD", "warning", text, values, words, spans)]
+    facts: dict[str, Any] = {"known": coverage.n_known, "share": low, "limit": max_share}
     if low > max_share:
-        text = template(
-            "The part that could be counted (“{said:text}”) fits {share:percent} of the customers of whom it is known, "
-            "more than {limit:percent}; whether the rest narrows it, the data cannot say."
-        )
-        return [Finding("TOO_BROAD", "notice", text, values, words, spans)]
-    if high == 0:
-        text = template(
-            "“{said:text}” fits none of the {known:count} customers of whom it is known. If it is meant for people who "
-            "do not buy yet, say so; else look at what your customers are like."
-        )
-        return [Finding("COVERS_NOBODY", "warning", text, values, words, spans)]
-    return []
+        severity: Severity = "warning" if complete else "notice"
+        yield _of("TOO_BROAD", severity, counted, "text" if complete else "part", **facts)
+    elif high == 0:
+        yield _of("COVERS_NOBODY", "warning", counted, **facts)
+
+
+def _contradictions(said: Said) -> Iterator[Finding]:
+    by_variable: dict[str, list[Rule]] = {}
+    for rule in said.rules:
+        by_variable.setdefault(rule.variable, []).append(rule)
+    for rules in by_variable.values():
+        stated = [rule.ranges for rule in rules if rule.ranges]
+        chosen = [set(rule.values) for rule in rules if rule.values]
+        excluded = {value for rule in rules for value in rule.excluded}
+        left = set.intersection(*chosen) - excluded if chosen else {""}
+        if (stated and joined_ranges(stated) in ((), (NOTHING,))) or not left:
+            yield _of("CONTRADICTION", "error", rules)
+
+
+def _minors(said: Said) -> Iterator[Finding]:
+    ages = [rule for rule in said.rules if rule.variable == "age" and rule.ranges]
+    found = joined_ranges([rule.ranges for rule in ages]) if ages else ()
+    ages_of = [(max(low, 0.0), min(high, OLDEST)) for low, high in found]
+    flagged, maybe = said.flagged("minors"), said.flagged("maybe_minors")
+    grown_up = said.flagged("grown_up") or (ages_of and min(low for low, _ in ages_of) >= ADULT)
+    if flagged or (ages_of and max(high for _, high in ages_of) < ADULT):
+        yield _about_minors(said, "error", "text", flagged, [] if flagged else ages)
+    elif any(0 < low < ADULT for low, _ in ages_of):
+        yield _about_minors(said, "warning", "includes", [], ages)
+    elif maybe and not grown_up:
+        yield _about_minors(said, "notice", "maybe", maybe, [])
+
+
+def _about_minors(said: Said, severity: Severity, case: str, items: Sequence[Item], rules: Sequence[Rule]) -> Finding:
+    spans = sorted({(item.start, item.end) for item in items} | {span for rule in rules for span in rule.spans})
+    words = tuple(said.text[a:b] for a, b in spans) or tuple(word for rule in rules for word in rule.words)
+    places = tuple(spans) if said.typed else ()
+    return Finding("MINORS", severity, case, {"said": shown(words), "adult": ADULT}, words, places)
+
+
+def _sensitive(said: Said) -> Iterator[Finding]:
+    variables = {rule.variable: sensitive_topic(rule.variable) for rule in said.rules if not rule.spans}
+    for topic in sorted({*said.sensitive, *variables.values()} - {""}):
+        spans = said.sensitive.get(topic, ())
+        stated = tuple(said.text[a:b] for a, b in spans)
+        stated += tuple(word for rule in said.rules if variables.get(rule.variable) == topic for word in rule.words)
+        facts = {"said": shown(stated), "topic": TOPICS[topic]}
+        yield Finding("SENSITIVE", "warning", "text", facts, stated, spans if said.typed else ())
+
+
+def _families(said: Said) -> Iterator[Finding]:
+    """Find a definition of who people are, which says nothing of why they would buy."""
+    speaking = [rule for rule in said.rules if rule.variable in said.families]
+    if not speaking or {said.families[rule.variable] for rule in speaking} != {"demographic"}:
+        return
+    only = {rule.variable for rule in speaking} <= SEX_AGE_INCOME and not said.sensitive
+    spans = tuple(span for found in said.sensitive.values() for span in found)
+    speaking.append(Rule("sensitive", words=tuple(said.text[a:b] for a, b in spans), spans=spans if said.typed else ()))
+    code = "ONLY_SEX_AGE_INCOME" if only else "DEMOGRAPHIC_ONLY"
+    if said.not_understood:
+        yield _of(code, "notice", speaking, "unread", unread=shown(said.not_understood))
+    else:
+        yield _of(code, "warning", speaking)
+
+
+def _generation(said: Said, words: WordLists, year: int | None) -> Iterator[Finding]:
+    ages = [rule for rule in said.rules if rule.variable == "age" and rule.ranges]
+    stated = joined_ranges([rule.ranges for rule in ages]) if ages else ()
+    span = max((high - low for low, high in stated), default=0.0)
+    named = [(rule, name) for rule in said.rules if rule.variable == "generation" for name in rule.values]
+    for rule, name in named:
+        if name not in words.generations:
+            continue
+        first, last = words.generations[name]
+        generation = sheet(__package__)["phrases"]["generation"][name]
+        facts: dict[str, Any] = {"generation": generation, "first": str(first), "last": str(last)}
+        rules = [rule, *ages]
+        if year is None and span > last - first + 1:
+            yield _of("GENERATION_AGE_MISMATCH", "warning", rules, "any_year", span=last - first + 1, **facts)
+        elif year is None:
+            yield _of("NO_REFERENCE_YEAR", "notice", rules, **facts)
+        elif stated and not _within(stated, (year - last - 1, year - first)):
+            ages_then: dict[str, Any] = {"year": str(year), "youngest": max(year - last - 1, 0), "oldest": year - first}
+            yield _of("GENERATION_AGE_MISMATCH", "warning", rules, **ages_then, **facts)
+
+
+def _within(stated: Sequence[Range], bounds: Range) -> bool:
+    return all(
+        bounds[0] <= math.floor(max(low, -1.0)) and math.floor(min(high, OLDEST + 90)) <= bounds[1]
+        for low, high in stated
+    )
+
+
+def _not_understood(said: Said) -> Iterator[Finding]:
+    for name in said.unknown:
+        rules, near = [rule for rule in said.rules if rule.variable == name], "".join(said.near[name])
+        yield _of("UNKNOWN_VARIABLE", "warning", rules, "near" if near else "text", near=near)
+    if said.unread:
+        stated = tuple(said.text[a:b] for a, b in said.unread)
+        yield Finding("NOT_READ", "notice", "text", {"said": shown(stated)}, stated, said.unread)

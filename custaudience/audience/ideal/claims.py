@@ -3,252 +3,265 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from custaudience.audience.ideal.border_claims import (
-    ALL,
-    asked_claims,
-    missing_claims,
-    not_known_claims,
-    sensitivity_claims,
-)
-from custaudience.audience.ideal.customers import IdealCustomers
-from custaudience.audience.ideal.later import IdealLater
-from custaudience.audience.ideal.rule import IdealRule
-from custaudience.audience.ideal.trait_claims import known_claims, rule_claims, trait_claims
+import pandas as pd
+
+from custaudience.audience.ideal.customers import IdealCustomers, IdealLater
+from custaudience.audience.ideal.rule import FORMS, IdealRule
 from custaudience.audience.ideal.traits import DistinctiveTraits
-from custaudience.audience.ideal.wording import SLUG, rule_values
-from custaudience.customers.features.features import CustomerFeatures
-from custaudience.evidence import Claim, template
+from custaudience.customers.drivers.names import key_of, naming
+from custaudience.customers.segments.rules import Condition
+from custaudience.evidence import Claim, Estimate, Terms
+from custaudience.stats.intervals import share_interval
+from custaudience.telling import Teller
 
+SLUG, NOTEBOOK = "ideal_customer", "40_ideal_customer.ipynb"
 WORTH = 1.25  # a rule is worth acting on when its precision is surely so many times the base rate
-_WHAT = {
-    (): template("loyal, among the most valuable, and in their own rhythm"),
-    ("satisfied",): template("loyal, among the most valuable, in their own rhythm and satisfied"),
-    ("engaged",): template("loyal, among the most valuable, in their own rhythm and engaged"),
-    ("satisfied", "engaged"): template("loyal, among the most valuable, in their own rhythm, satisfied and engaged"),
-}
-_METHOD = template(
-    "All parts hold that are known of the customer. The interval says how far the share depends on who happened to be "
-    "a customer (delta method, logit scale)."
-)
+ENOUGH = 30  # customers on both sides of a comparison
+MOST_CLEAR, MOST_UNCLEAR, MOST_ALTERNATIVES = 6, 4, 4
+_BY_CONSTRUCTION = ["loyal", "valuable", "current", "engaged", "made_from", "copy"]
 
 
-def ideal_claims(
-    ideal: IdealCustomers,
-    *,
-    features: CustomerFeatures,
-    traits: DistinctiveTraits | None,
-    rules: tuple[IdealRule, ...] = (),
-    early: CustomerFeatures | None = None,
-    n_early: int = 3,
-    later: IdealLater | None = None,
-    currency: str,
-    min_group_size: int,
-    source: str,
-    notebook: str,
-) -> list[Claim]:
+@dataclass(frozen=True)
+class Found:
+    """What notebook 40 found: the ideal customers, and where there is anybody to compare their traits and rules.
+
+    `later` is None without an earlier date; `n_first` are the first orders a rule may look at, `source` the tables.
+    """
+
+    ideal: IdealCustomers
+    traits: DistinctiveTraits | None = None
+    rules: tuple[IdealRule, ...] = ()
+    later: IdealLater | None = None
+    n_first: int = 3
+    source: str = "transactions"
+
+
+def ideal_claims(found: Found, terms: Terms) -> list[Claim]:
     """Return the claims of notebook 40 beside those of a written definition, the finding first.
 
-    Parameters
-    ----------
-    ideal : IdealCustomers
-    features : CustomerFeatures
-        The traits are of.
-    traits : DistinctiveTraits or None
-        None where there is nobody to compare.
-    rules : tuple of IdealRule
-    early : CustomerFeatures or None
-        Of the first `n_early` orders.
-    later : IdealLater or None
-        None without an earlier date.
-    currency, min_group_size, source, notebook
-        Groups of fewer customers are named without figures.
-
-    Returns
-    -------
-    list of Claim
-        ``finding``, ``asked…``, ``missing.…``, ``not_known.…``, ``sensitivity``, ``without.…``, ``later``, ``still``,
-        ``traits``, ``trait.…``, ``unclear.…``, ``compared_not``, ``known``, ``rule.…``, ``not_because``, ``advice``;
-        those whose figures do not exist are left out.
+    Those whose figures do not exist are left out; of fewer than may be shown only how ideal is decided is said.
     """
-    common: dict[str, Any] = {"source": source, "as_of": ideal.as_of, "notebook": notebook}
-    least = min_group_size
-    found = [_finding(ideal, least, common)]
-    claims = [*found, *asked_claims(ideal, currency, least, common), *missing_claims(ideal, common)]
-    if ideal.n_ideal < least:
+    tell, ideal = Teller(__package__, SLUG, NOTEBOOK, terms), found.ideal
+    tell.sheet = tell.sheet | {"source": found.source}
+    claims = [_finding(tell, ideal), *_asked(tell, ideal)]
+    claims += [tell.say("missing", p.case, suffix=p.part, values=p.values) for p in ideal.missing_parts]
+    if not ideal.n_ideal or tell.few(ideal.n_ideal):
         return claims
-    claims += [
-        *not_known_claims(ideal, least, common),
-        *sensitivity_claims(ideal, least, common),
-        *_later(later, least, common),
-    ]
-    if traits is not None:
-        claims += trait_claims(traits, features, currency, common)
-        claims += known_claims(traits, common)
-    told = rule_claims(rules, features, early, n_early, currency, least, common)
+    claims += [*_not_known(tell, ideal), *_sensitivity(tell, ideal), *_later(tell, found.later)]
+    if found.traits is not None:
+        claims += [*_traits(tell, found.traits), *_known(tell, found.traits)]
+    told = [_rule(tell, rule, found.n_first) for rule in found.rules]
     claims += told
-    if traits is not None:
-        rests = tuple(c.id for c in claims if c.id.startswith(f"{SLUG}.trait")) + tuple(c.id for c in told)
-        claims.append(_not_because(rests, common))
-    return [*claims, _advice(ideal, rules, features, early, n_early, currency, found[0], told, common)]
+    if found.traits is not None:
+        rests = [c.id for c in claims if c.id.startswith(f"{SLUG}.trait")] + [c.id for c in told]
+        claims.append(tell.say("not_because", rests_on=rests or ["finding"]))
+    return [*claims, _advice(tell, found, [claim.id for claim in told])]
 
 
-def _finding(ideal: IdealCustomers, least: int, common: dict[str, Any]) -> Claim:
-    facts: dict[str, Any] = {"statistic": "ideal_customers", "base": ALL, "method": _METHOD} | common
-    few = facts | {"kind": "count", "status": "too_few", "unit": "customers", "value": None, "n": None}
+def _finding(tell: Teller, ideal: IdealCustomers) -> Claim:
     if ideal.refused:
-        reason = ideal.refused[0]
-        return Claim(
-            id=f"{SLUG}.finding",
-            template=template("No ideal customers can be named. {reason:sentence}"),
-            values={"reason": reason.reason, **reason.values},
-            **few,
-        )
-    if ideal.n_ideal < least:
-        none = template("Nobody is ideal by these cut-offs. Lower one; the table shows how many each would bring.")
-        some = template("Fewer than {least:count} customers are ideal by these cut-offs, so nothing is shown of them.")
-        return Claim(id=f"{SLUG}.finding", template=some if ideal.n_ideal else none, values={"least": least}, **few)
-    optional = tuple(part for part in ideal.asked if part in ("satisfied", "engaged"))
-    values: dict[str, Any] = {
-        "n": ideal.n_ideal, "all": ideal.n_customers, "part": ideal.n_ideal / ideal.n_customers,
-        "what": _WHAT[optional], "share": ideal.share_of_revenue, "low": ideal.low, "high": ideal.high,
+        part = ideal.refused[0]
+        return tell.say("finding", "refused", reason=part.reason, values=part.values)
+    if not ideal.n_ideal:
+        return tell.say("finding", "nobody")
+    if tell.few(ideal.n_ideal):
+        return tell.say("finding", "few")
+    optional = [part for part in ideal.asked if part in ("satisfied", "engaged")]
+    what = tell.phrase("what", "both" if len(optional) == 2 else optional[0] if optional else "neither")
+    n, of = ideal.n_ideal, ideal.n_customers
+    facts: dict[str, Any] = {"all": of, "part": n / of, "what": what, "values": {"n": n}}
+    if math.isnan(ideal.share.low):  # everybody, or no revenue to share
+        return tell.say("finding", "everybody", of=n, n=of, **facts)
+    return tell.say("finding", "share", of=ideal.share, **facts)
+
+
+def _asked(tell: Teller, ideal: IdealCustomers) -> Iterator[Claim]:
+    """State the cut-offs, each with how many customers it holds for."""
+    cut, counts = ideal.cut_offs, ideal.parts.set_index("part")["n_yes"].to_dict()
+    top = counts.get("valuable", 0)  # with ties not always the share that was asked
+    facts: dict[str, dict[str, Any]] = {
+        "loyal": {"orders": cut.min_orders, "span": cut.min_span_days},
+        "valuable": {
+            "least": ideal.least_revenue, "currency": tell.terms.currency,
+            "top": cut.top_share if tell.few(top) else top / ideal.n_customers,
+        },
+        "current": {"share": cut.overdue_share, "gaps": _percent("share", cut.overdue_share)},
+        "satisfied": {
+            "column": cut.satisfaction_column, "start": cut.satisfied_from, "best": ideal.satisfaction_best,
+        },
+        "engaged": {"n": cut.min_responses},
     }  # fmt: skip
-    if math.isnan(ideal.low):  # everybody, or no revenue to share
-        return Claim(
-            id=f"{SLUG}.finding",
-            template=template("{n:count} of {all:count} customers ({part:percent1}) are ideal: {what:sentence}."),
-            values={k: v for k, v in values.items() if k not in ("share", "low", "high")},
-            kind="count", value=ideal.n_ideal, unit="customers", n=ideal.n_customers, **facts,
-        )  # fmt: skip
-    return Claim(
-        id=f"{SLUG}.finding",
-        template=template(
-            "{n:count} of {all:count} customers ({part:percent1}) are ideal: {what:sentence}. They bring "
-            "{share:percent} of revenue ({low:percent} to {high:percent})."
-        ),
-        values=values, kind="estimate", value=ideal.share_of_revenue, unit="fraction", low=ideal.low,
-        high=ideal.high, level=ideal.level, n=ideal.n_customers, **facts,
-    )  # fmt: skip
+    for part, values in facts.items():
+        if part in counts:
+            n = None if tell.few(counts[part]) else int(counts[part])
+            of = None if n is None else ideal.n_customers
+            yield tell.say("asked", part, of=n, n=of, suffix=part, values=values)
 
 
-def _later(later: IdealLater | None, least: int, common: dict[str, Any]) -> list[Claim]:
+def _percent(name: str, share: float) -> str:
+    """Return the placeholder of a share, with a decimal only where it has one."""
+    return f"{{{name}:percent}}" if abs(100 * share - round(100 * share)) < 1e-9 else f"{{{name}:percent1}}"
+
+
+def _not_known(tell: Teller, ideal: IdealCustomers) -> Iterator[Claim]:
+    """Say of how many ideal customers a part is not known that is known of others."""
+    table = ideal.table[ideal.table["ideal"]]
+    for part in ("satisfied", "engaged"):
+        n = int(table[part].isna().sum()) if part in table else 0
+        if n and not tell.few(n):
+            yield tell.say("not_known", part, of=n, n=len(table), suffix=part, all=len(table), values={"n": n})
+
+
+def _sensitivity(tell: Teller, ideal: IdealCustomers) -> Iterator[Claim]:
+    """Say how far the number depends on the cut-offs, and what the optional parts do."""
+    table, n = ideal.sensitivity, ideal.n_ideal
+    moved = table[table["direction"].isin(["lower", "higher"]) & (table["n_customers"] > 0)]
+    moved = moved[~moved["n_customers"].map(tell.few)]
+    if len(moved):
+        row = moved.sort_values(["overlap", "cut_off", "direction"], kind="stable").iloc[0]
+        name, size, kept = str(row["cut_off"]), int(row["n_customers"]), int(row["n_kept"])
+        facts: dict[str, Any] = {"from": int(moved["n_customers"].min()), "to": int(moved["n_customers"].max())}
+        facts |= {"which": tell.phrase("cut_off", name)}
+        if not kept or tell.few(kept):
+            yield tell.say("sensitivity", "small", of=size, n=n, values=facts)
+        else:
+            limit = _percent("limit", row["value"]) if name.endswith("share") else "{limit:number}"
+            told = {"moved": size, "kept": float(row["share_kept"]), "limit": float(row["value"]), "value": limit}
+            yield tell.say("sensitivity", of=size, n=n, values=facts | told)
+    without = table[table["direction"] == "left out"].set_index("cut_off")
+    for part in without.index.intersection(["satisfied", "engaged"]):
+        n, share = int(without.loc[part, "n_customers"]), float(without.loc[part, "share_of_revenue"])
+        if not math.isnan(share):
+            yield tell.say("without", part, of=n, n=ideal.n_customers, suffix=part, share=share, values={"n": n})
+
+
+def _later(tell: Teller, later: IdealLater | None) -> Iterator[Claim]:
     """Say what those who were ideal earlier did since."""
-    if later is None or min(later.n, later.n_others) < least:
-        return []
-    from statsmodels.stats.proportion import proportion_confint
-
-    facts: dict[str, Any] = {"kind": "estimate", "statistic": "ideal_later", "level": later.level} | common
-    claims = []
-    if not math.isnan(later.low):
-        claims.append(
-            Claim(
-                id=f"{SLUG}.later",
-                template=template(
-                    "Those who were ideal on {earlier:date} had brought {until:percent} of revenue until then, and "
-                    "{share:percent} of what the customers of that day brought since ({low:percent} to {high:percent})."
-                ),
-                values={
-                    "earlier": later.earlier.isoformat(), "until": later.share_until, "share": later.share_since,
-                    "low": later.low, "high": later.high,
-                },
-                value=later.share_since, unit="fraction", low=later.low, high=later.high, n=later.n + later.n_others,
-                base=template("Customers of the earlier date; who came since is left out."),
-                method=template(
-                    "By the cut-offs as set, on an earlier date; the share since is news, the share until then is made "
-                    "by the choice. Delta method, logit scale."
-                ),
-                **facts,
-            )
-        )  # fmt: skip
-    stayed = later.n_still
-    if stayed >= least and (later.n - stayed >= least or later.n == stayed):
-        low, high = proportion_confint(stayed, later.n, alpha=1 - later.level, method="wilson")
-        claims.append(
-            Claim(
-                id=f"{SLUG}.still",
-                template=template(
-                    "Of the {n:count} who were ideal on {earlier:date}, {share:percent} are ideal now ({low:percent} "
-                    "to {high:percent})."
-                ),
-                values={
-                    "n": later.n, "earlier": later.earlier.isoformat(), "share": stayed / later.n,
-                    "low": float(low), "high": float(high),
-                },
-                value=stayed / later.n, unit="fraction", low=float(low), high=float(high), n=later.n,
-                base=template("Ideal customers of the earlier date."),
-                method=template("The same cut-offs on both dates; Wilson interval."), **facts,
-            )
-        )  # fmt: skip
-    return claims
+    if later is None or not later.n_others or tell.few(later.n, later.n_others):
+        return
+    earlier, still = later.earlier.isoformat(), later.n_still
+    if not math.isnan(later.share_since.low):
+        yield tell.say("later", of=later.share_since, earlier=earlier, until=later.share_until)
+    if still and not tell.few(still, later.n - still):
+        level = later.share_since.level
+        yield tell.say("still", of=Estimate(*share_interval(still, later.n, level), level, later.n), earlier=earlier)
 
 
-def _not_because(rests: tuple[str, ...], common: dict[str, Any]) -> Claim:
-    return Claim(
-        id=f"{SLUG}.not_because",
-        template=template(
-            "Do not say that they buy more because of these traits, or that others would if they had them: this is "
-            "what goes together among customers, and nobody was chosen at random."
-        ),
-        values={}, kind="advice", statistic="ideal_traits", value=None, unit="", n=None, status="advice",
-        method=template("Rule: said wherever groups are compared that chance did not make."),
-        rests_on=rests or (f"{SLUG}.finding",), **common,
-    )  # fmt: skip
+def _traits(tell: Teller, traits: DistinctiveTraits) -> Iterator[Claim]:
+    """Say how many comparisons there are, which are clear, which attributes are not, and what was not compared."""
+    too_few = traits.table[["n", "n_others"]].min(axis=1) < ENOUGH
+    table = traits.table.assign(status=traits.table["status"].mask(too_few, "too_few"))
+    few, n_clear = (int((table["status"] == status).sum()) for status in ("too_few", "measured"))
+    n = len(table) - few
+    if n:
+        more = tell.phrase("more", "few") if few else ""
+        yield tell.say("traits", "some" if n_clear else "none", of=n_clear, n=n, clear=n_clear, few=few, more=more)
+    else:
+        yield tell.say("traits", "too_few" if few else "nothing", of=n_clear, n=n, few=few)
+    clear = table[table["status"] == "measured"].drop_duplicates("feature")
+    unclear = table[(table["status"] == "no_clear_difference") & table["kind"].isin(["attribute", "date"])]
+    unclear = unclear[~unclear["feature"].isin(clear["feature"])].drop_duplicates("feature")
+    for row in clear.head(MOST_CLEAR).to_dict("records"):
+        yield _trait(tell, row, clear=True)
+    for row in unclear.head(MOST_UNCLEAR).to_dict("records"):
+        yield _trait(tell, row, clear=False)
+    if made := int(traits.left_out["why"].isin(_BY_CONSTRUCTION).sum()):
+        yield tell.say("compared_not", of=made)
 
 
-def _advice(
-    ideal: IdealCustomers,
-    rules: tuple[IdealRule, ...],
-    features: CustomerFeatures,
-    early: CustomerFeatures | None,
-    n_early: int,
-    currency: str,
-    finding: Claim,
-    told: list[Claim],
-    common: dict[str, Any],
-) -> Claim:
-    """Advise the one thing to do: use a rule that is surely worth it, else ask the ideal customers themselves."""
-    by_view = {claim.id.rpartition(".")[2]: claim for claim in told}
-    good = [
-        rule for rule in rules
-        if rule.verdict == "better than chance" and rule.view in by_view
-        and rule.precision_low >= WORTH * rule.base_rate
-    ]  # fmt: skip
+def _trait(tell: Teller, row: dict[Any, Any], *, clear: bool) -> Claim:
+    """Say one row of `DistinctiveTraits.table`."""
+    share, unit, feature = row["statistic"].startswith("share"), row["unit"], str(row["feature"])
+    form = "percent1" if share else FORMS.get(unit, "number1")
     facts: dict[str, Any] = {
-        "id": f"{SLUG}.advice", "kind": "advice", "value": None, "unit": "", "n": None, "status": "advice",
-    } | common  # fmt: skip
-    if good:
-        rule = good[0]
-        about = early if rule.view == "early" and early is not None else features
-        text = (
-            template(
-                "Treat a customer whose first {orders:count} {orders:plural order|orders} fit the rule "
-                "({rule:sentence}) as one who may become ideal, and hold some out at random: only that shows whether "
-                "it pays."
-            )
-            if rule.view == "early"
-            else template(
-                "Look for new customers who fit the rule ({rule:sentence}), and test it against a campaign without it: "
-                "only that shows whether it pays."
-            )
-        )
-        return Claim(
-            template=text, values=rule_values(rule, about, currency) | {"orders": n_early}, statistic="ideal_rule",
-            method=template(
-                "Rule: the first rule whose precision on customers kept aside is surely a quarter above the base rate; "
-                "what is known of new customers goes before their first orders."
-            ),
-            rests_on=(by_view[rule.view].id,), **facts,
-        )  # fmt: skip
-    return Claim(
-        template=template(
-            "Ask some of the {n:count} ideal customers why they stay: no rule tells them well enough to look for "
-            "others by it. custaudience lists writes them to a private folder."
-        ),
-        values={"n": ideal.n_ideal}, statistic="ideal_customers",
-        method=template(
-            "Rule: where no rule's precision on customers kept aside is surely a quarter above the base rate, people "
-            "are asked."
-        ),
-        rests_on=(finding.id, *(claim.id for claim in told)), **facts,
+        **naming(feature, row["kind"]), "value": float(row["value"]), "others": float(row["value_others"]),
+        "v": f"{{value:{form}}}", "o": f"{{others:{form}}}",
+    }  # fmt: skip
+    ends = ("low", "high")
+    if pd.isna(row["ratio"]):
+        of, how, limit = row["difference"], "difference", "points1" if form == "percent1" else form
+        facts |= {"l": f"{{low:{limit}}}", "h": f"{{high:{limit}}}"}
+        unit = unit or row["statistic"]
+    else:
+        of, how, unit, ends = row["ratio"], "often" if share else "much", "times", ("ratio_low", "ratio_high")
+        facts["ratio"] = float(of)
+    facts["how"] = tell.phrase("how", how)
+    case = "median" if row["statistic"] == "median" else "mean"
+    if share:
+        case = "level" if row["category"] else "yes" if row["statistic"] == "share" else "above"
+        facts |= {"level": str(row["category"])} if case == "level" else {}
+        facts |= {"above": float(row["above"])} if case == "above" else {}
+    low, high = (float(row[end]) for end in ends)
+    gap = Estimate(float(of), low, high, tell.terms.level, int(row["n"]))
+    meta = {"unit": unit, "method": tell.sheet["trait"]["method"]["shares" if share else "numbers"]}
+    key = key_of(feature)
+    if clear:
+        return tell.say("trait", case, of=gap, suffix=key, meta=meta, values=facts)
+    facts["trait"] = tell.sheet["trait"][case]
+    return tell.say("unclear", of=gap, suffix=key, meta=meta, status="no_clear_difference", values=facts)
+
+
+def _known(tell: Teller, traits: DistinctiveTraits) -> Iterator[Claim]:
+    """Say of whom attributes are known, and whether these are other customers."""
+    if traits.known.empty or traits.known.iloc[0]["status"] == "too_few":
+        return
+    row = traits.known.iloc[0]
+    difference, low, high = (float(row[name]) for name in ("difference", "low", "high"))
+    gap = Estimate(difference, low, high, tell.terms.level, int(row["n_known"]))
+    yield tell.say(
+        "known", of=gap, all=traits.n + traits.n_others, share=float(row["share_known"]),
+        ideal=float(row["share_known_ideal"]), rest=float(row["share_known_rest"]),
+        among=float(row["ideal_known"]), others=float(row["ideal_unknown"]),
     )  # fmt: skip
+
+
+def _rule(tell: Teller, rule: IdealRule, n_first: int) -> Claim:
+    """Say the rule of a view with its precision and recall, or why there is none."""
+    facts: dict[str, Any] = {"view": tell.phrase("view", rule.view), "orders": n_first}
+    if rule.verdict == "none" or tell.few(rule.n_said, rule.n_right):
+        reason = tell.phrase("no_rule", rule.reason or "holds_for_few")
+        return tell.say("rule", "none", suffix=rule.view, reason=reason, **facts)
+    better, recall = rule.verdict == "better than chance", rule.recall
+    facts |= rule_values(tell, rule) | {"base": rule.base_rate, "n": rule.n_said}
+    facts |= {"recall": recall.value, "from": recall.low, "to": recall.high}
+    if better:  # how many of so few it misses is not said
+        few = tell.few(rule.n_hold_out_ideal - rule.n_right)
+        facts["finds"] = "" if few else tell.phrase("finds", "share")
+    return tell.say("rule", "better" if better else "chance", of=rule.precision, suffix=rule.view, values=facts)
+
+
+def rule_values(tell: Teller, rule: IdealRule) -> dict[str, Any]:
+    """Return the values of ``{rule:sentence}``: the conditions in signs, alternatives joined by "or"."""
+    values: dict[str, Any] = {"currency": tell.terms.currency}
+    # a deep tree may have more; those left out of the sentence stand in the table of rules
+    shown = rule.conditions[:MOST_ALTERNATIVES]
+    for i, tests in enumerate(shown):
+        told = []
+        for j, test in enumerate(_ranges(tests)):
+            name, sign, value, form = rule.parts(test)
+            key = f"c{i}_{j}_limit" if isinstance(value, float) else f"c{i}_{j}_level"
+            values |= {f"c{i}_{j}_name": name, key: value}
+            told.append(f"{{c{i}_{j}_name:term}} {sign} {{{key}:{'term' if form == 'yes-no' else form}}}")
+        values[f"r{i}"] = ", ".join(told)
+    one = "{r0:sentence}"
+    return values | {"rule": one if len(shown) == 1 else tell.phrase("alternatives", str(len(shown)))}
+
+
+def _ranges(tests: Sequence[Condition]) -> list[Condition]:
+    """Return conditions with those on one feature beside each other, the lower limit first."""
+    order = {test.feature: i for i, test in reversed(list(enumerate(tests)))}
+    return sorted(tests, key=lambda test: (order[test.feature], test.test == "at most"))
+
+
+def _advice(tell: Teller, found: Found, told: list[str]) -> Claim:
+    """Advise the one thing to do: use a rule that is surely worth it, else ask the ideal customers themselves."""
+    for rule in found.rules:
+        if rule.verdict == "better than chance" and rule.precision.low >= WORTH * rule.base_rate:
+            values = rule_values(tell, rule) | {"orders": found.n_first}
+            case = "early" if rule.view == "early" else "look"
+            return tell.say("advice", case, values=values, rests_on=[f"{SLUG}.rule.{rule.view}"])
+    return tell.say("advice", "ask", values={"n": found.ideal.n_ideal}, rests_on=["finding", *told])

@@ -1,39 +1,28 @@
-"""Who the ideal customers are: loyal and valuable, satisfied and engaged where anything says so."""
+"""Who the ideal customers are: loyal and valuable, satisfied and engaged where anything says so; and what they did."""
 
 from __future__ import annotations
 
 import datetime as dt
+import math
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from narwhals.typing import IntoFrame
 
-from custaudience.audience.ideal.facts import (
-    MADE_FROM,
-    PARTS,
-    CutOffs,
-    Facts,
-    gather_facts,
-    is_ideal,
-    judge,
-    least_revenue,
-    share_of_total,
-)
-from custaudience.audience.ideal.known import (
-    NO_RESPONSES,
-    NO_SURVEY,
-    NOBODY_CONTACTED,
-    NOT_ASKED,
-    MissingPart,
-    Satisfaction,
-    count_responses,
-    read_satisfaction,
-)
-from custaudience.errors import ParameterError
+from custaudience.audience.ideal.facts import PARTS, CutOffs, Facts, MissingPart, gather_facts, judge, least_revenue
+from custaudience.errors import HistoryError, ParameterError
+from custaudience.evidence import Estimate, Terms
 
-Ask = Literal["all", "orders"]
+MADE_FROM: Mapping[str, str] = {
+    **dict.fromkeys(("n_orders", "tenure", "n_categories"), "loyal"),
+    **dict.fromkeys(("revenue_total", "revenue_per_order", "lines_per_order"), "valuable"),
+    **dict.fromkeys(("days_since_last_order", "usual_gap_days"), "current"),
+}
+"""What "ideal" is made of, or follows from it (more orders reach more categories, larger baskets bring more)."""
+_MOVED = [*("cut_off", "direction", "value", "n_customers", "share_of_revenue", "n_kept", "share_kept", "overlap")]
 
 
 @dataclass(frozen=True)
@@ -52,21 +41,22 @@ class IdealCustomers:
     missing_parts : tuple of MissingPart
         What the study cannot tell, with the reason. One that is essential leaves nobody ideal.
     cut_offs : CutOffs
-        As they were used.
+        As they were used: with the column of the survey and the answer it took.
     least_revenue : float
         What the last of the valuable brought; NaN when there is no top.
-    satisfaction_column, satisfaction_best : str, float
-        The column of the survey and the upper end of its scale; "" and NaN without.
+    satisfaction_best : float
+        Upper end of the survey's scale; NaN without.
     sensitivity : DataFrame
         ``cut_off``, ``direction`` ("as set", "lower", "higher", "left out"), ``value``, ``n_customers``,
         ``share_of_revenue``, ``n_kept`` (of the ideal as set, who stay), ``share_kept``, ``overlap`` (in both / in
-        either).
-    n_customers, n_ideal : int
+        either). One order more or less; a third of the span; a quarter of the top; half and twice as many gaps
+        outlasted; one answer; one response; each part left out.
     n_confirmed : int
         Ideal customers of whom every part that can be told is known.
-    revenue, share_of_revenue, low, high : float
-        Net revenue of the ideal, its share, and how far that depends on who happened to be a customer.
-    level : float
+    revenue : float
+        Net revenue of the ideal.
+    share : Estimate
+        Their share of it, and how far that depends on who happened to be a customer.
     as_of : date
     """
 
@@ -75,18 +65,22 @@ class IdealCustomers:
     missing_parts: tuple[MissingPart, ...]
     cut_offs: CutOffs
     least_revenue: float
-    satisfaction_column: str
     satisfaction_best: float
     sensitivity: pd.DataFrame
-    n_customers: int
-    n_ideal: int
     n_confirmed: int
     revenue: float
-    share_of_revenue: float
-    low: float
-    high: float
-    level: float
+    share: Estimate
     as_of: dt.date
+
+    @property
+    def n_customers(self) -> int:
+        """Customers with an order that counts."""
+        return len(self.table)
+
+    @property
+    def n_ideal(self) -> int:
+        """The ideal ones among them."""
+        return int(self.table["ideal"].sum())
 
     @property
     def refused(self) -> tuple[MissingPart, ...]:
@@ -110,23 +104,7 @@ class IdealCustomers:
 
 
 def ideal_customers(
-    orders: IntoFrame,
-    *,
-    as_of: dt.date,
-    survey: IntoFrame | None = None,
-    contacts: IntoFrame | None = None,
-    responses: IntoFrame | None = None,
-    campaigns: IntoFrame | None = None,
-    min_orders: int = 3,
-    min_span_days: int = 90,
-    top_share: float = 0.2,
-    overdue_share: float = 0.95,
-    satisfied_from: float | None = None,
-    satisfaction_column: str = "",
-    min_responses: int = 1,
-    ask: Ask = "all",
-    minor_digits: int = 2,
-    level: float = 0.95,
+    orders: IntoFrame, terms: Terms, cut_offs: CutOffs | None = None, known: Mapping[str, Any] | None = None
 ) -> IdealCustomers:
     """Name the customers who are loyal, valuable and in their rhythm, and satisfied and engaged as far as is known.
 
@@ -134,21 +112,13 @@ def ideal_customers(
     ----------
     orders : any frame Narwhals reads, one row per order
         As `orders_of` gives them; read once.
-    as_of : date
-        Last day that counts, inclusive.
-    survey : any frame Narwhals reads, optional
-        Answers of customers; see `read_satisfaction`.
-    contacts, responses, campaigns : any frames Narwhals read, optional
-        See `count_responses`.
-    min_orders, min_span_days, top_share, overdue_share, satisfied_from, min_responses
-        The cut-offs, see `CutOffs`; `IdealCustomers.sensitivity` moves each.
-    satisfaction_column : str
-        Of the survey; by default found by its name.
-    ask : {"all", "orders"}
-        "orders" leaves satisfied and engaged out although they may be known.
-    minor_digits : int
-    level : float
-        Of the interval of the share of revenue.
+    terms : Terms
+    cut_offs : CutOffs, optional
+        `IdealCustomers.sensitivity` moves each.
+    known : mapping of name to any frame Narwhals reads, or None
+        ``survey`` (``customer_id`` and a column with scores; where a customer answered twice, ``answered_at``: the
+        last answer counts), ``contacts`` and ``responses`` (``customer_id``, ``campaign_id``), ``campaigns``
+        (``campaign_id``, ``starts_on``, ``ends_on``).
 
     Returns
     -------
@@ -162,6 +132,8 @@ def ideal_customers(
         If nobody has an order that counts.
     ParameterError
         If a cut-off cannot be.
+    ColumnError, DataError
+        If a table lacks a column, or a customer answered twice and nothing says when.
 
     Notes
     -----
@@ -174,87 +146,136 @@ def ideal_customers(
     >>> orders = pd.concat([
     ...     pd.DataFrame({"customer_id": who, "ordered_on": days, "revenue_minor": each, "refund_minor": 0,
     ...                   "is_order": True}) for who, each in zip("abcde", (9000, 500, 600, 700, 800))])
-    >>> found = ideal_customers(orders, as_of=dt.date(2025, 6, 1))
-    >>> found.table.loc[found.table["ideal"], "customer_id"].tolist(), round(found.share_of_revenue, 2)
+    >>> found = ideal_customers(orders, Terms(dt.date(2025, 6, 1)))
+    >>> found.table.loc[found.table["ideal"], "customer_id"].tolist(), round(found.share.value, 2)
     (['a'], 0.78)
     """
-    if not 0 < level < 1:
-        raise ParameterError(f"level = {level}: expected a fraction between 0 and 1.")
-    cut = CutOffs(min_orders, min_span_days, top_share, overdue_share, satisfied_from, min_responses)
-    facts = gather_facts(orders, as_of=as_of, minor_digits=minor_digits)
-    said = _said(facts, cut, ask, survey, satisfaction_column, contacts, responses, campaigns)
-    if facts.satisfaction is not None:
-        cut = replace(cut, satisfied_from=facts.satisfaction.satisfied_from)
+    if not 0 < terms.level < 1:
+        raise ParameterError(f"level = {terms.level}: expected a fraction between 0 and 1.")
+    facts = gather_facts(orders, terms, cut_offs or CutOffs(), known or {})
+    cut, revenue = facts.cut_offs, facts.table["revenue_total"]
     parts, refused = judge(facts, cut)
-    chosen = is_ideal(parts) if not refused else pd.Series(False, index=parts.index)
-    revenue = facts.table["revenue_total"].to_numpy()
-    share, low, high = share_of_total(revenue, chosen.to_numpy(dtype=bool), level)
-    least = least_revenue(facts.table["revenue_total"], top_share)
-    after = facts.rhythm(overdue_share)["overdue_after_days"]
-    table = facts.table.assign(overdue_after_days=after).join(parts).assign(ideal=chosen.astype(bool))
-    optional = [part for part in ("satisfied", "engaged") if part in parts]
-    known_all = parts[optional].notna().all(axis=1) if optional else pd.Series(True, index=parts.index)
-    from custaudience.audience.ideal.sensitivity import move_cut_offs
-
+    ideal = _all_hold(parts) & (not refused)
+    chosen, least = ideal.to_numpy(), least_revenue(revenue, cut.top_share)
+    after = facts.rhythm(cut.overdue_share)["overdue_after_days"]
+    table = facts.table.assign(overdue_after_days=after).join(parts).assign(ideal=ideal)
+    optional = parts[parts.columns.intersection(["satisfied", "engaged"])]
     return IdealCustomers(
-        table=table.rename_axis("customer_id").reset_index(),
-        parts=_counts(parts),
-        missing_parts=(*refused.values(), *said),
-        cut_offs=cut,
-        least_revenue=float("nan") if isinstance(least, MissingPart) else least,
-        satisfaction_column=facts.satisfaction.column if facts.satisfaction else "",
-        satisfaction_best=facts.satisfaction.best if facts.satisfaction else float("nan"),
-        sensitivity=move_cut_offs(facts, cut, chosen.to_numpy(dtype=bool), refused=bool(refused)),
-        n_customers=len(table),
-        n_ideal=int(chosen.sum()),
-        n_confirmed=int((chosen & known_all).sum()),
-        revenue=float(np.round(revenue[chosen.to_numpy(dtype=bool)].sum(), minor_digits)),
-        share_of_revenue=share,
-        low=low,
-        high=high,
-        level=level,
-        as_of=as_of,
-    )
+        table.rename_axis("customer_id").reset_index(), _counts(parts), (*refused, *facts.missing), cut,
+        math.nan if isinstance(least, MissingPart) else least, facts.best,
+        pd.DataFrame(columns=_MOVED) if refused else _move_cut_offs(facts, chosen),
+        n_confirmed=int((ideal & optional.notna().all(axis=1)).sum()),
+        revenue=float(np.round(revenue.to_numpy()[chosen].sum(), terms.minor_digits)),
+        share=share_of_total(revenue.to_numpy(), chosen, terms.level), as_of=terms.as_of,
+    )  # fmt: skip
 
 
-def _said(
-    facts: Facts,
-    cut: CutOffs,
-    ask: Ask,
-    survey: IntoFrame | None,
-    column: str,
-    contacts: IntoFrame | None,
-    responses: IntoFrame | None,
-    campaigns: IntoFrame | None,
-) -> list[MissingPart]:
-    """Add to the facts what the survey and the responses say; return what they do not."""
-    if ask == "orders":
-        return [MissingPart(part, NOT_ASKED) for part in ("satisfied", "engaged")]
-    missing = []
-    ids = facts.table.index
-    answers: Satisfaction | MissingPart = MissingPart("satisfied", NO_SURVEY)
-    if survey is not None:
-        answers = read_satisfaction(survey, ids, as_of=facts.as_of, column=column, satisfied_from=cut.satisfied_from)
-    if isinstance(answers, MissingPart):
-        missing.append(answers)
-    else:
-        facts.satisfaction = answers
-        facts.table["score"] = answers.score.reindex(ids)
-    if contacts is None or responses is None:
-        return [*missing, MissingPart("engaged", NO_RESPONSES)]
-    counts = count_responses(contacts, responses, campaigns, as_of=facts.as_of).reindex(ids).fillna(0)
-    if not counts["n_contacted"].any():
-        return [*missing, MissingPart("engaged", NOBODY_CONTACTED)]
-    facts.has_responses = True
-    facts.table[["n_contacted", "n_responded"]] = counts.astype("int64")
-    return missing
+def _all_hold(parts: pd.DataFrame, *, without: str = "") -> pd.Series:
+    """Return whether no part is known not to hold; essential parts are known of everybody."""
+    return parts.drop(columns=[without], errors="ignore").fillna(True).astype(bool).all(axis=1)
 
 
 def _counts(parts: pd.DataFrame) -> pd.DataFrame:
     """Count for each part who has it, who has not, of whom it is not known, and who is left after it."""
-    rows = []
-    for i, part in enumerate(parts.columns):
-        values = parts[part]
-        left = int(is_ideal(parts.iloc[:, : i + 1]).sum())
-        rows.append((part, int(values.sum()), int((~values).sum()), int(values.isna().sum()), left))
-    return pd.DataFrame(rows, columns=["part", "n_yes", "n_no", "n_unknown", "n_left"])
+    left = [int(_all_hold(parts.iloc[:, : i + 1]).sum()) for i in range(parts.shape[1])]
+    counts = {"n_yes": parts.sum(), "n_no": (~parts).sum(), "n_unknown": parts.isna().sum()}
+    return pd.DataFrame(counts).astype("int64").assign(n_left=left).rename_axis("part").reset_index()
+
+
+def share_of_total(values: np.ndarray, chosen: np.ndarray, level: float) -> Estimate:
+    """Return the share of a sum that some bring, and how far it depends on who happened to be a customer.
+
+    The interval is of a ratio of two sums over customers, on the logit scale (delta method); NaN where a sum is not
+    positive or one side is everything.
+    """
+    from scipy.special import expit, logit, ndtri
+
+    n, total = len(values), math.fsum(values)
+    if total <= 0:
+        return Estimate(math.nan, math.nan, math.nan, level, n)
+    share = math.fsum(values[chosen]) / total
+    if not 0 < share < 1 or n < 2:
+        return Estimate(share, math.nan, math.nan, level, n)
+    spread = math.sqrt(n / (n - 1) * math.fsum((values * (chosen - share)) ** 2)) / total
+    half = -float(ndtri((1 - level) / 2)) * spread / (share * (1 - share))
+    return Estimate(share, float(expit(logit(share) - half)), float(expit(logit(share) + half)), level, n)
+
+
+def _move_cut_offs(facts: Facts, chosen: np.ndarray) -> pd.DataFrame:
+    """Count who would be ideal with each cut-off moved alone, or a part left out, beside those `chosen` as set."""
+    cut, revenue = facts.cut_offs, facts.table["revenue_total"].to_numpy()
+    rows: list[tuple[Any, ...]] = []
+
+    def add(name: str, direction: str, value: float, moved: np.ndarray) -> None:
+        kept, either = int((moved & chosen).sum()), int((moved | chosen).sum())
+        share = share_of_total(revenue, moved, 0.95).value
+        stay = kept / chosen.sum() if chosen.any() else math.nan
+        alike = kept / either if either else math.nan
+        rows.append((name, direction, float(value), int(moved.sum()), share, kept, stay, alike))
+
+    add("all", "as set", math.nan, chosen)
+    for name, direction, value in _moves(facts):
+        parts, broken = judge(facts, replace(cut, **{name: value}))
+        if not broken:
+            add(name, direction, value, _all_hold(parts).to_numpy())
+    parts, _ = judge(facts, cut)
+    for part in map(str, parts.columns):
+        add(part, "left out", math.nan, _all_hold(parts, without=part).to_numpy())
+    return pd.DataFrame(rows, columns=_MOVED)
+
+
+def _moves(facts: Facts) -> Iterator[tuple[str, str, Any]]:
+    """Yield each cut-off a step lower and a step higher, as far as there is room."""
+    cut, lowest, best = facts.cut_offs, facts.cut_offs.satisfied_from, facts.best
+    third, quarter, beyond = max(1, round(cut.min_span_days / 3)), cut.top_share / 4, 1 - cut.overdue_share
+    span, top = cut.min_span_days, cut.top_share
+    moves: list[tuple[str, Any, Any]] = [
+        ("min_orders", cut.min_orders - 1 or None, cut.min_orders + 1),
+        ("min_span_days", span - third if span >= third else None, span + third),
+        ("top_share", round(top - quarter, 6), round(min(1.0, top + quarter), 6) if top < 1 else None),
+        ("overdue_share", round(1 - 2 * beyond, 6) if beyond < 0.5 else None, round(1 - beyond / 2, 6)),
+    ]
+    if lowest is not None and "score" in facts.table:
+        moves.append(("satisfied_from", lowest - 1, lowest + 1 if lowest < best else None))
+    if "n_responded" in facts.table:
+        moves.append(("min_responses", cut.min_responses - 1 or None, cut.min_responses + 1))
+    for name, lower, higher in moves:
+        yield from ((name, way, to) for way, to in (("lower", lower), ("higher", higher)) if to is not None)
+
+
+@dataclass(frozen=True)
+class IdealLater:
+    """What those who were ideal on an `earlier` day did since: the one figure that the choice itself does not make.
+
+    `n` were ideal then, `n_still` of them are by the same cut-offs; `n_others` is everybody else of that day.
+    ``share_until`` is of the revenue until then; ``share_since`` of what the customers of that day brought since.
+    """
+
+    earlier: dt.date
+    n: int
+    n_still: int
+    n_others: int
+    share_until: float
+    share_since: Estimate
+
+
+def follow_ideal(earlier: IdealCustomers, later: IdealCustomers) -> IdealLater:
+    """Compare two dates of a study; newcomers since are in no figure.
+
+    Raises
+    ------
+    HistoryError
+        If the dates are not in order, or nobody was ideal at the earlier one.
+    """
+    if not earlier.as_of < later.as_of:
+        raise HistoryError(f"follow_ideal: {earlier.as_of} is not before {later.as_of}.")
+    if not earlier.n_ideal:
+        raise HistoryError(f"follow_ideal: nobody was ideal on {earlier.as_of}, so nobody can be followed.")
+    before = earlier.table.set_index("customer_id")
+    # an order refunded in full later counts no more: then the customer is in `before` only
+    after = later.table.set_index("customer_id").reindex(before.index)
+    ideal = before["ideal"].to_numpy(dtype=bool)
+    since = (after["revenue_total"].fillna(0.0) - before["revenue_total"]).to_numpy()
+    still = int((ideal & after["ideal"].eq(True).to_numpy()).sum())
+    share = share_of_total(since, ideal, later.share.level)
+    return IdealLater(earlier.as_of, int(ideal.sum()), still, int((~ideal).sum()), earlier.share.value, share)

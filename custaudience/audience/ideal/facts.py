@@ -1,59 +1,45 @@
-"""What "ideal" is decided by: each customer's orders, value, rhythm and answers, and the cut-offs on them."""
+"""What "ideal" is decided by: the cut-offs, and each customer's orders, value, rhythm, answers and responses."""
 
 from __future__ import annotations
 
 import datetime as dt
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
 
 import narwhals as nw
 import numpy as np
 import pandas as pd
 from narwhals.typing import IntoFrame
 
-from custaudience.audience.ideal.known import MissingPart, Satisfaction
 from custaudience.customers.ground import orders_until
 from custaudience.customers.lifecycle.rhythm import measure_rhythm
 from custaudience.customers.rfm.scores import summarise_rfm
-from custaudience.errors import EmptyTableError, ParameterError
-from custaudience.evidence import template
+from custaudience.errors import ColumnError, DataError, EmptyTableError, ParameterError, near_miss
+from custaudience.evidence import Terms
+from custaudience.stats.columns import as_numbers
+from custaudience.study.proposing.vocabulary import plain_name
+from custaudience.telling import sheet
 
-ESSENTIAL = ("loyal", "valuable", "current")
-PARTS = (*ESSENTIAL, "satisfied", "engaged")
-
-MADE_FROM: Mapping[str, str] = {
-    "n_orders": "loyal",
-    "tenure": "loyal",
-    "n_categories": "loyal",
-    "revenue_total": "valuable",
-    "revenue_per_order": "valuable",
-    "lines_per_order": "valuable",
-    "days_since_last_order": "current",
-    "usual_gap_days": "current",
-}
-"""What "ideal" is made of, or follows from it (more orders reach more categories, larger baskets bring more)."""
-
-SHORT_HISTORY = template(
-    "Nobody can be called loyal yet: the orders reach over {days:count} {days:plural day|days}, and {span:count} are "
-    "asked between the first and the last order."
+PARTS = ("loyal", "valuable", "current", "satisfied", "engaged")
+_RECOMMEND = frozenset(
+    "nps recommend recommendation likelihood_to_recommend net_promoter_score готовність_рекомендувати рекомендація "
+    "порекомендуєте готовность_рекомендовать рекомендация порекомендуете".split()
 )
-TOO_FEW_FOR_A_TOP = template(
-    "Nobody can be called valuable: too few customers have ordered to have a top {share:percent}."
+_RATING = frozenset(
+    "rating satisfaction csat satisfied score stars оцінка задоволеність задоволення оценка удовлетворенность "
+    "đánh_giá hài_lòng".split()
 )
-ALL_ALIKE = template(
-    "Nobody can be called more valuable than the others: {part:percent} of the customers brought as much as the "
-    "last of the top {share:percent}, or more."
-)
-NO_REVENUE = template("Nobody can be called valuable: refunds reach the sales of every customer.")
-NO_RHYTHM = template("Nobody's rhythm is known: no customer has ordered on two days yet.")
+_DAYS = ("answered_at", "answered_on", "responded_on", "sent_at", "date")
+_SCALES = {5: 4.0, 7: 6.0, 10: 9.0}  # the two best answers; of 0 to 10 the promoters, 9 and 10
 
 
 @dataclass(frozen=True)
 class CutOffs:
     """What is asked of an ideal customer.
 
-    Attributes
+    Parameters
     ----------
     min_orders : int
         Loyal: so many orders that count, or more.
@@ -64,10 +50,15 @@ class CutOffs:
         unless that is half of all or more.
     overdue_share : float
         Current: not silent for longer than this share of the own gaps (of everybody's, with fewer than five).
-    satisfied_from : float or None
-        Satisfied: this answer or a better one; None = by the scale.
+    satisfied_from : float, optional
+        Satisfied: this answer or a better one. By default the promoters (9, 10) on 0 to 10, and the two best answers
+        on 1 to 5, 1 to 7 and 1 to 10.
     min_responses : int
         Engaged: responded to so many campaigns, or more.
+    satisfaction_column : str
+        Of the survey; by default a readiness to recommend (0 to 10), else a rating, found by name.
+    ask : {"all", "orders"}
+        "orders" leaves satisfied and engaged out although they may be known.
     """
 
     min_orders: int = 3
@@ -76,37 +67,56 @@ class CutOffs:
     overdue_share: float = 0.95
     satisfied_from: float | None = None
     min_responses: int = 1
+    satisfaction_column: str = ""
+    ask: Literal["all", "orders"] = "all"
 
     def __post_init__(self) -> None:
-        whole = {"min_orders": self.min_orders, "min_responses": self.min_responses}
-        for name, value in whole.items():
-            if value < 1:
-                raise ParameterError(f"{name} = {value}: expected 1 or more.")
-        if self.min_span_days < 0:
-            raise ParameterError(f"min_span_days = {self.min_span_days}: expected 0 or more days.")
-        if not 0 < self.top_share <= 1:
-            raise ParameterError(f"top_share = {self.top_share}: expected a share above 0, at most 1.")
-        if not 0 < self.overdue_share < 1:
-            raise ParameterError(f"overdue_share = {self.overdue_share}: expected a share between 0 and 1.")
+        for name, holds, expected in (
+            ("min_orders", self.min_orders >= 1, "1 or more"),
+            ("min_responses", self.min_responses >= 1, "1 or more"),
+            ("min_span_days", self.min_span_days >= 0, "0 or more days"),
+            ("top_share", 0 < self.top_share <= 1, "a share above 0, at most 1"),
+            ("overdue_share", 0 < self.overdue_share < 1, "a share between 0 and 1"),
+        ):
+            if not holds:
+                raise ParameterError(f"{name} = {getattr(self, name)}: expected {expected}.")
 
 
-@dataclass
+@dataclass(frozen=True)
+class MissingPart:
+    """A part of "ideal" that the study cannot tell, and which sentence says why.
+
+    Without an essential one nobody can be called ideal.
+    """
+
+    part: str
+    case: str
+    values: Mapping[str, Any] = field(default_factory=dict)
+    essential: bool = False
+
+    @property
+    def reason(self) -> str:
+        """Template of a sentence; `values` are what its placeholders stand for."""
+        return str(sheet(__package__)["missing"][self.case])
+
+
+@dataclass(frozen=True)
 class Facts:
     """What the cut-offs are held against; private.
 
     ``table`` is by ``customer_id``: ``n_orders``, ``span_days``, ``revenue_total``, ``days_since_last_order``, and
-    where they are known ``score``, ``n_contacted``, ``n_responded``.
+    where they are known ``score``, ``n_contacted``, ``n_responded``. ``cut_offs`` are filled in from the survey,
+    ``best`` is the upper end of its scale.
     """
 
     table: pd.DataFrame
     history_days: int
-    satisfaction: Satisfaction | None
-    has_responses: bool
     orders: nw.DataFrame
     as_of: dt.date
-
-    def __post_init__(self) -> None:
-        self._rhythms: dict[float, pd.DataFrame] = {}
+    cut_offs: CutOffs
+    best: float = math.nan
+    missing: tuple[MissingPart, ...] = ()
+    _rhythms: dict[float, pd.DataFrame] = field(default_factory=dict)
 
     def rhythm(self, share: float) -> pd.DataFrame:
         """Return ``overdue`` and ``overdue_after_days`` by customer, computed once per share."""
@@ -116,19 +126,20 @@ class Facts:
         return self._rhythms[share]
 
 
-def gather_facts(orders: IntoFrame, *, as_of: dt.date, minor_digits: int) -> Facts:
-    """Read the orders once, and describe every customer with an order that counts.
+def gather_facts(orders: IntoFrame, terms: Terms, cut: CutOffs, known: Mapping[str, Any]) -> Facts:
+    """Read the orders once, describe every customer with one that counts, and add what other tables say of them.
 
     Raises
     ------
     EmptyTableError
         If there is none.
     """
+    as_of = terms.as_of
     columns = ("customer_id", "ordered_on", "revenue_minor", "refund_minor", "is_order")
     read = orders_until(orders, as_of, *columns[2:]).select(*columns).collect(backend="pyarrow")
     if not len(read):
         raise EmptyTableError(f"no order on or before {as_of}. Choose a later as_of, or check the dates in the data.")
-    table = summarise_rfm(read, as_of=as_of, minor_digits=minor_digits).set_index("customer_id")
+    table = summarise_rfm(read, as_of=as_of, minor_digits=terms.minor_digits).set_index("customer_id")
     table = table[~table["refund_only"]]
     if table.empty:
         raise EmptyTableError(f"nobody has an order that counts by {as_of}: only refunds, or orders of nothing.")
@@ -136,44 +147,144 @@ def gather_facts(orders: IntoFrame, *, as_of: dt.date, minor_digits: int) -> Fac
     # the time that was looked at, not up to the last order
     history = (pd.Timestamp(as_of) - table["first_order_on"].min()).days + 1
     kept = ["n_orders", "span_days", "revenue_total", "days_since_last_order"]
-    return Facts(table[kept].astype({"days_since_last_order": "int64"}), history, None, False, read, as_of)
+    facts = Facts(table[kept].astype({"days_since_last_order": "int64"}), history, read, as_of, cut)
+    if cut.ask == "orders":
+        return replace(facts, missing=tuple(MissingPart(part, "not_asked") for part in PARTS[3:]))
+    return _with_responses(_with_satisfaction(facts, known.get("survey")), known)
 
 
-def judge(facts: Facts, cut: CutOffs) -> tuple[pd.DataFrame, dict[str, MissingPart]]:
-    """Say of every customer which parts hold.
+def _with_satisfaction(facts: Facts, survey: IntoFrame | None) -> Facts:
+    """Add each customer's last answer as ``score``, the scale, and from where on it is satisfied; or why not."""
+    cut, ids = facts.cut_offs, facts.table.index
 
-    Returns
-    -------
-    parts : DataFrame of "boolean", by ``customer_id``
-        NA = not known of this customer; a part that cannot be told of anybody has no column.
-    refused : mapping of part to MissingPart
-        Essential parts that cannot be told.
+    def missing(case: str, **values: Any) -> Facts:
+        return replace(facts, missing=(MissingPart("satisfied", case, values),))
+
+    table = pd.DataFrame() if survey is None else _collected(survey)
+    if "customer_id" not in table:
+        return missing("no_survey")
+    if cut.satisfaction_column and cut.satisfaction_column not in table:
+        wrong = cut.satisfaction_column
+        raise ColumnError(f"survey: column {wrong!r} not found.{near_miss(wrong, table.columns)}")
+    found = cut.satisfaction_column or _score_column(table.columns)
+    if not found:
+        return missing("no_score")
+    table = _until(table, facts.as_of)
+    score = pd.Series(as_numbers(pd.to_numeric(table[found], errors="coerce")), index=table.index)
+    who = table["customer_id"].astype("str").where(table["customer_id"].notna())
+    kept = score.notna() & who.isin(ids)
+    day = next((name for name in _DAYS if name in table), "")
+    answers = pd.DataFrame({"who": who[kept], "score": score[kept], "day": table.loc[kept, day] if day else 0})
+    if (n := int(answers["who"].duplicated().sum())) and not day:
+        raise DataError(f"survey: {n} answers are of a customer who answered before, and no column says when.")
+    if answers.empty:
+        return missing("nobody_answered")
+    last = answers.sort_values(["who", "day"], kind="stable").drop_duplicates("who", keep="last").set_index("who")
+    # the scale is of everybody who answered, not only of those who have ordered
+    best = _best(score.dropna().to_numpy(), recommend=plain_name(found).replace(" ", "_") in _RECOMMEND)
+    if best is None and cut.satisfied_from is None:
+        return missing("scale", column=found)
+    start = cut.satisfied_from if cut.satisfied_from is not None else _SCALES[int(best or 0)]
+    cut = replace(cut, satisfied_from=float(start), satisfaction_column=found)
+    table = facts.table.assign(score=last["score"].reindex(ids))
+    return replace(facts, table=table, cut_offs=cut, best=float(best or score.max()))
+
+
+def _score_column(columns: Iterable[Any]) -> str:
+    named = {plain_name(str(column)).replace(" ", "_"): str(column) for column in columns}
+    return next((named[plain] for words in (_RECOMMEND, _RATING) for plain in named if plain in words), "")
+
+
+def _best(scores: np.ndarray, *, recommend: bool) -> int | None:
+    """Return the upper end of the scale: 10, 7 or 5; None when the answers are on no such scale."""
+    if recommend:
+        return 10 if scores.min() >= 0 and scores.max() <= 10 else None
+    if scores.min() < 1:  # 0 to 10, or something else
+        return None
+    return next((best for best in _SCALES if scores.max() <= best), None)
+
+
+def _with_responses(facts: Facts, known: Mapping[str, Any]) -> Facts:
+    """Add how many campaigns each customer was sent and responded to; or why that is not known."""
+    if known.get("contacts") is None or known.get("responses") is None:
+        return replace(facts, missing=(*facts.missing, MissingPart("engaged", "no_responses")))
+    counts = count_responses(known, facts.as_of).reindex(facts.table.index).fillna(0).astype("int64")
+    if not counts["n_contacted"].any():
+        return replace(facts, missing=(*facts.missing, MissingPart("engaged", "nobody_contacted")))
+    return replace(facts, table=facts.table.join(counts))
+
+
+def count_responses(known: Mapping[str, Any], as_of: dt.date) -> pd.DataFrame:
+    """Count by customer the campaigns sent that are over or were responded to, and those responded to.
+
+    Who was sent a campaign that still ran can yet respond, and only counts when they did; rows after `as_of` do not
+    exist.
     """
-    table = facts.table
+    key = ["customer_id", "campaign_id"]
+    read = {}
+    for name in ("contacts", "responses"):
+        table = _until(_collected(known[name]), as_of)
+        for column in key:
+            if column not in table:
+                raise ColumnError(f"{name}: column {column!r} not found.{near_miss(column, table.columns)}")
+        read[name] = table[key].dropna().astype("str").drop_duplicates()
+    pairs = read["contacts"].merge(read["responses"].assign(responded=True), on=key, how="left")
+    pairs["responded"] = pairs["responded"].notna()
+    if known.get("campaigns") is not None:
+        pairs = pairs[~pairs["campaign_id"].isin(_open(_collected(known["campaigns"]), as_of)) | pairs["responded"]]
+    by = pairs.groupby("customer_id")["responded"]
+    return pd.DataFrame({"n_contacted": by.size(), "n_responded": by.sum().astype("int64")})
+
+
+def _open(campaigns: pd.DataFrame, as_of: dt.date) -> set[str]:
+    """Return the campaigns that had not begun or were not over on a day, as far as they have dates."""
+    days = campaigns.reindex(columns=["starts_on", "ends_on"]).apply(pd.to_datetime)
+    still = (days >= pd.Timestamp(as_of) + pd.Timedelta(days=1)).any(axis=1)
+    return set(campaigns.loc[still, "campaign_id"].astype("str"))
+
+
+def _collected(frame: Any) -> pd.DataFrame:
+    if isinstance(frame, pd.DataFrame):
+        return frame
+    table: pd.DataFrame = nw.from_native(frame).lazy().collect(backend="pyarrow").to_native().to_pandas()
+    return table
+
+
+def _until(table: pd.DataFrame, as_of: dt.date) -> pd.DataFrame:
+    for column in table.columns.intersection(_DAYS):
+        day = pd.to_datetime(table[column], errors="coerce")
+        table = table[day.isna() | (day < pd.Timestamp(as_of) + pd.Timedelta(days=1))]
+    return table
+
+
+def judge(facts: Facts, cut: CutOffs) -> tuple[pd.DataFrame, tuple[MissingPart, ...]]:
+    """Say of every customer which parts hold (NA = not known), and which essential ones cannot be told.
+
+    A part that cannot be told of anybody has no column.
+    """
+    table, refused = facts.table, list[MissingPart]()
     parts: dict[str, pd.Series] = {}
-    refused: dict[str, MissingPart] = {}
     if facts.history_days <= cut.min_span_days:
         values = {"days": facts.history_days, "span": cut.min_span_days}
-        refused["loyal"] = MissingPart("loyal", SHORT_HISTORY, values, essential=True)
+        refused.append(MissingPart("loyal", "short_history", values, essential=True))
     else:
-        several = (table["n_orders"] >= cut.min_orders) & (table["span_days"] >= cut.min_span_days)
-        parts["loyal"] = several.astype("boolean")
+        parts["loyal"] = (table["n_orders"] >= cut.min_orders) & (table["span_days"] >= cut.min_span_days)
     least = least_revenue(table["revenue_total"], cut.top_share)
     if isinstance(least, MissingPart):
-        refused["valuable"] = least
+        refused.append(least)
     else:
-        parts["valuable"] = (table["revenue_total"] >= least).astype("boolean")
+        parts["valuable"] = table["revenue_total"] >= least
     overdue = facts.rhythm(cut.overdue_share)["overdue"]
     if overdue.isna().all():
-        refused["current"] = MissingPart("current", NO_RHYTHM, essential=True)
+        refused.append(MissingPart("current", "no_rhythm", essential=True))
     else:
         parts["current"] = ~overdue.astype("boolean")
-    if facts.satisfaction is not None and cut.satisfied_from is not None:
+    if "score" in table and cut.satisfied_from is not None:
         parts["satisfied"] = (table["score"] >= cut.satisfied_from).astype("boolean").mask(table["score"].isna())
-    if facts.has_responses:
-        known = table["n_contacted"] > 0
-        parts["engaged"] = (table["n_responded"] >= cut.min_responses).astype("boolean").mask(~known)
-    return pd.DataFrame(parts, index=table.index), refused
+    if "n_responded" in table:
+        answered = (table["n_responded"] >= cut.min_responses).astype("boolean")
+        parts["engaged"] = answered.mask(table["n_contacted"] == 0)
+    return pd.DataFrame(parts, index=table.index).astype("boolean"), tuple(refused)
 
 
 def least_revenue(revenue: pd.Series, top_share: float) -> float | MissingPart:
@@ -189,46 +300,15 @@ def least_revenue(revenue: pd.Series, top_share: float) -> float | MissingPart:
     n = len(revenue)
     rank = math.ceil(round(top_share * n, 9))
     if n * top_share < 1:
-        return MissingPart("valuable", TOO_FEW_FOR_A_TOP, {"share": top_share}, essential=True)
+        return MissingPart("valuable", "no_top", {"share": top_share}, essential=True)
     ranked = np.sort(revenue.to_numpy())[::-1]
     least = float(ranked[min(rank, n) - 1])
     if ranked[0] <= 0:
-        return MissingPart("valuable", NO_REVENUE, essential=True)
+        return MissingPart("valuable", "no_revenue", essential=True)
     part = float((ranked >= least).mean())
     if top_share <= 0.5 <= part and part > rank / n:  # ties: who brought more than they is told from the rest, if any
         above = ranked[ranked > least]
         if not len(above):
-            return MissingPart("valuable", ALL_ALIKE, {"part": part, "share": top_share}, essential=True)
+            return MissingPart("valuable", "all_alike", {"part": part, "share": top_share}, essential=True)
         least = float(above[-1])
     return max(least, float(ranked[ranked > 0][-1]))  # who brought nothing is no part of a top
-
-
-def is_ideal(parts: pd.DataFrame, *, without: str = "") -> pd.Series:
-    """Return whether no part is known not to hold; essential parts are known of everybody."""
-    asked = parts.drop(columns=[without], errors="ignore")
-    return asked.fillna(True).astype(bool).all(axis=1)
-
-
-def share_of_total(values: np.ndarray, chosen: np.ndarray, level: float) -> tuple[float, float, float]:
-    """Return the share of a sum that some bring, and how far it depends on who happened to be a customer.
-
-    The interval is of a ratio of two sums over customers, on the logit scale (delta method); NaN where a sum is not
-    positive or one side is everything.
-    """
-    from scipy.special import expit, logit, ndtri
-
-    n, total = len(values), math.fsum(values)
-    part = math.fsum(values[chosen])
-    if total <= 0:
-        return math.nan, math.nan, math.nan
-    share = part / total
-    if not 0 < share < 1 or n < 2:
-        return share, math.nan, math.nan
-    spread = math.sqrt(n / (n - 1) * math.fsum((values * (chosen - share)) ** 2)) / total
-    half = -float(ndtri((1 - level) / 2)) * spread / (share * (1 - share))
-    return share, float(expit(logit(share) - half)), float(expit(logit(share) + half))
-
-
-def named(cut: CutOffs) -> Mapping[str, float | int | None]:
-    """Return the cut-offs by name."""
-    return dict(vars(cut))

@@ -4,29 +4,33 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import Any, Literal
+from dataclasses import dataclass, field, replace
+from typing import Literal
 
+import narwhals as nw
 import pandas as pd
+from narwhals.typing import IntoFrame
 
-from custaudience.audience.ideal.coverage import COMPLETE
-from custaudience.audience.ideal.early import LATER
-from custaudience.audience.ideal.traits import FIRST_ORDER, MADE_FROM, circular_columns
+from custaudience.audience.ideal.customers import MADE_FROM
+from custaudience.audience.ideal.traits import COMPLETE, DILUTED, FIRST_ORDER, circular_columns
 from custaudience.customers.features.attributes import sensitive_topic
-from custaudience.customers.features.features import CustomerFeatures
+from custaudience.customers.features.features import CustomerFeatures, customer_features
+from custaudience.customers.ground import orders_until
 from custaudience.customers.segments.rules import Condition, segment_rules
-from custaudience.evidence import template
+from custaudience.customers.segments.tables import kinds_of, name_of
+from custaudience.evidence import Estimate, Terms
 from custaudience.stats.columns import kind_of
+from custaudience.stats.intervals import share_difference
+from custaudience.study.orders import orders_of
 
 View = Literal["everybody", "asked", "early"]
-VIEWS: tuple[View, ...] = ("everybody", "asked", "early")
 ENOUGH = 30  # ideal customers to learn from and, of all, to judge by
 MOST_LEVELS = 20
 HOLD_OUT = 0.4  # large, as the rule is simple and its precision is what is wanted
-
-NOTHING_KNOWN = template("nothing is known of them that could make a rule")
-TOO_FEW = template("too few ideal customers are among those of whom it is known")
-NO_CONDITION = template("no condition divides them")
+LATER = ("n_orders", "revenue_total", "days_since_last_order", "tenure", "first_category", "first_product")
+"""Columns that are the same for all, count up to the date, or stand among the attributes of new customers already."""
+FORMS = {"currency": "money0", "share": "percent1"}
+_UNKNOWN = Estimate(math.nan, math.nan, math.nan, 0.95)
 
 
 @dataclass(frozen=True)
@@ -41,31 +45,30 @@ class IdealRule:
     conditions : tuple of tuples of Condition
         The rule holds where all conditions of one of them hold. Empty: there is none.
     reason : str
-        Template that says why there is none, else "".
+        Why there is none: one of the sheet's ``[phrases.no_rule]``, else "".
     features : tuple of str
         What it could look at.
+    about : CustomerFeatures or None
+        Which these are of.
     levels : dict of feature to tuple of str
         Of ordered categories in the conditions, whose limits are places among these.
     n_base, n_ideal : int
         Customers it could be asked of, and the ideal ones among them.
     n_hold_out, n_said, n_right, n_hold_out_ideal : int
         Kept aside; of them, for whom it holds; of these, ideal; of those kept aside, ideal.
-    precision, precision_low, precision_high : float
-        Of those for whom it holds, the ideal, with Wilson's interval.
-    recall, recall_low, recall_high : float
-        Of the ideal, those for whom it holds.
+    precision, recall : Estimate
+        Of those for whom it holds, the ideal; of the ideal, those for whom it holds. Wilson's intervals.
     base_rate : float
         Of all kept aside, the ideal: what a blind draw would find.
-    difference_low, difference_high : float
-        Limits of precision less the share of ideal among those for whom it does not hold (Newcombe).
     verdict : {"better than chance", "no better", "none"}
-    level : float
+        Better: more ideal customers where it holds than where it does not (Newcombe).
     """
 
     view: View
     conditions: tuple[tuple[Condition, ...], ...] = ()
     reason: str = ""
     features: tuple[str, ...] = ()
+    about: CustomerFeatures | None = None
     levels: dict[str, tuple[str, ...]] = field(default_factory=dict)
     n_base: int = 0
     n_ideal: int = 0
@@ -73,28 +76,29 @@ class IdealRule:
     n_said: int = 0
     n_right: int = 0
     n_hold_out_ideal: int = 0
-    precision: float = math.nan
-    precision_low: float = math.nan
-    precision_high: float = math.nan
-    recall: float = math.nan
-    recall_low: float = math.nan
-    recall_high: float = math.nan
+    precision: Estimate = _UNKNOWN
+    recall: Estimate = _UNKNOWN
     base_rate: float = math.nan
-    difference_low: float = math.nan
-    difference_high: float = math.nan
     verdict: Literal["better than chance", "no better", "none"] = "none"
-    level: float = 0.95
+
+    def parts(self, test: Condition) -> tuple[str, str, str | float, str]:
+        """Return a condition as the name a reader knows, a sign, what it is held against, and the format of that."""
+        if self.about is None:
+            raise ValueError("IdealRule: a rule with conditions must say which features it is about")
+        entry = self.about.dictionary.set_index("column").loc[test.feature]
+        name = name_of(test.feature, kinds_of(self.about)[test.feature])
+        if entry["type"] == "yes-no":
+            return name, "=", "Yes" if test.test == "above" else "No", "yes-no"
+        if test.test in ("is", "is not"):
+            return name, "=" if test.test == "is" else "≠", str(test.value), "term"
+        sign = "≤" if test.test == "at most" else ">"
+        if test.feature in self.levels:
+            return name, sign, self.levels[test.feature][int(float(test.value))], "term"
+        return name, sign, float(test.value), FORMS.get(entry["unit"], "number")
 
 
 def ideal_rules(
-    features: CustomerFeatures,
-    is_ideal: pd.Series,
-    early: CustomerFeatures | None = None,
-    *,
-    first_orders_observed: bool = True,
-    max_depth: int = 2,
-    level: float = 0.95,
-    seed: int = 0,
+    features: CustomerFeatures, is_ideal: pd.Series, terms: Terms, early: CustomerFeatures | None = None
 ) -> tuple[IdealRule, ...]:
     """Look for rules of a few conditions that tell ideal customers: by who they are, what was asked, first orders.
 
@@ -102,16 +106,12 @@ def ideal_rules(
     ----------
     features : CustomerFeatures
     is_ideal : Series of bool by ``customer_id``
+    terms : Terms
+        Unless ``first_orders`` are observed, the first order may not be used; ``seed`` divides the customers into
+        those to learn from and those to judge by.
     early : CustomerFeatures, optional
         From `early_features`. Behaviour up to the date would not do: of one order a share is 0 or 1, so that a rule
         would only tell how often somebody ordered.
-    first_orders_observed : bool
-        Whether the first order may be used.
-    max_depth : int, 1 to 3
-        Conditions that must hold together.
-    level : float
-    seed : int
-        Of the division into customers to learn from and customers to judge by.
 
     Returns
     -------
@@ -120,38 +120,29 @@ def ideal_rules(
 
     Notes
     -----
-    A balanced classification tree (Breiman et al. 1984): it names ideal where they are more frequent than elsewhere.
-    Two customers in five are kept aside before it is made, so that its precision is that of new customers of the same
-    kind. Whether an attribute is known is never a condition: a company asks whom it knows well. The rule tells; it does
-    not say why.
+    A balanced classification tree (Breiman et al. 1984) of at most two conditions: it names ideal where they are more
+    frequent than elsewhere. Two customers in five are kept aside before it is made, so that its precision is that of
+    new customers of the same kind. Whether an attribute is known is never a condition: a company asks whom it knows
+    well. The rule tells; it does not say why.
     """
     table = features.table.set_index("customer_id")
     ideal = is_ideal.dropna().astype(bool).reindex(table.index).dropna().astype(bool)
     table = table.loc[ideal.index]
-    left_out = circular_columns(table, MADE_FROM, first_orders_observed) | {"discounted_share": "diluted"}
-    kinds = dict(zip(features.dictionary["column"], features.dictionary["kind"], strict=True))
-    usable = [str(name) for name in table if name not in left_out and _usable(table[name])]
-    people = [name for name in usable if kinds[name] == "attribute" or name in FIRST_ORDER]
-    known = [name for name in people if table[name].notna().mean() >= COMPLETE]
-    reach = max((table[name].notna().mean() for name in people if name not in known), default=0.0)
-    asked = [name for name in people if table[name].notna().mean() >= 0.9 * reach]  # each further gap costs customers
-    options = {"max_depth": max_depth, "level": level, "seed": seed}
-    rules = [_rule("everybody", table, ideal, known, **options)]  # type: ignore[arg-type]
+    left_out = {*circular_columns(table, MADE_FROM, terms), DILUTED}
+    attributes = set(features.dictionary.loc[features.dictionary["kind"] == "attribute", "column"])
+    people = [str(n) for n in table if n not in left_out and n in {*attributes, *FIRST_ORDER} and _usable(table[n])]
+    share = {name: table[name].notna().mean() for name in people}
+    known = [name for name in people if share[name] >= COMPLETE]
+    reach = max((share[name] for name in people if name not in known), default=0.0)
+    asked = [name for name in people if share[name] >= 0.9 * reach]  # each further gap costs customers
+    rules = [_rule(IdealRule("everybody", features=tuple(known), about=features), ideal, terms)]
     if len(known) < len(people):
-        rules.append(_rule("asked", table, ideal, asked, **options))  # type: ignore[arg-type]
-    first, shown = _early(early, ideal)
-    rules.append(_rule("early", first, ideal.reindex(first.index), shown, **options))  # type: ignore[arg-type]
-    return tuple(rules)
-
-
-def _early(early: CustomerFeatures | None, ideal: pd.Series) -> tuple[pd.DataFrame, list[str]]:
-    """Return the first orders of those customers of whom it is said whether they are ideal, and what may be used."""
-    if early is None:
-        return pd.DataFrame(index=pd.Index([], name="customer_id")), []
-    table = early.table.set_index("customer_id")
-    table = table.loc[table.index.isin(ideal.index)]
-    shown = [str(name) for name in table if name not in LATER and _usable(table[name])]
-    return table, [name for name in shown if table[name].notna().mean() >= COMPLETE]
+        rules.append(_rule(IdealRule("asked", features=tuple(asked), about=features), ideal, terms))
+    shown: list[str] = []
+    if early is not None:
+        first = early.table[early.table["customer_id"].isin(ideal.index)].drop(columns="customer_id")
+        shown = [str(n) for n in first if n not in LATER and _usable(first[n]) and first[n].notna().mean() >= COMPLETE]
+    return (*rules, _rule(IdealRule("early", features=tuple(shown), about=early), ideal, terms))
 
 
 def _usable(values: pd.Series) -> bool:
@@ -160,54 +151,60 @@ def _usable(values: pd.Series) -> bool:
     return kind_of(values) != "category" or values.nunique() <= MOST_LEVELS
 
 
-def _rule(
-    view: View,
-    table: pd.DataFrame,
-    ideal: pd.Series,
-    columns: Sequence[str],
-    *,
-    max_depth: int,
-    level: float,
-    seed: int,
-) -> IdealRule:
-    whole = table[list(columns)].notna().all(axis=1)
-    base, chosen = table.loc[whole, list(columns)], ideal[whole]
-    facts: dict[str, Any] = {
-        "features": tuple(columns),
-        "n_base": len(base),
-        "n_ideal": int(chosen.sum()),
-        "level": level,
-    }
-    if not columns:
-        return IdealRule(view, reason=NOTHING_KNOWN, **facts)
-    if min(facts["n_ideal"], len(base) - facts["n_ideal"]) < 2 * ENOUGH:
-        return IdealRule(view, reason=TOO_FEW, **facts)
-    groups = chosen.map({True: "ideal", False: "rest"})
+def _rule(rule: IdealRule, ideal: pd.Series, terms: Terms) -> IdealRule:
+    """Make the rule of a view by its features, on customers of whom they are all known."""
+    if rule.about is None or not rule.features:
+        return replace(rule, reason="nothing_known")
+    columns: Sequence[str] = list(rule.features)
+    base = rule.about.table.set_index("customer_id")[columns].dropna()
+    base = base.loc[base.index.isin(ideal.index)]
+    chosen = ideal.reindex(base.index)
+    rule = replace(rule, n_base=len(base), n_ideal=int(chosen.sum()))
+    if min(rule.n_ideal, rule.n_base - rule.n_ideal) < 2 * ENOUGH:
+        return replace(rule, reason="too_few")
     tree = segment_rules(
-        base, groups, features=list(columns), max_depth=max_depth, hold_out=HOLD_OUT, balanced=True, level=level,
-        seed=seed,
+        base, chosen.map({True: "ideal", False: "rest"}), features=columns, max_depth=2, hold_out=HOLD_OUT,
+        balanced=True, level=terms.level, seed=terms.seed,
     )  # fmt: skip
     said = tuple(tests for tests, group in tree.conditions if group == "ideal")
     row = tree.segments.set_index("segment").loc["ideal"]
     told = tree.rules[tree.rules["segment"] == "ideal"]
-    n_said = int(told["n"].sum())
+    n, n_said, n_ideal = tree.n_hold_out, int(told["n"].sum()), int(row["n"])
     n_right = round(float((told["right"].fillna(0) * told["n"]).sum()))
-    n_ideal = int(row["n"])
-    facts |= {"n_hold_out": tree.n_hold_out, "n_hold_out_ideal": n_ideal, "base_rate": n_ideal / tree.n_hold_out}
-    if not said or not all(said) or not 0 < n_said < tree.n_hold_out:
-        return IdealRule(view, reason=NO_CONDITION, **facts)
-    from statsmodels.stats.proportion import confint_proportions_2indep
-
-    low, high = confint_proportions_2indep(
-        n_right, n_said, n_ideal - n_right, tree.n_hold_out - n_said, method="newcomb", compare="diff", alpha=1 - level
-    )
+    rule = replace(rule, n_hold_out=n, n_hold_out_ideal=n_ideal, base_rate=n_ideal / n)
+    if not said or not all(said) or not 0 < n_said < n:
+        return replace(rule, reason="no_condition")
+    _, low, _ = share_difference(n_right, n_said, n_ideal - n_right, n - n_said, terms.level)
     named = {test.feature for tests in said for test in tests}
     ordered = {str(c): tuple(map(str, base[c].cat.categories)) for c in named if kind_of(base[c]) == "ordered"}
-    return IdealRule(
-        view, conditions=said, levels=ordered, n_said=n_said, n_right=n_right,
-        precision=float(row["precision"]), precision_low=float(row["precision_low"]),
-        precision_high=float(row["precision_high"]), recall=float(row["recall"]),
-        recall_low=float(row["recall_low"]), recall_high=float(row["recall_high"]),
-        difference_low=float(low), difference_high=float(high),
-        verdict="better than chance" if low > 0 else "no better", **facts,
+    precision, recall = (
+        Estimate(float(row[name]), float(row[f"{name}_low"]), float(row[f"{name}_high"]), terms.level, count)
+        for name, count in (("precision", n), ("recall", n_ideal))
+    )
+    return replace(
+        rule, conditions=said, levels=ordered, n_said=n_said, n_right=n_right, precision=precision, recall=recall,
+        verdict="better than chance" if low > 0 else "no better",
     )  # fmt: skip
+
+
+def early_features(
+    lines: IntoFrame, products: IntoFrame | None, terms: Terms, *, n_orders: int = 3, discount: str = "discount_minor"
+) -> CustomerFeatures | None:
+    """Describe customers by their first `n_orders` only: as many of everybody, so that shares can be compared.
+
+    Customers with fewer are left out, orders of one moment count together; None when nobody has so many. Without
+    attributes. Where the data begin after first orders, of the first orders in the data.
+    """
+    orders = nw.from_native(orders_of(lines, as_of=terms.as_of)).to_native()
+    place = nw.col("ordered_at").rank(method="dense").over("customer_id")
+    counted = orders_until(orders, terms.as_of, "order_id", "ordered_at", "is_order").filter(nw.col("is_order"))
+    early = counted.with_columns(place=place.cast(nw.Int64)).filter(nw.col("place") <= n_orders)
+    reached = early.group_by("customer_id").agg(nw.col("place").max().alias("reached"))
+    enough = reached.filter(nw.col("reached") >= n_orders).select("customer_id")
+    kept = early.join(enough, on="customer_id", how="inner").select("customer_id", "order_id")
+    if not len(kept.head(1).collect()):
+        return None
+    first = nw.from_native(lines).lazy().join(kept, on=["customer_id", "order_id"], how="inner")
+    return customer_features(
+        first.to_native(), None, products, as_of=terms.as_of, minor_digits=terms.minor_digits, discount=discount
+    )

@@ -1,4 +1,4 @@
-"""What sets ideal customers apart from the rest, apart from what they were chosen for."""
+"""What sets ideal customers apart from the rest, apart from what they were chosen for, and of whom it is known."""
 
 from __future__ import annotations
 
@@ -9,34 +9,25 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from custaudience.audience.ideal.coverage import known_about
-from custaudience.audience.ideal.facts import MADE_FROM
-from custaudience.customers.features.attributes import sensitive_topic
+from custaudience.audience.ideal.customers import MADE_FROM
+from custaudience.customers.drivers.names import kinds_of
+from custaudience.customers.features.attributes import CATEGORY_SHARE, sensitive_topic
 from custaudience.customers.features.features import CustomerFeatures
-from custaudience.customers.segments.profiles import describe_segments
+from custaudience.customers.segments.tables import name_of
 from custaudience.errors import DataError, EmptyTableError
-from custaudience.evidence import template
+from custaudience.evidence import Terms
 from custaudience.stats.columns import as_numbers, kind_of
-from custaudience.stats.intervals import mean_ratio, median_ratio, share_ratio
+from custaudience.stats.contrast import contrast, judge
+from custaudience.stats.intervals import mean_ratio, median_ratio, share_difference, share_ratio
 
 FIRST_ORDER = ("first_category", "first_product", "first_order_discounted")
 DILUTED = "discounted_share"
 COPY = 0.9  # rank correlation from which a trait says the same as something ideal is made of
-
-WHY_LEFT_OUT = {
-    "loyal": template("ideal is made of it (loyal)"),
-    "valuable": template("ideal is made of it (valuable)"),
-    "current": template("ideal is made of it (in the own rhythm)"),
-    "engaged": template("ideal is made of it (engaged)"),
-    "made_from": template("ideal is made of it"),
-    "diluted": template("a discount on the first order weighs less the more orders follow"),
-    "finer": template("the category of the first order says it in fewer words"),
-    "copy": template("says the same as what ideal is made of"),
-    "first": template("the data begin after first orders, so the first here need not be the first"),
-    "sensitive": template("sensitive, never used"),
-    "one_value": template("the same for all, or a value of their own for nearly everybody"),
-}
-"""Sentence of each reason."""
+COMPLETE = 0.95  # from this share of customers on, an attribute counts as known of everybody
+_KNOWN = [
+    *("feature", "n_known", "share_known", "share_known_ideal", "share_known_rest"),
+    *("ideal_known", "ideal_unknown", "difference", "low", "high", "status"),
+]
 
 
 @dataclass(frozen=True)
@@ -46,21 +37,22 @@ class DistinctiveTraits:
     Attributes
     ----------
     table : DataFrame, one row per trait (and level of a category), clearest and largest first
-        ``feature``, ``kind`` ("behaviour", "attribute"), ``category``, ``statistic``, ``above``, ``n``, ``n_others``
-        (of whom it is known), ``value``, ``value_others``, ``difference``, ``low``, ``high``, ``effect`` (-1 to 1) as
-        `describe_segments` has them, but that of means is what Cliff's delta would be of two normal distributions so
-        far apart: ranks would tell how often somebody ordered; ``ratio``, ``ratio_low``, ``ratio_high`` (how many
-        times as often, or as much; NaN where a ratio says nothing); ``p_value``, ``p_adjusted`` (false discovery rate
-        over the table); ``status``: "measured" where that rate holds and neither interval covers no difference,
-        "no_clear_difference", "too_few".
-    known : DataFrame
-        Per attribute that is not known of everybody, see `known_about`.
+        ``feature``, ``kind`` ("attribute", "date", "category_share", "behaviour"), ``name``, ``unit``; ``category``,
+        ``statistic``, ``above``, ``n``, ``n_others`` (of whom it is known), ``value``, ``value_others``,
+        ``difference``, ``low``, ``high``, ``effect`` (-1 to 1) as `contrast` has them, but that of means is what
+        Cliff's delta would be of two normal distributions so far apart: ranks would tell how often somebody ordered;
+        ``ratio``, ``ratio_low``, ``ratio_high`` (how many times as often, or as much; NaN where a ratio says nothing);
+        ``p_value``, ``p_adjusted`` (false discovery rate over the table); ``status``: "measured" where that rate holds
+        and neither interval covers no difference, "no_clear_difference", "too_few".
+    known : DataFrame, one row per attribute known of less than 95 %, and one ("") for any of these
+        ``feature``, ``n_known``, ``share_known``, ``share_known_ideal``, ``share_known_rest``; ``ideal_known`` (share
+        of the known who are ideal), ``ideal_unknown``, their ``difference`` with ``low``, ``high`` (Newcombe),
+        ``status``. "measured": those known are other people, and what is said of the attribute is of them.
     left_out : DataFrame
-        ``feature``, ``why``, a key of `WHY_LEFT_OUT`.
+        ``feature``, ``name``, ``why``: one of the sheet's ``[phrases.left_out]``.
     n, n_others : int
         Customers of the group and of the rest.
-    level : float
-    min_group_size : int
+    terms : Terms
     """
 
     table: pd.DataFrame
@@ -68,8 +60,7 @@ class DistinctiveTraits:
     left_out: pd.DataFrame
     n: int
     n_others: int
-    level: float
-    min_group_size: int
+    terms: Terms
 
     @property
     def clear(self) -> pd.DataFrame:
@@ -81,12 +72,9 @@ class DistinctiveTraits:
 def distinctive_traits(
     features: CustomerFeatures | pd.DataFrame,
     is_ideal: pd.Series,
+    terms: Terms,
     *,
     made_from: Mapping[str, str] | Collection[str] | None = None,
-    first_orders_observed: bool = True,
-    level: float = 0.95,
-    min_group_size: int = 10,
-    seed: int = 0,
 ) -> DistinctiveTraits:
     """Compare a group of customers with all others, trait by trait.
 
@@ -95,17 +83,11 @@ def distinctive_traits(
     features : CustomerFeatures, or DataFrame with ``customer_id`` and a column per trait
     is_ideal : Series of bool by ``customer_id``
         As `IdealCustomers.is_ideal`; a customer who is not in it, or missing, is left out.
+    terms : Terms
+        Unless ``first_orders`` are observed, nothing of "the first" is compared.
     made_from : mapping of column to part, or collection of columns, optional
         What the group was chosen by: it differs by its making, and so does what says the same (a rank correlation of
         0.9 or more). By default `MADE_FROM`; an empty collection compares everything.
-    first_orders_observed : bool
-        Whether first orders are in the data; else nothing of "the first" is compared.
-    level : float
-        Of the intervals; one less it is the false discovery rate.
-    min_group_size : int
-        Groups and cells with fewer customers get no figures.
-    seed : int
-        Of the bootstrap of medians.
 
     Returns
     -------
@@ -128,7 +110,12 @@ def distinctive_traits(
 
     Nothing here says why: what goes with being ideal need not make anybody so.
     """
-    table, kinds = _matrix(features)
+    kinds: dict[str, str] = {}
+    units: dict[str, str] = {}
+    if isinstance(features, CustomerFeatures):
+        kinds, units = kinds_of(features), features.dictionary.set_index("column")["unit"].to_dict()
+        features = features.table
+    table = features.set_index("customer_id") if "customer_id" in features else features
     chosen = is_ideal.dropna().astype(bool)
     chosen = chosen[chosen.index.isin(table.index)]
     table = table.loc[chosen.index]
@@ -136,93 +123,78 @@ def distinctive_traits(
         raise EmptyTableError("distinctive_traits: nobody is in the group, so there is nobody to compare.")
     if chosen.all():
         raise DataError("distinctive_traits: everybody is in the group, so there is nobody to compare with.")
-    left_out = circular_columns(table, MADE_FROM if made_from is None else made_from, first_orders_observed)
+    left_out = circular_columns(table, MADE_FROM if made_from is None else made_from, terms)
     if DILUTED in table and (made_from is None or isinstance(made_from, Mapping)):
         left_out.setdefault(DILUTED, "diluted")
-    columns = [str(name) for name in table.columns if name not in left_out]
-    groups = chosen.map({True: "ideal", False: "rest"})
-    behaviour = [name for name in columns if kinds.get(name) == "behaviour" and kind_of(table[name]) == "number"]
-    profiles = describe_segments(
-        table[columns], groups, by_mean=behaviour, level=level, min_group_size=min_group_size, seed=seed
-    )
-    rows = profiles.table[profiles.table["segment"] == "ideal"].drop(columns=["segment", "made_from"])
-    for name in columns:
-        if name not in set(rows["feature"]):
-            left_out[name] = "sensitive" if sensitive_topic(name) else "one_value"
-    rows = _with_ratios(rows, table, chosen.to_numpy(), level, seed)
-    rows.insert(1, "kind", rows["feature"].map(lambda name: kinds.get(name, "attribute")).astype("str"))
-    attributes = [name for name in columns if kinds.get(name, "attribute") == "attribute" and name not in left_out]
-    return DistinctiveTraits(
-        table=_judged(rows, level),
-        known=known_about(table[attributes], chosen, level=level, min_group_size=min_group_size),
-        left_out=pd.DataFrame(sorted(left_out.items()), columns=["feature", "why"], dtype="str"),
-        n=int(chosen.sum()),
-        n_others=int((~chosen).sum()),
-        level=level,
-        min_group_size=min_group_size,
-    )
+    left_out |= {name: "sensitive" for name in map(str, table) if name not in left_out and sensitive_topic(name)}
+    columns = [str(name) for name in table if name not in left_out]
+    behaviour = [
+        name
+        for name in columns
+        if kinds.get(name) in ("behaviour", "category_share") or name.startswith(CATEGORY_SHARE)
+    ]
+    rows, _ = contrast(table[columns], chosen.map({True: "ideal", False: "rest"}), terms, by_mean=behaviour)
+    rows = _with_ratios(rows[rows["group"] == "ideal"].drop(columns="group"), table, chosen.to_numpy(), terms)
+    left_out |= {name: "one_value" for name in columns if name not in set(rows["feature"])}
+    gone = pd.DataFrame(sorted(left_out.items()), columns=["feature", "why"], dtype="str")
+    for frame in (rows, gone):
+        kind = [kinds.get(name, "attribute") for name in frame["feature"]]
+        shown = [name_of(f, "attribute" if k == "date" else k) for f, k in zip(frame["feature"], kind, strict=True)]
+        frame.insert(1, "name", pd.Series(shown, index=frame.index, dtype="str"))
+        if frame is rows:
+            frame.insert(1, "kind", pd.Series(kind, index=frame.index, dtype="str"))
+            frame.insert(3, "unit", frame["feature"].map(lambda name: units.get(name, "")).astype("str"))
+    attributes = [n for n in columns if kinds.get(n, "attribute") in ("attribute", "date") and n not in left_out]
+    known = known_about(table[attributes], chosen, terms)
+    return DistinctiveTraits(_judged(rows, terms.level), known, gone, int(chosen.sum()), int((~chosen).sum()), terms)
 
 
 def circular_columns(
-    table: pd.DataFrame, made_from: Mapping[str, str] | Collection[str], first_orders_observed: bool = True
+    table: pd.DataFrame, made_from: Mapping[str, str] | Collection[str], terms: Terms
 ) -> dict[str, str]:
     """Return the columns that must not be compared, with the key of the reason."""
     parts = dict(made_from) if isinstance(made_from, Mapping) else dict.fromkeys(made_from, "made_from")
     left_out = {name: why for name, why in parts.items() if name in table}
-    if not first_orders_observed:
+    if terms.first_orders != "observed":
         left_out |= {name: "first" for name in FIRST_ORDER if name in table}
     elif {"first_category", "first_product"} <= set(table.columns):
         left_out["first_product"] = "finer"
-    sources = {name: as_numbers(table[name]) for name in parts if name in table and kind_of(table[name]) == "number"}
-    for name in table.columns.difference([*left_out], sort=False):
-        if kind_of(table[name]) == "number" and any(
-            _same_order(as_numbers(table[name]), other) for other in sources.values()
-        ):
-            left_out[str(name)] = "copy"
+    numbers = {str(name): as_numbers(table[name]) for name in table if kind_of(table[name]) == "number"}
+    sources = [numbers[name] for name in parts if name in numbers]
+    for name, values in numbers.items():
+        if name not in left_out and any(_same_order(values, other) for other in sources):
+            left_out[name] = "copy"
     return left_out
 
 
 def _same_order(a: np.ndarray, b: np.ndarray) -> bool:
     known = ~(np.isnan(a) | np.isnan(b))
-    if known.sum() < 30:
+    if known.sum() < 30 or any(np.ptp(values[known]) == 0 for values in (a, b)):
         return False
-    ranks = [pd.Series(values[known]).rank().to_numpy() for values in (a, b)]
-    if any(values.std() == 0 for values in ranks):
-        return False
-    return abs(float(np.corrcoef(*ranks)[0, 1])) >= COPY
+    return abs(float(stats.spearmanr(a[known], b[known]).statistic)) >= COPY
 
 
-def _matrix(features: CustomerFeatures | pd.DataFrame) -> tuple[pd.DataFrame, dict[str, str]]:
-    if isinstance(features, CustomerFeatures):
-        dictionary = features.dictionary
-        return features.table.set_index("customer_id"), dict(zip(dictionary["column"], dictionary["kind"], strict=True))
-    table = features.set_index("customer_id") if "customer_id" in features else features
-    return table, {}
-
-
-def _with_ratios(rows: pd.DataFrame, table: pd.DataFrame, chosen: np.ndarray, level: float, seed: int) -> pd.DataFrame:
-    """Add to each row how many times as often or as much."""
+def _with_ratios(rows: pd.DataFrame, table: pd.DataFrame, chosen: np.ndarray, terms: Terms) -> pd.DataFrame:
+    """Add to each row how many times as often or as much, and to that of means an effect without ranks."""
     ratios, effects = [], []
     for row in rows.to_dict("records"):
-        found = (np.nan, np.nan, np.nan)
-        if pd.notna(row["effect"]):
+        found, effect = (np.nan, np.nan, np.nan), row["effect"]
+        if pd.notna(effect) and row["statistic"].startswith("share"):
+            n, m = int(row["n"]), int(row["n_others"])
+            found = share_ratio(round(row["value"] * n), n, round(row["value_others"] * m), m, terms.level)
+        elif pd.notna(effect):
             values = table[row["feature"]]
-            known = values.notna().to_numpy()
-            if str(row["statistic"]).startswith("share"):
-                n, m = int(row["n"]), int(row["n_others"])
-                counts = round(row["value"] * n), n, round(row["value_others"] * m), m
-                found = share_ratio(*counts, level=level)
+            a, b = (as_numbers(values[values.notna().to_numpy() & side]) for side in (chosen, ~chosen))
+            if row["statistic"] == "mean":
+                found, effect = mean_ratio(a, b, terms.level), _apart(a, b)
             else:
-                a, b = (as_numbers(values[known & side]) for side in (chosen, ~chosen))
-                mean = row["statistic"] == "mean"
-                found = mean_ratio(a, b, level=level) if mean else median_ratio(a, b, level=level, seed=seed)
-                row["effect"] = _apart(a, b) if mean else row["effect"]
+                found = median_ratio(a, b, terms.level, terms.seed)
         ratios.append(found)
-        effects.append(row["effect"])
+        effects.append(effect)
     rows = rows.reset_index(drop=True).assign(effect=effects)
-    place = rows.columns.get_loc("p_value")
-    for i, name in enumerate(("ratio", "ratio_low", "ratio_high")):
-        rows.insert(place + i, name, np.array([found[i] for found in ratios], dtype="float64"))
+    values = np.array(ratios, dtype="float64").reshape(-1, 3).T
+    for name, column in zip(("ratio", "ratio_low", "ratio_high"), values, strict=True):
+        rows.insert(rows.columns.get_loc("p_value"), name, column)
     return rows
 
 
@@ -234,17 +206,36 @@ def _apart(a: np.ndarray, b: np.ndarray) -> float:
 
 def _judged(rows: pd.DataFrame, level: float) -> pd.DataFrame:
     """Hold the false discovery rate over all rows, and sort: clear ones first, the largest first."""
-    from statsmodels.stats.multitest import multipletests
-
-    tested = rows["p_value"].notna()
-    rows["p_adjusted"] = np.nan
-    if tested.any():
-        rows.loc[tested, "p_adjusted"] = multipletests(rows.loc[tested, "p_value"], method="fdr_bh")[1]
-    # what is said by an interval must not cover "no difference", however small p is: two methods may disagree there
-    apart = ((rows["low"] > 0) | (rows["high"] < 0)) & ~((rows["ratio_low"] <= 1) & (rows["ratio_high"] >= 1))
-    clear = (rows["p_adjusted"] < 1 - level) & apart
-    rows["status"] = np.where(~tested, "too_few", np.where(clear, "measured", "no_clear_difference"))
+    rows = judge(rows, level, by_interval=True)
+    covers_1 = (rows["ratio_low"] <= 1) & (rows["ratio_high"] >= 1) & (rows["status"] == "measured")
+    rows["status"] = rows["status"].mask(covers_1, "no_clear_difference")
     place = rows["status"].map({"measured": 0, "no_clear_difference": 1, "too_few": 2})
     order = rows.assign(place=place, size=-rows["effect"].abs())
     order = order.sort_values(["place", "size", "feature", "category"], kind="stable")
     return rows.loc[order.index].reset_index(drop=True)
+
+
+def known_about(attributes: pd.DataFrame, is_ideal: pd.Series, terms: Terms) -> pd.DataFrame:
+    """Compare those of whom attributes are known with the others; see `DistinctiveTraits.known`."""
+    partly = [str(name) for name in attributes if attributes[name].notna().mean() < COMPLETE]
+    masks = {"": attributes[partly].notna().any(axis=1)} | {name: attributes[name].notna() for name in partly}
+    rows = [_known_row(name, known, is_ideal, terms) for name, known in masks.items()] if partly else []
+    table = pd.DataFrame(rows, columns=_KNOWN)
+    if not partly:
+        return table
+    return table.astype({"n_known": "Int64"} | dict.fromkeys([*_KNOWN[2:5], *_KNOWN[5:10]], "float64"))
+
+
+def _known_row(name: str, known: pd.Series, ideal: pd.Series, terms: Terms) -> dict[str, object]:
+    n, m = int(known.sum()), int((~known).sum())
+    row: dict[str, object] = {"feature": name, "n_known": n, "share_known": n / len(known), "status": "too_few"}
+    a, b = int((known & ideal).sum()), int((~known & ideal).sum())
+    if min(n, m) < terms.least or any(0 < cell < terms.least for cell in (a, n - a, b, m - b)):
+        return row | ({"n_known": pd.NA, "share_known": pd.NA} if 0 < n < terms.least else {})
+    difference, low, high = share_difference(a, n, b, m, terms.level)
+    return row | {
+        "share_known_ideal": a / (a + b) if a + b else pd.NA,
+        "share_known_rest": (n - a) / (n + m - a - b) if n + m > a + b else pd.NA,
+        "ideal_known": a / n, "ideal_unknown": b / m, "difference": difference, "low": low, "high": high,
+        "status": "no_clear_difference" if low <= 0 <= high else "measured",
+    }  # fmt: skip

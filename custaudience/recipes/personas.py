@@ -16,8 +16,7 @@ from custaudience.audience.personas.matching import carried_names, match_groups
 from custaudience.audience.personas.words import name_numbers
 from custaudience.customers.drivers.study import discount_column
 from custaudience.customers.features.features import category_sales, counted_orders
-from custaudience.customers.segments.search import CustomerGroups
-from custaudience.customers.segments.tables import group_table
+from custaudience.customers.segments.search import CustomerGroups, group_table
 from custaudience.errors import DataError, EmptyTableError
 from custaudience.evidence import template
 from custaudience.recipes.customers import clusters_at, segments_at
@@ -200,7 +199,7 @@ def _titles(groups: CustomerGroups) -> dict[str, str]:
     """Return the names of groups by what they buy most above the others; of other groups none."""
     if groups.basis != "found" or groups.plan.view != "baskets":
         return {}
-    rows = group_table(groups.labels, groups.features, groups.profiles, groups.stability)
+    rows = group_table(groups)
     named = rows[rows["about"].notna() & (rows["direction"] == "more")]
     return {str(row.group): f"{row.group} · {row.about}" for row in named.itertuples()}
 

@@ -22,7 +22,7 @@ from custaudience.audience.definition.word_lists import WordLists, load_words, p
 from custaudience.customers import CustomerFeatures, customer_features
 from custaudience.customers.drivers.effect_sizes import area_under_curve
 from custaudience.errors import ColumnError, ConfigError, ParameterError
-from custaudience.evidence import ledger_frame
+from custaudience.evidence import Terms, ledger_frame
 from custaudience.present.words import render, render_claim
 from custaudience.study import open_study
 
@@ -687,7 +687,7 @@ def test_claims_on_the_panel_equal_a_recount_from_the_raw_files():
     """X4 on data/grocery: the published claims against plain pandas on the files as they came."""
     folder = Path(__file__).parents[2] / "data" / "grocery"
     study, as_of = open_study(folder), dt.date(2017, 12, 31)
-    features = customer_features(study.table("transactions"), study.table("customers"), as_of=as_of)
+    features = customer_features(study.table("transactions"), study.table("customers"), terms=Terms(as_of))
     middle, high = ["50-74K", "75-99K"], ["100-124K", "125-149K", "150-174K", "175-199K", "200-249K", "250K+"]
     levels = {"income": {"middle": middle, "high": high}}
     check = check_definition("women 18-40 with middle and high income", features, levels=levels)

@@ -20,6 +20,7 @@ from custaudience.customers import customer_features
 from custaudience.customers.drivers.names import key_of
 from custaudience.customers.drivers.study import discount_column
 from custaudience.customers.segments.rules import _split
+from custaudience.evidence import Terms
 from custaudience.recipes import first_orders_at, ideal_customers_at, ideal_later_at
 
 DATA = Path(__file__).parents[2] / "data"
@@ -145,7 +146,7 @@ def both(request: pytest.FixtureRequest) -> dict[str, Any]:
     lines = study.table("transactions")
     observed = study.first_orders == "observed"
     features = customer_features(
-        lines, study.table("customers"), study.table("products"), as_of=as_of, minor_digits=study.minor_digits,
+        lines, study.table("customers"), study.table("products"), terms=Terms(as_of, minor_digits=study.minor_digits),
         discount=discount_column(lines),
     )  # fmt: skip
     ideal = ideal_customers_at(study, as_of)

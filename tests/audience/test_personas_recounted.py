@@ -12,6 +12,7 @@ from custaudience import open_study
 from custaudience.audience import build_personas
 from custaudience.customers import customer_features
 from custaudience.customers.features.features import category_sales, counted_orders
+from custaudience.evidence import Terms
 from custaudience.recipes import segments_at
 
 SHOP = Path(__file__).parents[2] / "data" / "shop"
@@ -23,7 +24,7 @@ def built():
     study = open_study(SHOP)
     lines = study.table("transactions")
     features = customer_features(
-        lines, study.table("customers"), study.table("products"), as_of=AS_OF, minor_digits=study.minor_digits
+        lines, study.table("customers"), study.table("products"), terms=Terms(AS_OF, minor_digits=study.minor_digits)
     )
     labels = segments_at(study, AS_OF).set_index("customer_id")["segment"]
     sales = category_sales(lines, counted_orders(study.orders(AS_OF), until=AS_OF), study.table("products"))

@@ -4,8 +4,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from custaudience.customers.segments.choosing_k import choose_k
-from custaudience.customers.segments.separation import judge_halves, prediction_strength, spread_ties, worst_valley
+from custaudience.customers.segments.choosing_k import (
+    choose_k,
+    judge_halves,
+    prediction_strength,
+    spread_ties,
+    worst_valley,
+)
 from custaudience.errors import DataError, EmptyTableError
 
 RNG = np.random.default_rng
@@ -87,9 +92,10 @@ def test_seed_and_row_order():
     pd.testing.assert_frame_equal(first.table, shuffled.table)
 
 
-def test_a_sample_of_many_is_enough():
+def test_a_sample_of_many_is_enough(monkeypatch):
+    monkeypatch.setattr("custaudience.customers.segments.choosing_k.SAMPLE", 3_000)
     table = blobs(60_000, 4, 4, seed=0)
-    got = choose_k(table, k_range=range(2, 7), sample=3_000)
+    got = choose_k(table, k_range=range(2, 7))
     assert (got.k, got.n, got.sampled) == (4, 60_000, 3_000)
 
 

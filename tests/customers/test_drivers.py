@@ -27,6 +27,7 @@ from custaudience.customers.drivers.study import driver_study
 from custaudience.customers.features.features import customer_features
 from custaudience.customers.rfm.scores import summarise_rfm
 from custaudience.errors import ColumnError, DataError, EmptyTableError, HistoryError
+from custaudience.evidence import Terms
 from custaudience.study.orders import orders_of
 from custaudience.study.study import open_study
 from custaudience.study.synthetic import make_shop
@@ -331,7 +332,7 @@ AS_OF = dt.date(2025, 10, 31)
 
 def test_planted_drivers_are_found_and_useless_ones_are_not(shop):
     """Of 1,603 customers seen for a year: who came a second time (README of data/shop; the truth of make_shop)."""
-    features = customer_features(*shop, as_of=AS_OF)
+    features = customer_features(*shop, terms=Terms(AS_OF))
     kinds = features.dictionary.set_index("column")["kind"]
     start = [c for c, kind in kinds.items() if kind == "attribute" or c.startswith("first_")]
     second = time_to_second_order(orders_of(shop[0], as_of=AS_OF), as_of=AS_OF, first_orders="observed")
@@ -356,7 +357,7 @@ def test_planted_drivers_are_found_and_useless_ones_are_not(shop):
 
 
 def test_what_leads_to_a_hidden_group_is_found(shop):
-    features = customer_features(*shop, as_of=AS_OF)
+    features = customer_features(*shop, terms=Terms(AS_OF))
     attributes = features.dictionary.query("kind == 'attribute'")["column"].tolist()
     first = features.table["first_category"]
     outcomes = features.table[["customer_id"]].assign(
@@ -381,7 +382,7 @@ def test_a_study_keeps_time(shop):
     assert (mine["revenue_of_buyers"].notna() == mine["bought_again"]).all()
     shares = mine.filter(like="category_share: ")
     assert shares.shape[1] == 2 and (shares.notna().all(axis=1) == mine["bought_again"]).all()
-    alone = customer_features(*shop, as_of=cut - dt.timedelta(days=1), n_categories=2)
+    alone = customer_features(*shop, terms=Terms(cut - dt.timedelta(days=1)), n_categories=2)
     pd.testing.assert_frame_equal(study.features.table, alone.table)
     assert study.outcome_dictionary["column"].tolist() == study.outcomes.columns[1:].tolist()
     assert not USELESS & set(study.drivers.usable_for_segments)
@@ -413,7 +414,7 @@ def test_grocery_demographics_are_known_for_a_third_and_take_seconds(tmp_path, m
     study = open_study(DATA / "grocery")
     tables = [study.table(name) for name in ("transactions", "customers", "products")]
     as_of, cut = dt.date(2017, 12, 31), dt.date(2017, 7, 1)
-    features = customer_features(*tables, as_of=as_of, until=cut - dt.timedelta(days=1))
+    features = customer_features(*tables, terms=Terms(as_of), until=cut - dt.timedelta(days=1))
     assert "kids_count" in set(features.left_out["column"])
     demographics = features.dictionary.query("kind == 'attribute'")["column"].tolist()
     whole, before = (summarise_rfm(orders_of(tables[0], as_of=d), as_of=d) for d in (as_of, features.until))

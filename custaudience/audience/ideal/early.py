@@ -9,6 +9,7 @@ from narwhals.typing import IntoFrame
 
 from custaudience.customers.features.features import CustomerFeatures, customer_features
 from custaudience.customers.ground import orders_until
+from custaudience.evidence import Terms
 from custaudience.study.orders import orders_of
 
 LATER = ("n_orders", "revenue_total", "days_since_last_order", "tenure", "first_category", "first_product")
@@ -62,8 +63,7 @@ def early_features(
         lines.to_native(),
         None,
         products,
-        as_of=as_of,
-        minor_digits=minor_digits,
+        terms=Terms(as_of, minor_digits=minor_digits),
         n_categories=n_categories,
         discount=discount,
     )

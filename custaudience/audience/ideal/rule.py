@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -15,7 +16,7 @@ from custaudience.audience.ideal.traits import FIRST_ORDER, MADE_FROM, circular_
 from custaudience.customers.features.attributes import sensitive_topic
 from custaudience.customers.features.features import CustomerFeatures
 from custaudience.customers.segments.rules import Condition, segment_rules
-from custaudience.evidence import template
+from custaudience.evidence import Terms, template
 from custaudience.stats.columns import kind_of
 
 View = Literal["everybody", "asked", "early"]
@@ -184,8 +185,8 @@ def _rule(
         return IdealRule(view, reason=TOO_FEW, **facts)
     groups = chosen.map({True: "ideal", False: "rest"})
     tree = segment_rules(
-        base, groups, features=list(columns), max_depth=max_depth, hold_out=HOLD_OUT, balanced=True, level=level,
-        seed=seed,
+        base, groups, max_depth=max_depth, hold_out=HOLD_OUT, balanced=True,
+        terms=Terms(dt.date.max, level=level, seed=seed),
     )  # fmt: skip
     said = tuple(tests for tests, group in tree.conditions if group == "ideal")
     row = tree.segments.set_index("segment").loc["ideal"]

@@ -14,8 +14,8 @@ from custaudience.audience.ideal.wording import CUT_OFFS, PART_NAMES
 from custaudience.customers.drivers.names import kinds_of
 from custaudience.customers.features.features import CustomerFeatures
 from custaudience.customers.segments.rules import Condition
-from custaudience.customers.segments.tables import Kind, name_of
-from custaudience.customers.segments.tables import kinds_of as rule_kinds_of
+from custaudience.customers.segments.search import Kind, name_of
+from custaudience.customers.segments.search import kinds_of as rule_kinds_of
 from custaudience.evidence import suppress_small
 
 

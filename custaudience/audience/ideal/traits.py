@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
@@ -15,7 +16,7 @@ from custaudience.customers.features.attributes import sensitive_topic
 from custaudience.customers.features.features import CustomerFeatures
 from custaudience.customers.segments.profiles import describe_segments
 from custaudience.errors import DataError, EmptyTableError
-from custaudience.evidence import template
+from custaudience.evidence import Terms, template
 from custaudience.stats.columns import as_numbers, kind_of
 from custaudience.stats.intervals import mean_ratio, median_ratio, share_ratio
 
@@ -143,7 +144,10 @@ def distinctive_traits(
     groups = chosen.map({True: "ideal", False: "rest"})
     behaviour = [name for name in columns if kinds.get(name) == "behaviour" and kind_of(table[name]) == "number"]
     profiles = describe_segments(
-        table[columns], groups, by_mean=behaviour, level=level, min_group_size=min_group_size, seed=seed
+        table[columns],
+        groups,
+        by_mean=behaviour,
+        terms=Terms(dt.date.max, least=min_group_size, level=level, seed=seed),
     )
     rows = profiles.table[profiles.table["segment"] == "ideal"].drop(columns=["segment", "made_from"])
     for name in columns:

@@ -11,7 +11,7 @@ from custaudience.audience.ideal.rule import IdealRule
 from custaudience.customers.drivers.names import naming
 from custaudience.customers.features.features import CustomerFeatures
 from custaudience.customers.segments.rules import Condition
-from custaudience.customers.segments.tables import kinds_of, name_of
+from custaudience.customers.segments.search import kinds_of, name_of
 from custaudience.evidence import template
 
 SLUG = "ideal_customer"

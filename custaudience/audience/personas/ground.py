@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -16,6 +17,7 @@ from custaudience.customers.rfm.segments import load_segment_rules
 from custaudience.customers.segments.clusters import CustomerSegments
 from custaudience.customers.segments.profiles import SegmentProfiles, describe_segments
 from custaudience.errors import DataError, EmptyTableError
+from custaudience.evidence import Terms
 
 RFM = ("days_since_last_order", "n_orders", "revenue_total")
 """What RFM segments are made from."""
@@ -63,7 +65,9 @@ def ground_of(
     used = [c for c in matrix if slot_of(str(c), kinds) or c == "tenure"]
     ratios = None
     if len(order) > 1:
-        profiles = profiles or describe_segments(matrix[used], who, min_group_size=min_group_size, level=level)
+        profiles = profiles or describe_segments(
+            matrix[used], who, terms=Terms(dt.date.max, least=min_group_size, level=level)
+        )
         if category_sales is not None:
             ratios = category_ratios(category_sales, who, min_group_size=min_group_size, level=level)
     rows = {}

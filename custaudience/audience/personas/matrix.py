@@ -15,7 +15,7 @@ from custaudience.customers.features.attributes import usable_attribute
 from custaudience.customers.features.features import CustomerFeatures
 from custaudience.customers.segments.profiles import describe_segments
 from custaudience.errors import ColumnError, DataError, near_miss
-from custaudience.evidence import Claim, template
+from custaudience.evidence import Claim, Terms, template
 
 _TECHNICAL = ("customer_id", "_file", "_row")
 KNOWN_FOR_ALL = 0.95
@@ -180,7 +180,7 @@ def _spending(own: pd.DataFrame, known: pd.Series, frame: Frame) -> dict[str, An
     if own["revenue_total"].nunique() < 2:
         return None
     groups = known.map({True: "known", False: "unknown"})
-    table = describe_segments(own[["revenue_total"]], groups, level=frame.level).table
+    table = describe_segments(own[["revenue_total"]], groups, terms=Terms(dt.date.max, level=frame.level)).table
     rows = table[(table["segment"] == "known") & table["statistic"].isin(["mean", "median"])]
     row: dict[str, Any] | None = next((r for r in rows.to_dict("records") if r["status"] == "measured"), None)
     return row

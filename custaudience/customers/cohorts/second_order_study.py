@@ -16,6 +16,7 @@ from custaudience.customers.drivers.drivers import Drivers, find_drivers
 from custaudience.customers.features.features import CustomerFeatures, customer_features
 from custaudience.customers.lifecycle.history import FirstOrders
 from custaudience.errors import HistoryError
+from custaudience.evidence import Terms
 from custaudience.study.orders import orders_of
 from custaudience.study.proposing.vocabulary import plain_name
 
@@ -132,7 +133,7 @@ def second_order_study(
             f"{as_of}: too short to tell which first order leads to a second."
         )
     features = customer_features(
-        transactions, customers, products, as_of=as_of, minor_digits=minor_digits, discount=discount
+        transactions, customers, products, terms=Terms(as_of, minor_digits=minor_digits), discount=discount
     )
     kinds = features.dictionary.set_index("column")["kind"]
     start = [c for c, kind in kinds.items() if kind == "attribute" or str(c).startswith("first_")]

@@ -15,6 +15,7 @@ from custaudience.customers.features.attributes import CATEGORY_SHARE
 from custaudience.customers.features.features import CustomerFeatures, category_sales, counted_orders, customer_features
 from custaudience.customers.rfm.scores import summarise_rfm
 from custaudience.errors import EmptyTableError, HistoryError
+from custaudience.evidence import Terms
 from custaudience.study.orders import orders_of
 from custaudience.study.proposing.vocabulary import plain_name
 
@@ -109,9 +110,8 @@ def driver_study(
         transactions,
         customers,
         products,
-        as_of=as_of,
+        terms=Terms(as_of, minor_digits=minor_digits),
         until=before,
-        minor_digits=minor_digits,
         n_categories=n_categories,
         discount=discount,
     )

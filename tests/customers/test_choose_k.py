@@ -4,13 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from custaudience.customers.segments.choosing_k import (
-    choose_k,
-    judge_halves,
-    prediction_strength,
-    spread_ties,
-    worst_valley,
-)
+from custaudience.customers.segments.choosing_k import choose_k, judge_halves, spread_ties, worst_valley
 from custaudience.errors import DataError, EmptyTableError
 
 RNG = np.random.default_rng
@@ -149,17 +143,17 @@ def test_mixed_groups_are_counted():
     assert "nearer to the typical ones" in got.reason
 
 
-def test_unrelated_categories_are_one_group():
-    assert choose_k(kinds(500, 0, False), method="gower", k_range=range(2, 6)).k == 1
-    sexes = pd.DataFrame({"sex": RNG(0).choice(["f", "m"], 400), "x": RNG(1).normal(size=400)})
-    got = choose_k(sexes, method="gower", k_range=range(2, 5))
-    assert got.k == 1, got.table.to_string()
-
-
-def test_correlated_numbers_are_one_group_with_gower():
-    rng = RNG(0)
-    common = rng.normal(size=(400, 1))
-    got = choose_k(frame(common + 0.5 * rng.normal(size=(400, 3))), method="gower", k_range=range(2, 5))
+@pytest.mark.parametrize(
+    "table",
+    [
+        kinds(500, 0, False),
+        pd.DataFrame({"sex": RNG(0).choice(["f", "m"], 400), "x": RNG(1).normal(size=400)}),
+        frame(RNG(0).normal(size=(400, 1)) + 0.5 * RNG(1).normal(size=(400, 3))),
+    ],
+    ids=["unrelated categories", "a category and a number", "correlated numbers"],
+)
+def test_mixed_data_without_groups_is_one_group(table):
+    got = choose_k(table, method="gower", k_range=range(2, 6))
     assert got.k == 1, got.table.to_string()
 
 
@@ -187,12 +181,6 @@ def test_ties_are_spread_halfway_to_the_neighbours():
     ends = [(spread[i * 1000 : (i + 1) * 1000].min(), spread[i * 1000 : (i + 1) * 1000].max()) for i in range(3)]
     np.testing.assert_allclose(ends, [(0.5, 1.5), (1.5, 3.0), (3.0, 5.0)], atol=0.02)
     assert (spread_ties(np.ones((5, 1)), RNG(0)) == 1).all()
-
-
-def test_prediction_strength_by_hand():
-    own, other = np.array([0, 0, 0, 1, 1]), np.array([0, 0, 1, 1, 1])
-    assert prediction_strength(own, other, 2) == pytest.approx(2 / 6)
-    assert prediction_strength(own, own, 2) == 1
 
 
 @pytest.mark.slow

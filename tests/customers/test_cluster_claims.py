@@ -174,14 +174,6 @@ def test_where_there_are_none_rfm_segments_are_described_instead() -> None:
     assert not count_table(groups.count)["chosen"].any()
 
 
-def test_too_short_a_history_is_said_and_nothing_is_searched() -> None:
-    groups = clusters_at(open_study(ROOT / "data/cdnow"), dt.date(1997, 1, 31))
-    finding = claims_of(groups)["finding"]
-    assert finding.status == "too_few" and "too short to test" in render_claim(finding, language="en")
-    assert groups.plan.columns == () and (groups.plan.variables["use"] == "not_used").all()
-    assert "none could enter" in render_claim(claims_of(groups)["variables"], language="en")
-
-
 def made_up(
     n: int = 400, *, groups: int = 2, whale: float = 0.0, names: tuple[str, str, str] = ("Paint", "Seeds", "Pans")
 ) -> Study:

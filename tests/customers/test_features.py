@@ -159,29 +159,18 @@ def test_shares_of_all_categories_sum_to_what_has_a_category(many):
     assert list(few.categories) == [c.removeprefix("category_share: ") for c in shares.columns[:2]]
 
 
-@pytest.mark.parametrize(
-    ("name", "topic"),
-    [
-        ("race", "race or ethnicity"),
-        ("Етнічна група", "race or ethnicity"),
-        ("Цвет кожи", "skin colour"),
-        ("nationality", "nationality or origin"),
-        ("Громадянство", "nationality or origin"),
-        ("Tôn giáo", "religion"),
-        ("Релігія", "religion"),
-        ("HealthStatus", "health"),
-        ("инвалидность", "health"),
-        ("kids_count", "minors"),
-        ("Вік дитини", "minors"),
-        ("Trẻ em trong nhà", "minors"),
-        ("Улюблений колір", ""),
-        ("Розмір взуття", ""),
-        ("household_size", ""),
-        ("racing bike owner", ""),
-        ("category_share: Kids clothes", ""),
-        ("category_share: HOME HEALTH CARE", "health"),
-    ],
-)
+SENSITIVE = {
+    "race or ethnicity": ["race", "Етнічна група"],
+    "skin colour": ["Цвет кожи"],
+    "nationality or origin": ["nationality", "Громадянство"],
+    "religion": ["Tôn giáo", "Релігія"],
+    "health": ["HealthStatus", "инвалидность", "category_share: HOME HEALTH CARE"],
+    "minors": ["kids_count", "Вік дитини", "Trẻ em trong nhà"],
+    "": ["Улюблений колір", "Розмір взуття", "household_size", "racing bike owner", "category_share: Kids clothes"],
+}
+
+
+@pytest.mark.parametrize(("name", "topic"), [(name, topic) for topic, names in SENSITIVE.items() for name in names])
 def test_sensitive_columns_are_known_by_name_in_four_languages(name, topic):
     assert sensitive_topic(name) == topic
 
@@ -228,11 +217,8 @@ def test_sensitive_and_identifying_columns_never_enter():
 def test_types_are_guessed_plainly(values, type_, first):
     got, found, _ = usable_attribute("x", pd.Series(values), until=AS_OF)
     assert found == type_ and got.iloc[0] == first
-
-
-def test_ranges_are_ordered_by_their_numbers():
-    got, _, _ = usable_attribute("income", pd.Series(["250K+", "15-24K", "Under 15K", "25-34K"]), until=AS_OF)
-    assert got.cat.categories.tolist() == ["Under 15K", "15-24K", "25-34K", "250K+"]
+    if first == "Under 15K":  # ranges are ordered by their numbers
+        assert got.cat.categories.tolist() == ["Under 15K", "15-24K", "250K+"]
 
 
 def test_a_date_after_the_cut_was_not_known():

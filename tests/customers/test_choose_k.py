@@ -203,4 +203,4 @@ def test_planted_groups_are_counted_nearly_always():
 
 def test_halves_that_hold_fewer_kinds_than_groups():
     x = np.repeat(np.array([[0.0], [1.0], [9.0]]), [50, 50, 1], axis=0)
-    assert judge_halves(x, 3, seed=0).strength == 0
+    assert judge_halves(x, 3, seed=0).prediction_strength == 0

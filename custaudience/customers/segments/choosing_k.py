@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from itertools import combinations
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -21,10 +21,16 @@ from custaudience.customers.segments.grouping import (
     sample_kmeans,
     silhouette,
 )
-from custaudience.customers.segments.preparation import Mixed, Preparation, by_customer, learn_preparation
-from custaudience.errors import DataError
+from custaudience.customers.segments.preparation import (
+    Method,
+    Mixed,
+    Preparation,
+    by_customer,
+    check_method,
+    default_min_size,
+    learn_preparation,
+)
 
-Method = Literal["kmeans", "gower"]
 FOUND_AGAIN = 0.8  # prediction strength from which groups count as found again (Tibshirani and Walther 2005)
 MOST_BETWEEN = 0.85  # two normal groups of equal size are then 2.7 standard deviations apart
 ALPHA = 0.05
@@ -136,24 +142,6 @@ def choose_k(
     k = int(judged["k"].where(judged["eligible"].astype(bool), 1).max()) if len(judged) else 1
     count = GroupCount(k, "", judged, method, least, n, len(rows), preparation)
     return replace(count, reason=_reason(count, min(tried)))
-
-
-def default_min_size(n: int) -> int:
-    """Return the smallest group worth a name: 30 customers or 5 %, whichever is more."""
-    return max(30, math.ceil(0.05 * n))
-
-
-def check_method(method: Method, preparation: Preparation) -> None:
-    """Refuse k-means for categories and "pairwise" for k-means."""
-    if method not in ("kmeans", "gower"):
-        raise ValueError(f"method: expected 'kmeans' or 'gower', got {method!r}")
-    if method == "kmeans" and preparation.categories:
-        raise DataError(
-            f"k-means needs numbers; {', '.join(preparation.categories)} hold categories. Take method='gower', or "
-            "leave them out and describe the groups by them afterwards."
-        )
-    if method == "kmeans" and preparation.missing == "pairwise":
-        raise DataError("missing='pairwise' goes with method='gower' only. Take 'drop' or 'indicator' for k-means.")
 
 
 def _number_rows(x: np.ndarray, tried: list[int], n: int, least: int, seed: int) -> list[dict[str, Any]]:

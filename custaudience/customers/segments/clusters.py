@@ -9,7 +9,6 @@ import numpy as np
 import pandas as pd
 from scipy.optimize import linear_sum_assignment
 
-from custaudience.customers.segments.choosing_k import Method, check_method, default_min_size
 from custaudience.customers.segments.grouping import (
     SAMPLE,
     fast_kmeans,
@@ -19,7 +18,15 @@ from custaudience.customers.segments.grouping import (
     nearest,
     sample_kmeans,
 )
-from custaudience.customers.segments.preparation import Mixed, Preparation, by_customer, learn_preparation
+from custaudience.customers.segments.preparation import (
+    Method,
+    Mixed,
+    Preparation,
+    by_customer,
+    check_method,
+    default_min_size,
+    learn_preparation,
+)
 from custaudience.errors import ColumnError, DataError, near_miss
 from custaudience.stats.columns import as_numbers
 

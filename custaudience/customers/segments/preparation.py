@@ -16,6 +16,7 @@ from custaudience.customers.features.attributes import sensitive_topic
 from custaudience.errors import ColumnError, DataError, EmptyTableError, near_miss
 from custaudience.stats.columns import as_numbers, kind_of
 
+Method = Literal["kmeans", "gower"]
 Missing = Literal["refuse", "drop", "indicator", "pairwise"]
 Scale = Literal["robust", "standard", "none"]
 Mixed = tuple[np.ndarray, np.ndarray]
@@ -225,6 +226,24 @@ def by_customer(matrix: pd.DataFrame) -> pd.DataFrame:
     if table.index.hasnans or not table.index.is_unique:
         raise DataError("customer matrix: customer_id is missing or comes twice. Give one row per customer.")
     return table if table.index.is_monotonic_increasing else table.sort_index()
+
+
+def default_min_size(n: int) -> int:
+    """Return the smallest group worth a name: 30 customers or 5 %, whichever is more."""
+    return max(30, math.ceil(0.05 * n))
+
+
+def check_method(method: Method, preparation: Preparation) -> None:
+    """Refuse k-means for categories and "pairwise" for k-means."""
+    if method not in ("kmeans", "gower"):
+        raise ValueError(f"method: expected 'kmeans' or 'gower', got {method!r}")
+    if method == "kmeans" and preparation.categories:
+        raise DataError(
+            f"k-means needs numbers; {', '.join(preparation.categories)} hold categories. Take method='gower', or "
+            "leave them out and describe the groups by them afterwards."
+        )
+    if method == "kmeans" and preparation.missing == "pairwise":
+        raise DataError("missing='pairwise' goes with method='gower' only. Take 'drop' or 'indicator' for k-means.")
 
 
 def signed_log(values: np.ndarray) -> np.ndarray:

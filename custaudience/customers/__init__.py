@@ -62,12 +62,16 @@ from custaudience.customers.rfm.segments import (
     summarise_segments,
 )
 from custaudience.customers.segments.choosing_k import GroupCount, choose_k
-from custaudience.customers.segments.clusters import CustomerSegments, segment_customers
-from custaudience.customers.segments.gower import gower_distance
+from custaudience.customers.segments.clusters import (
+    CustomerSegments,
+    SegmentStability,
+    segment_customers,
+    segment_stability,
+)
+from custaudience.customers.segments.grouping import gower_distance
 from custaudience.customers.segments.preparation import Preparation, learn_preparation
 from custaudience.customers.segments.profiles import SegmentProfiles, describe_segments
 from custaudience.customers.segments.rules import SegmentTree, segment_rules
-from custaudience.customers.segments.stability import SegmentStability, segment_stability
 
 __all__ = [
     "NO_HOLD_OUT",

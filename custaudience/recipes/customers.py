@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
+from dataclasses import replace
 from typing import Any
 
 import pandas as pd
@@ -77,11 +78,11 @@ def drivers_at(
     if cut > as_of:
         raise ValueError(f"cut: {cut} lies after as_of {as_of}. Choose an earlier cut.")
     transactions, customers, products = customer_tables(study)
-    features = customer_features(
-        transactions, customers, products, as_of=as_of, until=cut - dt.timedelta(days=1),
-        minor_digits=study.minor_digits, n_categories=n_categories, discount=discount_column(transactions),
-    )  # fmt: skip
     terms, how = study.terms(as_of, seed=seed), DriverTests(n_permutations, n_repeats)
+    features = customer_features(
+        transactions, customers, products, terms=terms, until=cut - dt.timedelta(days=1), n_categories=n_categories,
+        discount=discount_column(transactions),
+    )  # fmt: skip
     return driver_study(transactions, features, products, terms, how=how)
 
 
@@ -97,11 +98,10 @@ def second_orders_at(
     """
     transactions, customers, products = customer_tables(study)
     waits = time_to_second_order(study.orders(as_of), as_of=as_of, first_orders=study.first_orders)  # type: ignore[arg-type]
-    features = customer_features(
-        transactions, customers, products, as_of=as_of, minor_digits=study.minor_digits,
-        discount=discount_column(transactions),
-    )  # fmt: skip
     terms, how = study.terms(as_of, seed=seed), DriverTests(n_permutations, n_repeats)
+    features = customer_features(
+        transactions, customers, products, terms=terms, discount=discount_column(transactions)
+    )  # fmt: skip
     return second_order_study(transactions, waits, features, terms, how=how)
 
 
@@ -123,17 +123,13 @@ def clusters_at(
     Private. `view` and `min_orders` are of `plan_search`; `most_groups` is the largest number tried, 2 or more;
     `n_categories` and `n_permutations` are of `drivers_at`, which says what matters; `n_runs` of `segment_stability`.
     """
-    known = {name: study.table(name) if name in study.tables else None for name in ("customers", "products")}
+    terms = replace(study.terms(as_of, seed=seed), least=max(10, study.min_group_size))
     transactions = study.table("transactions")
+    customers, products = (study.table(name) if name in study.tables else None for name in ("customers", "products"))
     features = customer_features(
-        transactions,
-        known["customers"],
-        known["products"],
-        as_of=as_of,
-        minor_digits=study.minor_digits,
-        n_categories=n_categories,
+        transactions, customers, products, terms=terms, n_categories=n_categories,
         discount=discount_column(transactions),
-    )
+    )  # fmt: skip
     drivers = None
     with contextlib.suppress(HistoryError, EmptyTableError):  # too short a history to test anything
         drivers = drivers_at(
@@ -142,15 +138,14 @@ def clusters_at(
     plan = plan_search(features, drivers, view=view, min_orders=min_orders)
     count = choose_k(plan.matrix, k_range=range(2, most_groups + 1), preparation=plan.preparation, seed=seed)
     segments = segment_customers(plan.matrix, count.k, preparation=plan.preparation, seed=seed)
-    least = max(10, study.min_group_size)
     if segments.k > 1:
-        profiles = describe_segments(plan.matrix, segments, min_group_size=least, seed=seed)
+        profiles = describe_segments(plan.matrix, segments, terms=terms)
         stability = segment_stability(segments, plan.matrix, n_runs=n_runs, seed=seed)
-        rules = segment_rules(plan.matrix, segments, seed=seed)
+        rules = segment_rules(plan.matrix, segments, terms=terms)
         labels = label_customers(plan, segments, features)
         return CustomerGroups(labels, "found", features, plan, count, segments, profiles, stability, rules)
     labels = rule_labels(segments_at(study, as_of))
-    described = describe_rule_groups(features, labels, min_group_size=least, seed=seed)
+    described = describe_rule_groups(features, labels, terms)
     return CustomerGroups(labels, "rfm", features, plan, count, segments, described, None, None)
 
 

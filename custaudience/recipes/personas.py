@@ -22,8 +22,7 @@ from custaudience.audience.personas.months import (
 from custaudience.audience.personas.words import Text, name_numbers
 from custaudience.customers.drivers.study import discount_column
 from custaudience.customers.features.features import category_sales, counted_orders
-from custaudience.customers.segments.search import CustomerGroups
-from custaudience.customers.segments.tables import group_table
+from custaudience.customers.segments.search import CustomerGroups, group_table
 from custaudience.errors import DataError, EmptyTableError
 from custaudience.recipes.customers import clusters_at, customer_tables, segments_at
 from custaudience.study import Study
@@ -164,7 +163,7 @@ def _titles(groups: CustomerGroups) -> dict[str, Text]:
     """Return the names of groups by what they buy most above the others; of other groups none."""
     if groups.basis != "found" or groups.plan.view != "baskets":
         return {}
-    rows = group_table(groups.labels, groups.features, groups.profiles, groups.stability)
+    rows = group_table(groups)
     named = rows[rows["about"].notna() & (rows["direction"] == "more")]
     return {str(row.group): f"{row.group} · {row.about}" for row in named.itertuples()}
 

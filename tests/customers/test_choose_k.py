@@ -4,8 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from custaudience.customers.segments.choosing_k import choose_k
-from custaudience.customers.segments.separation import judge_halves, prediction_strength, spread_ties, worst_valley
+from custaudience.customers.segments.choosing_k import choose_k, judge_halves, spread_ties, worst_valley
 from custaudience.errors import DataError, EmptyTableError
 
 RNG = np.random.default_rng
@@ -87,9 +86,10 @@ def test_seed_and_row_order():
     pd.testing.assert_frame_equal(first.table, shuffled.table)
 
 
-def test_a_sample_of_many_is_enough():
+def test_a_sample_of_many_is_enough(monkeypatch):
+    monkeypatch.setattr("custaudience.customers.segments.choosing_k.SAMPLE", 3_000)
     table = blobs(60_000, 4, 4, seed=0)
-    got = choose_k(table, k_range=range(2, 7), sample=3_000)
+    got = choose_k(table, k_range=range(2, 7))
     assert (got.k, got.n, got.sampled) == (4, 60_000, 3_000)
 
 
@@ -143,17 +143,17 @@ def test_mixed_groups_are_counted():
     assert "nearer to the typical ones" in got.reason
 
 
-def test_unrelated_categories_are_one_group():
-    assert choose_k(kinds(500, 0, False), method="gower", k_range=range(2, 6)).k == 1
-    sexes = pd.DataFrame({"sex": RNG(0).choice(["f", "m"], 400), "x": RNG(1).normal(size=400)})
-    got = choose_k(sexes, method="gower", k_range=range(2, 5))
-    assert got.k == 1, got.table.to_string()
-
-
-def test_correlated_numbers_are_one_group_with_gower():
-    rng = RNG(0)
-    common = rng.normal(size=(400, 1))
-    got = choose_k(frame(common + 0.5 * rng.normal(size=(400, 3))), method="gower", k_range=range(2, 5))
+@pytest.mark.parametrize(
+    "table",
+    [
+        kinds(500, 0, False),
+        pd.DataFrame({"sex": RNG(0).choice(["f", "m"], 400), "x": RNG(1).normal(size=400)}),
+        frame(RNG(0).normal(size=(400, 1)) + 0.5 * RNG(1).normal(size=(400, 3))),
+    ],
+    ids=["unrelated categories", "a category and a number", "correlated numbers"],
+)
+def test_mixed_data_without_groups_is_one_group(table):
+    got = choose_k(table, method="gower", k_range=range(2, 6))
     assert got.k == 1, got.table.to_string()
 
 
@@ -183,12 +183,6 @@ def test_ties_are_spread_halfway_to_the_neighbours():
     assert (spread_ties(np.ones((5, 1)), RNG(0)) == 1).all()
 
 
-def test_prediction_strength_by_hand():
-    own, other = np.array([0, 0, 0, 1, 1]), np.array([0, 0, 1, 1, 1])
-    assert prediction_strength(own, other, 2) == pytest.approx(2 / 6)
-    assert prediction_strength(own, own, 2) == 1
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("cloud", ["uniform", "line"])
 def test_seldom_groups_where_there_are_none(cloud):
@@ -209,4 +203,4 @@ def test_planted_groups_are_counted_nearly_always():
 
 def test_halves_that_hold_fewer_kinds_than_groups():
     x = np.repeat(np.array([[0.0], [1.0], [9.0]]), [50, 50, 1], axis=0)
-    assert judge_halves(x, 3, seed=0).strength == 0
+    assert judge_halves(x, 3, seed=0).prediction_strength == 0

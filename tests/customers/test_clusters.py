@@ -11,7 +11,7 @@ from sklearn.cluster import KMeans
 from sklearn.metrics import adjusted_rand_score
 
 from custaudience.customers.segments.clusters import segment_customers
-from custaudience.customers.segments.kmeans import fast_kmeans, lloyd, nearest
+from custaudience.customers.segments.grouping import fast_kmeans, lloyd, nearest
 from custaudience.customers.segments.preparation import learn_preparation
 from custaudience.errors import ColumnError, DataError, EmptyTableError
 
@@ -114,6 +114,9 @@ def test_missing_values_need_a_policy():
     table.loc[table.index[:40], "x1"] = np.nan
     with pytest.raises(DataError, match=r"x1 \(10\.0%\)\. Say what to do"):
         segment_customers(table, 4)
+    whole = table.iloc[40:]
+    with pytest.raises(DataError, match="x1"):  # the same policy for customers placed later
+        segment_customers(whole, 4, preparation=features(whole)).assign(table.iloc[:50])
     dropped = segment_customers(table, 4, preparation=learn_preparation(table, missing="drop"))
     assert dropped.segments.isna().sum() == 40 and dropped.table["n"].sum() == 360
     assert any("40 of 400 customers are in no segment" in note for note in dropped.notes)
@@ -127,26 +130,19 @@ def test_missing_values_need_a_policy():
         learn_preparation(table, missing="drop")
 
 
-def test_new_customers_with_gaps_meet_the_same_policy():
-    table, _ = planted(400)
-    got = segment_customers(table, 4, preparation=features(table))
-    new = table.iloc[:3].copy()
-    new.loc[new.index[0], "x1"] = np.nan
-    with pytest.raises(DataError, match="x1"):
-        got.assign(new)
-
-
-def test_what_cannot_enter():
-    with pytest.raises(DataError, match="infinite"):
-        learn_preparation(pd.DataFrame({"x": [1, np.inf]}))
-    with pytest.raises(DataError, match="number of days"):
-        learn_preparation(pd.DataFrame({"x": pd.to_datetime(["2025-01-01", "2025-01-02"])}))
-    with pytest.raises(ColumnError, match="Did you mean 'n_orders'"):
-        learn_preparation(pd.DataFrame({"n_orders": [1, 2]}), features=["n_order"])
-    with pytest.raises(EmptyTableError):
-        learn_preparation(pd.DataFrame({"x": []}))
-    with pytest.raises(ValueError, match="missing"):
-        learn_preparation(pd.DataFrame({"x": [1, 2]}), missing="zero")
+@pytest.mark.parametrize(
+    ("columns", "options", "error", "text"),
+    [
+        ({"x": [1, np.inf]}, {}, DataError, "infinite"),
+        ({"x": pd.to_datetime(["2025-01-01", "2025-01-02"])}, {}, DataError, "number of days"),
+        ({"n_orders": [1, 2]}, {"features": ["n_order"]}, ColumnError, "Did you mean 'n_orders'"),
+        ({"x": []}, {}, EmptyTableError, "no row"),
+        ({"x": [1, 2]}, {"missing": "zero"}, ValueError, "missing"),
+    ],
+)
+def test_what_cannot_enter(columns, options, error, text):
+    with pytest.raises(error, match=text):
+        learn_preparation(pd.DataFrame(columns), **options)
 
 
 def test_nullable_types_are_numbers():
@@ -210,8 +206,10 @@ def test_planted_groups_are_found_and_named_by_value():
 @pytest.mark.parametrize("method", ["kmeans", "gower"])
 def test_replay(method):
     table, _ = planted(600)
+    before = table.copy()
     got = segment_customers(table, 4, method=method, preparation=features(table))
     pd.testing.assert_series_equal(got.assign(table), got.segments)
+    pd.testing.assert_frame_equal(table, before)  # input is not changed
     some = table.iloc[[7, 3, 300]]
     assert got.assign(some).tolist() == got.segments[some.index.sort_values()].tolist()
     with pytest.raises(ColumnError, match="x0"):
@@ -234,15 +232,7 @@ def test_the_same_seed_the_same_groups_and_names_do_not_follow_the_seed():
     pd.testing.assert_series_equal(first, second)
 
 
-def test_input_is_not_changed():
-    table, _ = planted(300)
-    before = table.copy()
-    got = segment_customers(table, 3)
-    got.assign(table)
-    pd.testing.assert_frame_equal(table, before)
-
-
-def test_a_whale_makes_no_segment_and_is_named():
+def test_a_whale_makes_no_segment_and_is_named_even_if_the_value_is_no_feature():
     table, _ = planted(500, k=2)
     table.loc["00007", "revenue_total"] = 5e7
     got = segment_customers(table, 3)
@@ -250,13 +240,7 @@ def test_a_whale_makes_no_segment_and_is_named():
     assert got.whales["customer_id"].tolist() == ["00007"]
     assert got.whale_share == pytest.approx(5e7 / table["revenue_total"].sum())
     assert any("1 of 500 customers lie so far above" in note for note in got.notes)
-
-
-def test_whales_are_named_by_value_even_if_it_is_no_feature():
-    table, _ = planted(500, k=2)
-    table.loc["00007", "revenue_total"] = 5e7
-    got = segment_customers(table, 2, preparation=features(table))
-    assert got.whales["customer_id"].tolist() == ["00007"]
+    assert segment_customers(table, 2, preparation=features(table)).whales["customer_id"].tolist() == ["00007"]
 
 
 def test_too_small_groups_are_given_up_with_a_note():
@@ -308,20 +292,20 @@ def test_all_categories_and_ten_thousand_levels():
     assert got.k == 3 and got.table["n"].sum() == n
 
 
-def test_refusals():
-    table, _ = planted(50)
-    with pytest.raises(DataError, match="3 customers cannot form 4 groups"):
-        segment_customers(table.iloc[:3], 4)
-    with pytest.raises(DataError, match="alike in every column"):
-        segment_customers(pd.DataFrame({"revenue_total": [5.0] * 40}), 2)
-    with pytest.raises(ColumnError, match="Did you mean 'revenue_total'"):
-        segment_customers(table, 2, value="revenue_totl")
-    with pytest.raises(DataError, match="comes twice"):
-        segment_customers(pd.concat([table, table]), 2)
-    with pytest.raises(ValueError, match="k: expected"):
-        segment_customers(table, 0)
-    with pytest.raises(ValueError, match="method"):
-        segment_customers(table, 2, method="dbscan")
+@pytest.mark.parametrize(
+    ("change", "k", "options", "error", "text"),
+    [
+        (lambda t: t.iloc[:3], 4, {}, DataError, "3 customers cannot form 4 groups"),
+        (lambda t: pd.DataFrame({"revenue_total": [5.0] * 40}), 2, {}, DataError, "alike in every column"),
+        (lambda t: t, 2, {"value": "revenue_totl"}, ColumnError, "Did you mean 'revenue_total'"),
+        (lambda t: pd.concat([t, t]), 2, {}, DataError, "comes twice"),
+        (lambda t: t, 0, {}, ValueError, "k: expected"),
+        (lambda t: t, 2, {"method": "dbscan"}, ValueError, "method"),
+    ],
+)
+def test_refusals(change, k, options, error, text):
+    with pytest.raises(error, match=text):
+        segment_customers(change(planted(50)[0]), k, **options)
 
 
 def test_one_customer_and_everybody_alike_are_one_segment():

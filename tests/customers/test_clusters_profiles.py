@@ -1,5 +1,7 @@
 """Each segment against all other customers."""
 
+import datetime as dt
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -8,6 +10,7 @@ from scipy import stats
 from custaudience.customers.segments.clusters import segment_customers
 from custaudience.customers.segments.profiles import describe_segments
 from custaudience.errors import DataError, EmptyTableError
+from custaudience.evidence import Terms
 
 
 def known(n=400, seed=0):
@@ -184,7 +187,9 @@ def test_intervals_of_medians_cover():
         rng = np.random.default_rng(seed)
         x = np.concatenate([rng.lognormal(1, 1.5, 80), rng.lognormal(0, 1.5, 160)])
         table = pd.DataFrame({"x": x})
-        got = describe_segments(table, pd.Series(["A"] * 80 + ["B"] * 160), seed=seed).table.iloc[0]
+        got = describe_segments(
+            table, pd.Series(["A"] * 80 + ["B"] * 160), terms=Terms(dt.date.max, seed=seed)
+        ).table.iloc[0]
         true = np.exp(1) - 1 if got.statistic == "median" else np.exp(1.125) * (np.exp(1) - 1)
         covered += got.low <= true <= got.high
     assert 920 <= covered <= 985

@@ -75,7 +75,7 @@ def test_fidelity_is_of_customers_not_used():
 
 def test_precision_and_recall_by_hand():
     table, segments = by_rule()
-    got = segment_rules(table, segments, features=["n_orders"])
+    got = segment_rules(table[["n_orders"]], segments)
     said = got.apply(table)
     assert set(said) == {"B", "C"}
     by_name = got.segments.set_index("segment")
@@ -97,7 +97,7 @@ def test_missing_is_a_condition_of_its_own():
 def test_ordered_categories_are_cut_in_their_order():
     table, _ = by_rule()
     segments = pd.Series(np.where(table["size"] == "L", "A", "B"), index=table.index)
-    got = segment_rules(table, segments, features=["size"])
+    got = segment_rules(table[["size"]], segments)
     assert got.fidelity == 1 and sorted(got.rules["rule"]) == ["size > 1", "size ≤ 1"]
 
 

@@ -4,9 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from custaudience.customers.segments.clusters import segment_customers
+from custaudience.customers.segments.clusters import matched_jaccard, segment_customers, segment_stability
 from custaudience.customers.segments.preparation import learn_preparation
-from custaudience.customers.segments.stability import matched_jaccard, segment_stability
 from custaudience.errors import DataError
 
 

@@ -114,13 +114,13 @@ def lines(n: int, seed: int, weight: Any, *, months: int = 12) -> pd.DataFrame:
 
 
 def study_of(frame: pd.DataFrame, people: pd.DataFrame | None = None) -> DriverStudy:
-    features = customer_features(frame, people, as_of=LAST, until=dt.date(2025, 6, 30))
+    features = customer_features(frame, people, terms=Terms(LAST), until=dt.date(2025, 6, 30))
     return driver_study(frame, features, None, terms(), how=FEW_TESTS)
 
 
 def second_study_of(frame: pd.DataFrame, people: pd.DataFrame | None = None, as_of: dt.date = LAST) -> SecondOrderStudy:
     waits = time_to_second_order(orders_of(frame, as_of=as_of), as_of=as_of, first_orders="observed")
-    features = customer_features(frame, people, as_of=as_of)
+    features = customer_features(frame, people, terms=Terms(as_of))
     return second_order_study(frame, waits, features, terms(as_of), how=DriverTests(200))
 
 

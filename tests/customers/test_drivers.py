@@ -52,7 +52,7 @@ def find(features, outcomes, *, seed=0, stages=None):
 
 def study_of(transactions, customers=None, products=None, *, cut, as_of, **options):
     until = cut - dt.timedelta(days=1)
-    features = customer_features(transactions, customers, products, as_of=as_of, until=until, n_categories=2)
+    features = customer_features(transactions, customers, products, terms=Terms(as_of), until=until, n_categories=2)
     return driver_study(transactions, features, products, Terms(as_of), **options)
 
 
@@ -339,7 +339,7 @@ def shop(tmp_path_factory):
 
 def test_planted_drivers_are_found_and_useless_ones_are_not(shop):
     """Of 1,603 customers seen for a year: who came a second time (README of data/shop; the truth of make_shop)."""
-    features = customer_features(*shop, as_of=AS_OF)
+    features = customer_features(*shop, terms=Terms(AS_OF))
     kinds = features.dictionary.set_index("column")["kind"]
     start = [c for c, kind in kinds.items() if kind == "attribute" or c.startswith("first_")]
     second = time_to_second_order(orders_of(shop[0], as_of=AS_OF), as_of=AS_OF, first_orders="observed")
@@ -364,7 +364,7 @@ def test_planted_drivers_are_found_and_useless_ones_are_not(shop):
 
 
 def test_what_leads_to_a_hidden_group_is_found(shop):
-    features = customer_features(*shop, as_of=AS_OF)
+    features = customer_features(*shop, terms=Terms(AS_OF))
     attributes = features.dictionary.query("kind == 'attribute'")["column"].tolist()
     first = features.table["first_category"]
     outcomes = features.table[["customer_id"]].assign(
@@ -389,7 +389,7 @@ def test_a_study_keeps_time(shop):
     assert (mine["revenue_of_buyers"].notna() == mine["bought_again"]).all()
     shares = mine.filter(like="category_share: ")
     assert shares.shape[1] == 2 and (shares.notna().all(axis=1) == mine["bought_again"]).all()
-    alone = customer_features(*shop, as_of=cut - dt.timedelta(days=1), n_categories=2)
+    alone = customer_features(*shop, terms=Terms(cut - dt.timedelta(days=1)), n_categories=2)
     pd.testing.assert_frame_equal(study.features.table, alone.table)
     assert not USELESS & set(study.drivers.usable_for_segments)
     with pytest.raises(ValueError, match="lies after as_of"):

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from custaudience.customers.segments.gower import BLOCK, find_medoids, gower_distance, silhouette
+from custaudience.customers.segments.grouping import BLOCK, find_medoids, gower_distance, silhouette
 from custaudience.errors import ColumnError, DataError, EmptyTableError
 
 SIZES = pd.CategoricalDtype(["S", "M", "L"], ordered=True)
@@ -32,14 +32,11 @@ def test_by_hand():
     assert got[0, 2] == pytest.approx((1 + 0 + 1 + 0) / 4)
     assert got[0, 3] == pytest.approx(0)
     assert got[1, 3] == pytest.approx((0.5 + 1) / 2)
+    weighted = gower_distance(people(), weights={"city": 3, "age": 0})
+    assert weighted[0, 1] == pytest.approx((0 + 3 + 0.5 + 1) / 5)
     assert got.dtype == np.float32
     np.testing.assert_array_equal(got, got.T)
     np.testing.assert_array_equal(np.diag(got), 0)
-
-
-def test_weights():
-    got = gower_distance(people(), weights={"city": 3, "age": 0})
-    assert got[0, 1] == pytest.approx((0 + 3 + 0.5 + 1) / 5)
 
 
 def test_nothing_in_common_is_unknown_not_far():
@@ -83,24 +80,25 @@ def test_blocks_change_nothing(monkeypatch):
     rng = np.random.default_rng(0)
     table = pd.DataFrame({"x": rng.normal(size=100), "z": rng.choice(list("abc"), 100)})
     whole = gower_distance(table)
-    monkeypatch.setattr("custaudience.customers.segments.gower.BLOCK", 1000)
+    monkeypatch.setattr("custaudience.customers.segments.grouping.BLOCK", 1000)
     np.testing.assert_array_equal(gower_distance(table), whole)
     assert BLOCK > 1000
 
 
-def test_refusals():
-    with pytest.raises(EmptyTableError):
-        gower_distance(pd.DataFrame({"x": []}))
-    with pytest.raises(DataError, match="Take a sample"):
-        gower_distance(pd.DataFrame({"x": np.zeros(20_000)}))
-    with pytest.raises(DataError, match="infinite"):
-        gower_distance(pd.DataFrame({"x": [1, np.inf]}))
-    with pytest.raises(DataError, match="days"):
-        gower_distance(pd.DataFrame({"x": pd.to_datetime(["2025-01-01", "2025-01-02"])}))
-    with pytest.raises(ColumnError, match="weights"):
-        gower_distance(pd.DataFrame({"x": [1, 2]}), weights={"y": 1})
-    with pytest.raises(ColumnError, match="expected the columns"):
-        gower_distance(pd.DataFrame({"x": [1, 2]}), pd.DataFrame({"y": [1, 2]}))
+@pytest.mark.parametrize(
+    ("columns", "other", "error", "text"),
+    [
+        ({"x": []}, {}, EmptyTableError, "no rows"),
+        ({"x": np.zeros(20_000)}, {}, DataError, "Take a sample"),
+        ({"x": [1, np.inf]}, {}, DataError, "infinite"),
+        ({"x": pd.to_datetime(["2025-01-01", "2025-01-02"])}, {}, DataError, "days"),
+        ({"x": [1, 2]}, {"weights": {"y": 1}}, ColumnError, "weights"),
+        ({"x": [1, 2]}, {"other": pd.DataFrame({"y": [1, 2]})}, ColumnError, "expected the columns"),
+    ],
+)
+def test_refusals(columns, other, error, text):
+    with pytest.raises(error, match=text):
+        gower_distance(pd.DataFrame(columns), **other)
 
 
 @pytest.mark.parametrize("seed", range(5))

@@ -61,5 +61,6 @@ def test_too_early_a_date_is_refused_in_words(tmp_path: Path) -> None:
     texts, claims, out = run(NOTEBOOK, tmp_path, study=str(ROOT / "data" / "b2b"), as_of="2022-12-31")
     assert claims["segments.finding"]["status"] == "too_few"
     assert any("No groups were looked for" in text for text in texts)
+    assert "none could enter" in claims["segments.variables"]["template"]
     assert (tables_of(out)["group_variables"]["use"] == "not_used").all()
     assert_publishable(texts, out)

@@ -8,8 +8,7 @@ from sklearn.metrics import adjusted_rand_score, pairwise_distances
 
 from custaudience.customers.segments.choosing_k import choose_k
 from custaudience.customers.segments.clusters import segment_customers
-from custaudience.customers.segments.gower import find_medoids, gower_distance, silhouette
-from custaudience.customers.segments.kmeans import fast_kmeans
+from custaudience.customers.segments.grouping import fast_kmeans, find_medoids, gower_distance, silhouette
 from custaudience.customers.segments.preparation import learn_preparation
 
 

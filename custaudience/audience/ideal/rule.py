@@ -17,7 +17,7 @@ from custaudience.customers.features.attributes import sensitive_topic
 from custaudience.customers.features.features import CustomerFeatures, customer_features
 from custaudience.customers.ground import orders_until
 from custaudience.customers.segments.rules import Condition, segment_rules
-from custaudience.customers.segments.tables import kinds_of, name_of
+from custaudience.customers.segments.search import kinds_of, name_of
 from custaudience.evidence import Estimate, Terms
 from custaudience.stats.columns import kind_of
 from custaudience.stats.intervals import share_difference
@@ -163,9 +163,8 @@ def _rule(rule: IdealRule, ideal: pd.Series, terms: Terms) -> IdealRule:
     if min(rule.n_ideal, rule.n_base - rule.n_ideal) < 2 * ENOUGH:
         return replace(rule, reason="too_few")
     tree = segment_rules(
-        base, chosen.map({True: "ideal", False: "rest"}), features=columns, max_depth=2, hold_out=HOLD_OUT,
-        balanced=True, level=terms.level, seed=terms.seed,
-    )  # fmt: skip
+        base, chosen.map({True: "ideal", False: "rest"}), max_depth=2, hold_out=HOLD_OUT, balanced=True, terms=terms
+    )
     said = tuple(tests for tests, group in tree.conditions if group == "ideal")
     row = tree.segments.set_index("segment").loc["ideal"]
     told = tree.rules[tree.rules["segment"] == "ideal"]
@@ -205,6 +204,4 @@ def early_features(
     if not len(kept.head(1).collect()):
         return None
     first = nw.from_native(lines).lazy().join(kept, on=["customer_id", "order_id"], how="inner")
-    return customer_features(
-        first.to_native(), None, products, as_of=terms.as_of, minor_digits=terms.minor_digits, discount=discount
-    )
+    return customer_features(first.to_native(), None, products, terms=terms, discount=discount)

@@ -13,7 +13,7 @@ from custaudience.audience.ideal.customers import MADE_FROM
 from custaudience.customers.drivers.names import kinds_of
 from custaudience.customers.features.attributes import CATEGORY_SHARE, sensitive_topic
 from custaudience.customers.features.features import CustomerFeatures
-from custaudience.customers.segments.tables import name_of
+from custaudience.customers.segments.search import name_of
 from custaudience.errors import DataError, EmptyTableError
 from custaudience.evidence import Terms
 from custaudience.stats.columns import as_numbers, kind_of

@@ -186,7 +186,7 @@ def _spending(own: pd.DataFrame, known: pd.Series, terms: Terms) -> dict[str, An
     if own["revenue_total"].nunique() < 2:
         return None
     groups = known.map({True: "known", False: "unknown"})
-    table = describe_segments(own[["revenue_total"]], groups, level=terms.level).table
+    table = describe_segments(own[["revenue_total"]], groups, terms=terms).table
     rows = table[(table["segment"] == "known") & table["statistic"].isin(["mean", "median"])]
     clear: list[dict[str, Any]] = rows[rows["status"] == "measured"].to_dict("records")
     return clear[0] if clear else None

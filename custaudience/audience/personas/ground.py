@@ -219,7 +219,7 @@ def _typical_rows(matrix: pd.DataFrame, who: pd.Series, terms: Terms, made_from:
     """
     figures = [c for c in (*FACTS, *PRICE, *BEHAVIOUR) if c in matrix]
     means = [c for c in figures if ((known := matrix[c].dropna()) == known.min()).mean() >= 0.5]
-    profiles = describe_segments(matrix, who, by_mean=means, min_group_size=terms.least, level=terms.level)
+    profiles = describe_segments(matrix, who, by_mean=means, terms=terms)
     table = profiles.table.astype({"segment": "str"})
     by_mean = table["feature"].isin(means) & (table["statistic"] == "mean")
     few = by_mean & (table[["n", "n_others"]].min(axis=1) < ENOUGH)

@@ -58,23 +58,11 @@ def _named(name: str, entries: list[str]) -> bool:
 
 
 def usable_attribute(name: str, values: pd.Series, *, until: dt.date) -> tuple[pd.Series | None, str, str]:
-    """Decide whether a column may describe customers, and as what.
+    """Decide whether a column may describe customers, and as what; empty text and blanks count as not known.
 
-    Parameters
-    ----------
-    name : str
-    values : Series
-        One value per customer; missing, empty text and blanks = not known.
-    until : date
-        Dates become days before it; later ones were not known then.
-
-    Returns
-    -------
-    values : Series or None
-        Float (numeric, and days since a date), "boolean" (yes-no), ordered or plain category. None = left out.
-    type : {"numeric", "category", "ordered", "yes-no", ""}
-    remark : str
-        Why it is left out, or what was done to it; "" when nothing.
+    Returns the values: float (numeric, and days from a date to `until`; later dates were not known then), "boolean"
+    (yes-no), ordered or plain category, None = left out; the type, "numeric", "category", "ordered", "yes-no" or "";
+    and why it is left out, or what was done to it, "" when nothing.
     """
     topic = sensitive_topic(name)
     if topic:
@@ -205,21 +193,8 @@ def group_levels(
 ) -> tuple[pd.Series | None, str]:
     """Keep the largest levels of a category that has more than `most`, and put the others together as "other".
 
-    Parameters
-    ----------
-    values : Series
-        Labels; missing = not known.
-    min_level : int
-        A level of fewer customers is not kept.
-    most : int
-        So many levels result at most; a category that has no more is left as it is.
-
-    Returns
-    -------
-    values : Series of category, or None
-        None when more than half of the customers would be "other".
-    remark : str
-        What was done, or why it cannot be; "" when nothing was.
+    A level of fewer customers than `min_level` is not kept. Returns None where more than half of the customers would be
+    "other"; and what was done, or why it cannot be, "" when nothing was.
     """
     labels = values.astype("str")
     counts = labels.value_counts()

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import narwhals as nw
-import numpy as np
 import pandas as pd
 from narwhals.typing import IntoFrame
 
@@ -15,6 +14,7 @@ from custaudience.customers.features.attributes import CATEGORY_SHARE, group_lev
 from custaudience.customers.ground import orders_until
 from custaudience.customers.lifecycle.rhythm import order_gaps
 from custaudience.errors import ColumnError, DataError, EmptyTableError, near_miss
+from custaudience.evidence import Terms
 from custaudience.study.orders import orders_of
 
 EVENING_FROM = 18
@@ -70,33 +70,21 @@ class CustomerFeatures:
 
 
 def customer_features(
-    transactions: IntoFrame,
-    customers: IntoFrame | None = None,
-    products: IntoFrame | None = None,
-    *,
-    as_of: dt.date,
-    until: dt.date | None = None,
-    minor_digits: int = 2,
-    n_categories: int = 8,
-    discount: str = "discount_minor",
-) -> CustomerFeatures:
+    transactions: IntoFrame, customers: IntoFrame | None = None, products: IntoFrame | None = None, *, terms: Terms,
+    until: dt.date | None = None, n_categories: int = 8, discount: str = "discount_minor",
+) -> CustomerFeatures:  # fmt: skip
     """Describe each customer by what they did up to a date and by what the customers table says.
 
     Parameters
     ----------
-    transactions : any frame Narwhals reads, one row per order line
-        As `Study.table` gives them.
-    customers : any frame Narwhals reads, one row per customer, optional
-        All columns beside ``customer_id`` are candidates for attributes.
-    products : frame of the same kind as `transactions`, optional
-        ``product_id`` and ``category``. Without it a ``category`` of the transactions is taken.
-    as_of : date
-        Rows after it do not exist.
+    transactions, customers, products : any frame Narwhals reads
+        As `Study.table` gives them; the latter two where there are. All columns of `customers` beside ``customer_id``
+        are candidates for attributes. Without `products` a ``category`` of the transactions is taken.
+    terms : Terms
+        Its ``as_of`` and ``minor_digits``.
     until : date, optional
-        Last day that counts, inclusive, `as_of` by default. Set it before `as_of` when something later is to
+        Last day that counts, inclusive, ``as_of`` by default. Set it before ``as_of`` when something later is to
         be explained: nothing of a later day enters.
-    minor_digits : int
-        Digits of the currency's minor unit.
     n_categories : int
         So many categories, those with most sales, get a column with their share of a customer's sales.
     discount : str
@@ -113,14 +101,9 @@ def customer_features(
 
     Raises
     ------
-    EmptyTableError
-        If nobody has an order that counts by `until`.
-    ColumnError
-        If a column is missing.
-    DataError
-        If a customer stands twice in `customers`, or `products` is of another kind of frame.
-    ValueError
-        If `until` lies after `as_of`.
+    EmptyTableError, ColumnError, DataError
+        If nobody has an order that counts by `until`, a column is missing, a customer stands twice in `customers`, or
+        `products` is of another kind of frame.
 
     Notes
     -----
@@ -132,11 +115,11 @@ def customer_features(
     what happened later. In a history cut off on the left, ``tenure`` is a lower bound and "first" is the first
     in the data.
     """
-    until = as_of if until is None else until
-    if until > as_of:
-        raise ValueError(f"until: {until} lies after as_of {as_of}; nothing is known of that time yet.")
+    until = terms.as_of if until is None else until
+    if until > terms.as_of:
+        raise ValueError(f"until: {until} lies after as_of {terms.as_of}; nothing is known of that time yet.")
     orders = orders_of(transactions, as_of=until)
-    table = _order_features(orders, until, minor_digits)
+    table = _order_features(orders, until, terms.minor_digits)
     n_without = int((table["n_orders"] == 0).sum())
     table = table[table["n_orders"] > 0].set_index("customer_id").sort_index()
     if table.empty:
@@ -150,27 +133,17 @@ def customer_features(
     sales = category_sales(transactions, counted_orders(orders, until=until), products, discount=discount)
     named = _add_sales(table, sales, n_categories, left_out)
     meanings = {c: (f"share of the customer's sales that is {name}", "share") for c, name in named.items()} | _MEANINGS
-    dictionary = [_entry(table, column, *meanings[column], "behaviour") for column in table]
+    entries = [(column, *meanings[column], "behaviour") for column in table]
     if customers is not None:
-        attributes, entries, n_more = _attributes(customers, table.index, set(table), until, left_out)
-        n_without += n_more
-        table = table.join(attributes)
-        dictionary += entries
-    columns = ["column", "meaning", "unit", "kind", "type", "share_known"]
-    return CustomerFeatures(
-        table=table.reset_index(),
-        dictionary=pd.DataFrame(dictionary, columns=columns),
-        left_out=pd.DataFrame(list(left_out.items()), columns=["column", "reason"], dtype="str"),
-        categories=tuple(named.values()),
-        as_of=as_of,
-        until=until,
-        n_without_order=n_without,
+        attributes, more, n_more = _attributes(customers, table.index, set(table), until, left_out)
+        n_without, entries, table = n_without + n_more, entries + more, table.join(attributes)
+    dictionary = pd.DataFrame(entries, columns=["column", "meaning", "unit", "kind"], dtype="str").assign(
+        type=[type_of(table[column]) for column in table], share_known=table.notna().mean().to_numpy()
     )
-
-
-def _entry(table: pd.DataFrame, column: str, meaning: str, unit: str, kind: str) -> tuple[Any, ...]:
-    values = table[column]
-    return column, meaning, unit, kind, type_of(values), float(values.notna().mean())
+    reasons = pd.DataFrame(list(left_out.items()), columns=["column", "reason"], dtype="str")
+    return CustomerFeatures(
+        table.reset_index(), dictionary, reasons, tuple(named.values()), terms.as_of, until, n_without
+    )
 
 
 def type_of(values: pd.Series) -> str:
@@ -206,22 +179,17 @@ def _order_features(orders: IntoFrame, until: dt.date, minor_digits: int) -> pd.
     )
     raw = _collected(reduced)
     n = raw["n_orders"].where(raw["n_orders"] > 0).astype("float64")
-    today, scale = pd.Timestamp(until), 10**minor_digits
+    today, revenue = pd.Timestamp(until), raw["revenue_minor"] / 10**minor_digits
     gross = raw["revenue_minor"] + raw["refund_minor"]
-    return pd.DataFrame(
-        {
-            "customer_id": raw["customer_id"].astype("str"),
-            "n_orders": raw["n_orders"],
-            "revenue_total": raw["revenue_minor"] / scale,
-            "revenue_per_order": raw["revenue_minor"] / scale / n,
-            "days_since_last_order": (today - pd.to_datetime(raw["last"])).dt.days.astype("float64"),
-            "tenure": (today - pd.to_datetime(raw["first"])).dt.days.astype("float64"),
-            "weekend_share": raw["n_weekend"] / n,
-            "evening_share": raw["n_evening"] / n,
-            "refund_share": raw["refund_minor"] / gross.where(gross > 0),
-            "timed": raw["n_timed"] > 0,
-        }
-    )
+    table = raw[["n_orders"]].assign(
+        revenue_total=revenue, revenue_per_order=revenue / n,
+        days_since_last_order=(today - pd.to_datetime(raw["last"])).dt.days.astype("float64"),
+        tenure=(today - pd.to_datetime(raw["first"])).dt.days.astype("float64"),
+        weekend_share=raw["n_weekend"] / n, evening_share=raw["n_evening"] / n,
+        refund_share=raw["refund_minor"] / gross.where(gross > 0), timed=raw["n_timed"] > 0,
+    )  # fmt: skip
+    table.insert(0, "customer_id", raw["customer_id"].astype("str"))
+    return table
 
 
 def counted_orders(orders: IntoFrame, *, until: dt.date, since: dt.date | None = None) -> nw.LazyFrame[Any]:
@@ -237,20 +205,10 @@ def counted_orders(orders: IntoFrame, *, until: dt.date, since: dt.date | None =
 
 
 def category_sales(
-    transactions: IntoFrame,
-    orders: nw.LazyFrame[Any],
-    products: IntoFrame | None = None,
-    *,
+    transactions: IntoFrame, orders: nw.LazyFrame[Any], products: IntoFrame | None = None, *,
     discount: str = "discount_minor",
-) -> pd.DataFrame:
-    """Sum the lines with an amount of the given orders by customer and category.
-
-    Parameters
-    ----------
-    transactions, products, discount
-        As in `customer_features`.
-    orders : LazyFrame
-        From `counted_orders`, of the same kind of frame.
+) -> pd.DataFrame:  # fmt: skip
+    """Sum the lines with an amount of the given orders, of `counted_orders`, by customer and category.
 
     Returns
     -------
@@ -277,21 +235,17 @@ def category_sales(
         lines = lines.with_columns(category=nw.lit(""))
     reduced = nw.col(discount) > 0 if discount in schema else nw.lit(False)
     product = nw.col("product_id").cast(nw.String) if has_product else nw.lit("")
+    rows = lines.select(
+        "customer_id", "order_id", nw.col("category").cast(nw.String).fill_null("").alias("category"),
+        product.fill_null("").alias("product_id"), nw.col("revenue_minor").alias("sales_minor"),
+        nw.when(reduced).then(nw.lit(1)).otherwise(nw.lit(0)).alias("n_discounted"), nw.lit(1).alias("n_lines"),
+    ).join(orders, on=["customer_id", "order_id"], how="inner")  # fmt: skip
+    sums = ("n_lines", "n_discounted", "sales_minor")
     table = _collected(
-        lines.select(
-            "customer_id",
-            "order_id",
-            nw.col("category").cast(nw.String).fill_null("").alias("category"),
-            product.fill_null("").alias("product_id"),
-            nw.when(reduced).then(nw.lit(1)).otherwise(nw.lit(0)).alias("n_discounted"),
-            nw.col("revenue_minor").alias("sales_minor"),
-            nw.lit(1).alias("n_lines"),
-        )
-        .join(orders, on=["customer_id", "order_id"], how="inner")
-        .with_columns(product_id=nw.when(nw.col("is_first")).then(nw.col("product_id")).otherwise(nw.lit("")))
+        rows.with_columns(product_id=nw.when(nw.col("is_first")).then(nw.col("product_id")).otherwise(nw.lit("")))
         .group_by("customer_id", "category", "is_first", "product_id")
-        .agg(nw.col("n_lines", "n_discounted", "sales_minor").sum())
-        .with_columns(nw.col("n_lines", "n_discounted", "sales_minor").cast(nw.Int64))
+        .agg(nw.col(*sums).sum())
+        .with_columns(nw.col(*sums).cast(nw.Int64))
     )
     table.attrs["discounts"] = discount in schema
     return table
@@ -328,9 +282,8 @@ def _add_sales(table: pd.DataFrame, sales: pd.DataFrame, n_categories: int, left
     named: dict[str, str] = {}
     known = sales[sales["category"] != ""]
     if len(known):
-        table.insert(
-            7, "n_categories", known.groupby("customer_id")["category"].nunique().reindex(table.index).fillna(0)
-        )
+        n_different = known.groupby("customer_id")["category"].nunique()
+        table.insert(7, "n_categories", n_different.reindex(table.index).fillna(0))
         by_size = known.groupby("category")["sales_minor"].sum().sort_values(ascending=False, kind="stable")
         for name in by_size.index:
             column = f"{CATEGORY_SHARE}{name}"
@@ -388,6 +341,5 @@ def _attributes(
             continue
         result[column] = values.to_numpy() if type_ == "numeric" else values.array
         meaning = f"as the customers table says{': ' + remark if remark else ''}"
-        unit = "days" if remark.startswith("days since") else ""
-        entries.append((column, meaning, unit, "attribute", type_, float(np.mean(result[column].notna()))))
+        entries.append((column, meaning, "days" if remark.startswith("days since") else "", "attribute"))
     return result, entries, int((~raw.index.isin(ids)).sum())

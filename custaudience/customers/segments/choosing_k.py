@@ -4,23 +4,33 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
-from typing import Literal
+from dataclasses import dataclass, replace
+from itertools import combinations
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
-import pyarrow.compute as pc
-from scipy.stats import norm, rankdata
+from scipy.stats import norm
 
-from custaudience.customers.segments.gower import find_medoids, mixed_distance, silhouette
-from custaudience.customers.segments.kmeans import SAMPLE, nearest, sample_kmeans
-from custaudience.customers.segments.preparation import Preparation, learn_preparation
-from custaudience.customers.segments.separation import Halves, judge_halves, prediction_strength
-from custaudience.errors import DataError
+from custaudience.customers.segments.grouping import (
+    SAMPLE,
+    cloud_without_groups,
+    find_medoids,
+    mixed_distance,
+    nearest,
+    sample_kmeans,
+    silhouette,
+)
+from custaudience.customers.segments.preparation import (
+    Method,
+    Mixed,
+    Preparation,
+    by_customer,
+    check_method,
+    default_min_size,
+    learn_preparation,
+)
 
-Method = Literal["kmeans", "gower"]
-Mixed = tuple[np.ndarray, np.ndarray]
 FOUND_AGAIN = 0.8  # prediction strength from which groups count as found again (Tibshirani and Walther 2005)
 MOST_BETWEEN = 0.85  # two normal groups of equal size are then 2.7 standard deviations apart
 ALPHA = 0.05
@@ -28,6 +38,8 @@ FOR_SILHOUETTE = 4_000
 FOR_GOWER = 1_000
 REFERENCES = 10  # uniform clouds for the gap statistic
 NULLS = 39  # clouds without groups for mixed data: the least p is then 0.025
+WINDOW = 0.2  # half the width of a place on the line between two middles, as a share of its length
+REPEATS = 5  # random halvings
 
 
 @dataclass(frozen=True)
@@ -36,23 +48,18 @@ class GroupCount:
 
     Attributes
     ----------
-    k : int
-        1 = no groups.
-    reason : str
-        In words, in English.
+    k, reason : int, str
+        1 = no groups; why, in English.
     table : DataFrame, one row per number tried
         ``k``; ``smallest`` (customers in the smallest group, projected from the sample); ``prediction_strength``,
-        ``strength_se``; ``between`` and ``p_value`` (see `Halves`; with Gower's distance: the mean distance to the
-        typical customer as a share of what clouds without groups have, and the share of those clouds that have as
+        ``strength_se``; ``between`` and ``p_value`` (see `judge_halves`; with Gower's distance: the mean distance to
+        the typical customer as a share of what clouds without groups have, and the share of those clouds that have as
         small a one, NaN where it was not needed); ``silhouette``; ``gap``, ``gap_se`` (k-means only); ``eligible``;
         ``against`` (what speaks against, "" when eligible).
-    method : {"kmeans", "gower"}
-    min_size : int
-    n : int
-        Customers that could be used.
-    sampled : int
-        Of those, how many were looked at.
-    preparation : Preparation
+    n, sampled : int
+        Customers that could be used, and how many of those were looked at.
+    method, min_size, preparation
+        Of `choose_k`.
     """
 
     k: int
@@ -65,16 +72,19 @@ class GroupCount:
     preparation: Preparation
 
 
+class Halves(NamedTuple):
+    """What `judge_halves` found for a number of groups."""
+
+    prediction_strength: float
+    strength_se: float
+    between: float
+    p_value: float
+
+
 def choose_k(
-    matrix: pd.DataFrame,
-    *,
-    k_range: Iterable[int] = range(2, 13),
-    seed: int = 0,
-    method: Method = "kmeans",
-    min_size: int | None = None,
-    preparation: Preparation | None = None,
-    sample: int = SAMPLE,
-) -> GroupCount:
+    matrix: pd.DataFrame, *, k_range: Iterable[int] = range(2, 13), seed: int = 0, method: Method = "kmeans",
+    min_size: int | None = None, preparation: Preparation | None = None,
+) -> GroupCount:  # fmt: skip
     """Find how many groups of customers there are; 1 when there is one cloud without groups in it.
 
     Parameters
@@ -83,28 +93,13 @@ def choose_k(
         With ``customer_id`` as index or column.
     k_range : iterable of int, 2 or more
         Numbers to try. One group is always an answer.
-    seed : int
-    method : {"kmeans", "gower"}
-        k-means for numbers; Gower's distance and typical customers for numbers and categories.
-    min_size : int, optional
-        Smallest group; by default 30 customers or 5 %, whichever is more.
-    preparation : Preparation, optional
-        How columns enter; by default as `learn_preparation` says.
-    sample : int
-        Customers looked at; with Gower's distance at most 1,000.
-
-    Returns
-    -------
-    GroupCount
+    seed, method, min_size, preparation
+        Of `segment_customers`.
 
     Raises
     ------
-    DataError
-        If k-means is asked for with categories, or values are missing and no policy was given.
-    EmptyTableError
-        If there is no customer.
-    ValueError
-        If `k_range` has a number below 2.
+    DataError, EmptyTableError
+        If k-means is asked for with categories, values are missing and no policy was given, or nobody is there.
 
     Notes
     -----
@@ -113,12 +108,12 @@ def choose_k(
     clearly fewer customers between any two neighbouring groups than in their middles (`judge_halves`), p below 0.05.
     A single cloud, however long, skewed or uniform, has no valley and gets 1. The silhouette and the gap statistic
     (Tibshirani, Walther and Hastie 2001) are reported beside it; they decide nothing, since the silhouette knows no
-    "none" and the gap statistic asks for round groups.
+    "none" and the gap statistic asks for round groups. At most 20,000 customers are looked at.
 
-    With Gower's distance there is no line to count along. There (c) is: customers are nearer to the typical ones, by
-    5 % or more, than in clouds in which numbers keep their distributions and rank correlations (a normal copula) and
-    categories are unrelated to anything; and the silhouette is 0.25 or more (Kaufman and Rousseeuw 1990). That is
-    weaker evidence: a category that goes along with a number may be enough.
+    With Gower's distance (1,000 customers) there is no line to count along. There (c) is: customers are nearer to the
+    typical ones, by 5 % or more, than in clouds in which numbers keep their distributions and rank correlations (a
+    normal copula) and categories are unrelated to anything; and the silhouette is 0.25 or more (Kaufman and Rousseeuw
+    1990). That is weaker evidence: a category that goes along with a number may be enough.
     """
     tried = sorted(set(k_range))
     if not tried or tried[0] < 2:
@@ -128,64 +123,28 @@ def choose_k(
     check_method(method, preparation)
     rows = np.flatnonzero(preparation.usable(table))
     n, least = len(rows), default_min_size(len(rows)) if min_size is None else min_size
-    most = min(sample, FOR_GOWER) if method == "gower" else sample
+    most = min(SAMPLE, FOR_GOWER) if method == "gower" else SAMPLE
     if n > most:
         rows = np.sort(np.random.default_rng(seed).choice(rows, most, replace=False))
     possible = [k for k in tried if k * least <= n and 4 * k <= len(rows)]
-    found: list[dict[str, object]] = []
+    found: list[dict[str, Any]] = []
     if preparation.columns and possible:
         some = table.iloc[rows]
         if method == "gower":
             found = _mixed_rows(preparation.mixed(some), possible, n, least, seed)
         else:
             found = _number_rows(preparation.numbers(some), possible, n, least, seed)
-    columns = ["k", "smallest", *_HALVES, "silhouette", "gap", "gap_se", "eligible", "against"]
+    columns = ["k", "smallest", *Halves._fields, "silhouette", "gap", "gap_se", "eligible", "against"]
     judged = pd.DataFrame(found, columns=columns)
-    k = int(judged.loc[judged["eligible"].astype(bool), "k"].max()) if judged["eligible"].any() else 1
-    reason = _reason(judged, k, n, least, tried, preparation, method)
-    return GroupCount(k, reason, judged, method, least, n, len(rows), preparation)
+    judged["against"] = ["; ".join(against) for against in judged["against"]]
+    # with Gower's distance `between` is only known of the largest numbers
+    judged["eligible"] = [not row.against and not math.isnan(row.between) for row in judged.itertuples()]
+    k = int(judged["k"].where(judged["eligible"].astype(bool), 1).max()) if len(judged) else 1
+    count = GroupCount(k, "", judged, method, least, n, len(rows), preparation)
+    return replace(count, reason=_reason(count, min(tried)))
 
 
-_HALVES = ("prediction_strength", "strength_se", "between", "p_value")
-
-
-def default_min_size(n: int) -> int:
-    """Return the smallest group worth a name: 30 customers or 5 %, whichever is more."""
-    return max(30, math.ceil(0.05 * n))
-
-
-def by_customer(matrix: pd.DataFrame) -> pd.DataFrame:
-    """Return the matrix with unique customers as index, sorted, so that the order of rows changes nothing.
-
-    Raises
-    ------
-    DataError
-        If a customer comes twice or has no id.
-    """
-    table = matrix.set_index("customer_id") if "customer_id" in matrix else matrix
-    if table.index.dtype == "str":  # as a study gives them: pandas would make each id an object to find this out
-        ids = pa.array(table.index)
-        if pc.all(pc.less(ids[:-1], ids[1:]), skip_nulls=False).as_py():
-            return table
-    if table.index.hasnans or not table.index.is_unique:
-        raise DataError("customer matrix: customer_id is missing or comes twice. Give one row per customer.")
-    return table if table.index.is_monotonic_increasing else table.sort_index()
-
-
-def check_method(method: Method, preparation: Preparation) -> None:
-    """Refuse k-means for categories and "pairwise" for k-means."""
-    if method not in ("kmeans", "gower"):
-        raise ValueError(f"method: expected 'kmeans' or 'gower', got {method!r}")
-    if method == "kmeans" and preparation.categories:
-        raise DataError(
-            f"k-means needs numbers; {', '.join(preparation.categories)} hold categories. Take method='gower', or "
-            "leave them out and describe the groups by them afterwards."
-        )
-    if method == "kmeans" and preparation.missing == "pairwise":
-        raise DataError("missing='pairwise' goes with method='gower' only. Take 'drop' or 'indicator' for k-means.")
-
-
-def _number_rows(x: np.ndarray, tried: list[int], n: int, least: int, seed: int) -> list[dict[str, object]]:
+def _number_rows(x: np.ndarray, tried: list[int], n: int, least: int, seed: int) -> list[dict[str, Any]]:
     """Judge numbers of groups by k-means."""
     from sklearn.metrics import pairwise_distances
 
@@ -199,24 +158,21 @@ def _number_rows(x: np.ndarray, tried: list[int], n: int, least: int, seed: int)
             break  # so many different customers there are not
         smallest = round(float(np.bincount(labels, minlength=k).min()) * n / len(x))
         halves = judge_halves(x, k, seed=seed)
-        width = silhouette(distance, nearest(some, centers))
-        rows.append(_row(k, smallest, least, halves, width, gap[k], gap_se[k]))
+        facts = {"silhouette": silhouette(distance, nearest(some, centers)), "gap": gap[k], "gap_se": gap_se[k]}
+        against = _against(smallest, least, halves)
+        rows.append({"k": k, "smallest": smallest, **halves._asdict(), **facts, "against": against})
     return rows
 
 
-def _row(
-    k: int, smallest: int, least: int, halves: Halves, width: float, gap: float, gap_se: float
-) -> dict[str, object]:
+def _against(smallest: int, least: int, halves: Halves) -> list[str]:
     against = []
     if smallest < least:
         against.append(f"a group of {smallest:,}")
-    if halves.strength + halves.strength_se < FOUND_AGAIN:
-        against.append(f"not found again in another half (prediction strength {halves.strength:.2f})")
+    if halves.prediction_strength + halves.strength_se < FOUND_AGAIN:
+        against.append(f"not found again in another half (prediction strength {halves.prediction_strength:.2f})")
     if halves.between > MOST_BETWEEN or halves.p_value >= ALPHA:
         against.append(f"no clear valley between two of them ({halves.between:.2f} between per 1 in the middle)")
-    named = dict(zip(_HALVES, asdict(halves).values(), strict=True))
-    facts = {"silhouette": width, "gap": gap, "gap_se": gap_se}
-    return {"k": k, "smallest": smallest, **named, **facts, "eligible": not against, "against": "; ".join(against)}
+    return against
 
 
 def _gap(x: np.ndarray, tried: list[int], seed: int) -> tuple[dict[int, float], dict[int, float]]:
@@ -239,33 +195,139 @@ def _log_within(x: np.ndarray, k: int, seed: int) -> float:
     return math.log(max(float(((x - centers[labels]) ** 2).sum()), 1e-12))
 
 
-def _mixed_rows(rows: Mixed, tried: list[int], n: int, least: int, seed: int) -> list[dict[str, object]]:
+def judge_halves(x: np.ndarray, k: int, *, seed: int, n_init: int = 3) -> Halves:
+    """Find `k` groups in one random half of the customers and judge them on the other half.
+
+    *Prediction strength* (Tibshirani and Walther 2005): of two customers of one group as their own half finds it,
+    the share that the other half's groups leave together, in the worst group. It is high, too, where one long
+    cloud is cut across: that groups are found again does not mean that they are there.
+
+    *Valley.* On the line between the middles of two neighbouring groups, customers are counted at both ends and
+    halfway (windows of equal length; customers off the line weigh less, by a normal curve as wide as the groups).
+    In any log-concave cloud (normal, exponential, uniform on a convex set) the count halfway is at least the smaller
+    of the two ends (Prékopa 1973), so one clearly below both ends shows two groups. ``between``: customers halfway per
+    customer in the emptier middle, of the two groups least apart; ``p_value``: of "there is no valley between those
+    two". Middles come from one half, counts from the other; the halvings' z values are averaged, which is conservative.
+    In the spirit of the ridgeline ratio of Hennig (2010).
+    """
+    rng = np.random.default_rng(seed)
+    spread = spread_ties(x, rng)
+    strengths, ratios, scores = [], [], []
+    for _ in range(REPEATS):
+        order = rng.permutation(len(x))
+        halves = (order[: len(x) // 2], order[len(x) // 2 :])
+        fits = [sample_kmeans(x[half], k, seed=seed, n_init=n_init) for half in halves]
+        if any(len(centers) < k for centers, _ in fits):
+            return Halves(0.0, 0.0, math.inf, 1.0)
+        z = 0.0
+        for (centers, _), (_, own), half in zip(fits, fits[::-1], halves[::-1], strict=True):
+            strengths.append(prediction_strength(own, nearest(x[half], centers), k))
+            ratio, score = worst_valley(spread[half], centers)
+            ratios.append(ratio)
+            z += score / math.sqrt(2)
+        scores.append(z)
+    return Halves(*_mean_and_error(strengths), float(np.median(ratios)), float(norm.sf(np.mean(scores))))
+
+
+def _mean_and_error(values: list[float]) -> tuple[float, float]:
+    return float(np.mean(values)), float(np.std(values) / math.sqrt(len(values)))
+
+
+def prediction_strength(own: np.ndarray, predicted: np.ndarray, k: int) -> float:
+    """Return the share of pairs of one group that stay together, in the worst group.
+
+    Examples
+    --------
+    >>> prediction_strength(np.array([0, 0, 0, 1, 1]), np.array([1, 1, 0, 0, 0]), 2)  # 2 of 6 ordered pairs
+    0.3333333333333333
+    """
+    together = np.zeros((k, k))
+    np.add.at(together, (own, predicted), 1)
+    size = together.sum(axis=1)
+    pairs = (together * (together - 1)).sum(axis=1)
+    return float(min((pairs / np.maximum(size * (size - 1), 1))[size > 1], default=0.0))
+
+
+def worst_valley(x: np.ndarray, centers: np.ndarray) -> tuple[float, float]:
+    """Return the ratio and the z of the neighbouring groups with the least valley between them.
+
+    Neighbours are groups with no third one nearest to the point halfway (Gabriel and Sokal 1969).
+    """
+    label = nearest(x, centers)
+    between, score = 0.0, math.inf
+    for a, b in combinations(range(len(centers)), 2):
+        halfway = (centers[a] + centers[b]) / 2
+        if nearest(halfway[None], centers)[0] in (a, b):
+            ratio, z = _valley(x, centers[a], centers[b], (label == a) | (label == b))
+            between, score = max(between, ratio), min(score, z)
+    return between, score
+
+
+def _valley(x: np.ndarray, start: np.ndarray, end: np.ndarray, inside: np.ndarray) -> tuple[float, float]:
+    """Return customers halfway per customer at the emptier end, and by how many standard errors they are fewer."""
+    line = end - start
+    length = float(line @ line)
+    if not length:
+        return math.inf, -math.inf
+    off = x - start
+    along = off @ line / length
+    weight = np.ones(len(x))
+    if (d := x.shape[1]) > 1:
+        off_line = np.maximum((off**2).sum(axis=1) - along**2 * length, 0)
+        # wide enough that about 40 % of a normal group count in any number of dimensions
+        width = max(1, (d - 1) / 2) * off_line[inside].mean() / (d - 1) if inside.any() else 0.0
+        weight = np.exp(-off_line / (2 * width)) if width else weight
+    places = [weight[np.abs(along - place) < WINDOW] for place in (0, 0.5, 1)]
+    (left, mid, right), noise = [p.sum() for p in places], [(p**2).sum() for p in places]
+    if not min(left, right):
+        return math.inf, -math.inf
+    z = min((end - mid) / math.sqrt(var + noise[1]) for end, var in ((left, noise[0]), (right, noise[2])))
+    return float(mid / min(left, right)), float(z)
+
+
+def spread_ties(x: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Spread equal values evenly over the way to their neighbours, halfway each.
+
+    Without it the gaps between 1, 2 and 3 orders would be valleys, and yes and no two groups.
+    """
+    spread = np.empty(x.shape)
+    for j in range(x.shape[1]):
+        values, place = np.unique(x[:, j], return_inverse=True)
+        if len(values) == 1:
+            spread[:, j] = values[0]
+            continue
+        step = np.diff(values.astype("float64"))
+        below, above = np.concatenate([step[:1], step]) / 2, np.concatenate([step, step[-1:]]) / 2
+        spread[:, j] = values[place] - below[place] + (below + above)[place] * rng.random(len(place))
+    return spread
+
+
+def _mixed_rows(rows: Mixed, tried: list[int], n: int, least: int, seed: int) -> list[dict[str, Any]]:
     """Judge numbers of groups by Gower's distance; the largest possible ones are held against clouds first."""
-    distance = mixed_distance(rows, rows)
+    distance = mixed_distance(rows)
     rng = np.random.default_rng(seed)
     clouds: list[np.ndarray] = []
-    judged: list[dict[str, object]] = []
+    judged: list[dict[str, Any]] = []
+    settled = False
     for k in sorted(tried, reverse=True):
-        chosen = find_medoids(distance, k, seed=seed)
-        labels = distance[chosen].argmin(axis=0)
+        labels = distance[find_medoids(distance, k, seed=seed)].argmin(axis=0)
         smallest = round(float(np.bincount(labels, minlength=k).min()) * n / len(distance))
-        strengths = [_mixed_strength(distance, k, rng, seed) for _ in range(5)]
-        strength, se = float(np.mean(strengths)), float(np.std(strengths) / math.sqrt(len(strengths)))
+        strength, se = _mean_and_error([_mixed_strength(distance, k, rng, seed) for _ in range(REPEATS)])
         width, ratio, p_value = silhouette(distance, labels), math.nan, math.nan
         found_again = smallest >= least and strength + se >= FOUND_AGAIN and width >= 0.25
-        if found_again and not any(row["eligible"] for row in judged):
+        if found_again and not settled:
             clouds = clouds or [cloud_without_groups(rows, rng) for _ in range(NULLS)]
             without = np.array([_cost(cloud, k, seed) for cloud in clouds])
             ratio = _cost(distance, k, seed) / without.mean()
             p_value = (1 + (without <= _cost(distance, k, seed)).sum()) / (NULLS + 1)
-        row = _row(k, smallest, least, Halves(strength, se, ratio, p_value), width, math.nan, math.nan)
-        against = [row["against"]] if row["against"] else []
+        halves = Halves(strength, se, ratio, p_value)
+        against = _against(smallest, least, halves)
         if found_again and not (ratio <= 0.95 and p_value < ALPHA) and not math.isnan(ratio):
             against = ["hardly nearer to typical customers than without groups"]
         if width < 0.25:
             against.append(f"silhouette {width:.2f}")
-        unneeded = found_again and math.isnan(ratio)
-        judged.append(row | {"eligible": not against and not unneeded, "against": "; ".join(map(str, against))})
+        settled = settled or not (against or math.isnan(ratio))
+        judged.append({"k": k, "smallest": smallest, **halves._asdict(), "silhouette": width, "against": against})
     return judged[::-1]
 
 
@@ -286,66 +348,32 @@ def _cost(distance: np.ndarray, k: int, seed: int) -> float:
     return float(many.min(axis=0).mean() / max(one.mean(), 1e-12))
 
 
-def cloud_without_groups(rows: Mixed, rng: np.random.Generator) -> np.ndarray:
-    """Return Gower's distances in a cloud like `rows` without groups.
-
-    Each number keeps its values and, by a normal copula, its rank correlations; categories are shuffled.
-    """
-    numbers, codes = (part.copy() for part in rows)
-    n, p = numbers.shape
-    if p:
-        absent = np.isnan(numbers)
-        ranks = norm.ppf((rankdata(np.where(absent, np.inf, numbers), axis=0) - 0.5) / n)
-        ranks[absent] = 0
-        with np.errstate(invalid="ignore", divide="ignore"):
-            r = np.nan_to_num(np.corrcoef(ranks, rowvar=False).reshape(p, p))
-        np.fill_diagonal(r, 1.0)
-        drawn = rng.multivariate_normal(np.zeros(p), r, size=n, method="eigh")
-        for j in range(p):
-            numbers[drawn[:, j].argsort(), j] = np.sort(np.where(absent[:, j], np.nan, numbers[:, j]))
-            if absent[:, j].any():  # missing values sort last: scatter them
-                numbers[:, j] = _scatter_missing(numbers[:, j], rng)
-    for j in range(codes.shape[1]):
-        codes[:, j] = rng.permutation(codes[:, j])
-    return mixed_distance((numbers, codes), (numbers, codes))
-
-
-def _scatter_missing(column: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Put as many gaps at random places, and the values that stood there where the gaps were."""
-    absent = np.isnan(column)
-    gaps = rng.permutation(absent)
-    scattered = np.where(gaps, np.nan, column)
-    scattered[absent & ~gaps] = column[gaps & ~absent]
-    return scattered
-
-
-def _reason(
-    judged: pd.DataFrame, k: int, n: int, least: int, tried: list[int], preparation: Preparation, method: Method
-) -> str:
-    """Say in words why."""
-    if not preparation.columns:
+def _reason(count: GroupCount, first: int) -> str:
+    """Say in words why; `first` is the smallest number of groups asked for."""
+    table, n, least = count.table, count.n, count.min_size
+    if not count.preparation.columns:
         return "No groups: all customers are alike in every column."
-    if judged.empty and min(tried) * least > n:
-        return f"No groups looked for: {n:,} customers cannot form {min(tried)} groups of {least:,} or more."
-    if judged.empty:
+    if table.empty and first * least > n:
+        return f"No groups looked for: {n:,} customers cannot form {first} groups of {least:,} or more."
+    if table.empty:
         return f"No groups looked for: {n:,} customers are too few, or too many of them are alike."
-    others = _others(judged, method)
-    if k == 1:
-        closest = judged.sort_values(["prediction_strength"], ascending=False).iloc[0]
+    others = _others(table, count.method)
+    if count.k == 1:
+        closest = table.sort_values(["prediction_strength"], ascending=False).iloc[0]
         return (
-            f"No groups: at every number from {judged['k'].min()} to {judged['k'].max()} something speaks against it. "
+            f"No groups: at every number from {table['k'].min()} to {table['k'].max()} something speaks against it. "
             f"At {closest['k']}, where groups are found again best: {closest['against']}. {others}"
         )
-    row = judged[judged["k"] == k].iloc[0]
+    row = table[table["k"] == count.k].iloc[0]
     apart = (
         f"between any two neighbouring groups there are at most {row['between']:.2f} customers per 1 in their middles"
-        if method == "kmeans"
+        if count.method == "kmeans"
         else f"customers are {1 - row['between']:.0%} nearer to the typical ones than in clouds without groups"
     )
     return (
-        f"{k} groups, the largest number at which {apart} (p = {row['p_value']:.2g}), another half of the customers "
-        f"gives the same groups (prediction strength {row['prediction_strength']:.2f}) and none is smaller than "
-        f"{least:,} (smallest: {row['smallest']:,}). {others}"
+        f"{count.k} groups, the largest number at which {apart} (p = {row['p_value']:.2g}), another half of the "
+        f"customers gives the same groups (prediction strength {row['prediction_strength']:.2f}) and none is smaller "
+        f"than {least:,} (smallest: {row['smallest']:,}). {others}"
     )
 
 
@@ -357,6 +385,5 @@ def _others(judged: pd.DataFrame, method: Method) -> str:
         return said + "."
     gap, se, ks = (judged[c].to_numpy() for c in ("gap", "gap_se", "k"))
     stands = np.flatnonzero(gap[:-1] >= gap[1:] - se[1:])
-    return said + (
-        f"; the gap statistic says {ks[stands[0]]}." if len(stands) else "; the gap statistic settles nowhere."
-    )
+    where = f"says {ks[stands[0]]}" if len(stands) else "settles nowhere"
+    return f"{said}; the gap statistic {where}."

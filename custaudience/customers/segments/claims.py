@@ -3,269 +3,252 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from typing import Any
 
 import pandas as pd
 
-from custaudience.customers.segments.difference_claims import difference_claims
-from custaudience.customers.segments.search import CustomerGroups
-from custaudience.customers.segments.sure_claims import (
-    placed_claims,
-    rules_claims,
-    stability_claims,
-    variables_claims,
-    whales_claims,
+from custaudience.customers.segments.clusters import STABLE
+from custaudience.customers.segments.rules import Condition, rule_text
+from custaudience.customers.segments.search import (
+    KIN_OF_BASKETS,
+    WORTH,
+    CustomerGroups,
+    group_table,
+    kinds_of,
+    name_of,
+    profile_table,
 )
-from custaudience.customers.segments.tables import group_table
-from custaudience.customers.segments.wording import SEARCHED, SLUG, group_values
-from custaudience.evidence import Claim, template
+from custaudience.evidence import Claim, Estimate, Terms
+from custaudience.stats.intervals import share_interval
+from custaudience.telling import Teller
 
-_COUNT_METHOD = template(
-    "k-means on shares of categories or on scaled numbers of the orders. As many groups as possible of which none is "
-    "too small, another half of the customers gives the same ones, and between any two neighbouring ones lie clearly "
-    "fewer customers than in their middles (p below 0.05); one group, that is none, is an answer."
-)
-
-
-def segment_claims(groups: CustomerGroups, *, currency: str, min_group_size: int, notebook: str) -> list[Claim]:
-    """Return the claims of notebook 34, the finding first.
-
-    Parameters
-    ----------
-    groups : CustomerGroups
-        As `recipes.clusters_at` gives them.
-    currency : str
-    min_group_size : int
-        Groups of fewer customers are named without figures.
-    notebook : str
-    """
-    kinds = set(groups.plan.variables.loc[groups.plan.variables["why"] != "left_out", "kind"])
-    tables = ["transactions", *(["products"] if "category_share" in kinds else [])]
-    tables += ["customers"] if "attribute" in kinds else []
-    common: dict[str, Any] = {"source": ", ".join(tables), "as_of": groups.features.as_of, "notebook": notebook}
-    rows = group_table(groups.labels, groups.features, groups.profiles, groups.stability, min_group_size=min_group_size)
-    if groups.basis == "found":
-        found = [
-            _found(groups, rows, currency, common),
-            _again(groups, common),
-            *_sizes(rows, currency, min_group_size, groups.plan.min_orders, common),
-            *difference_claims(groups, rows, currency, common),
-            *stability_claims(groups, rows, common),
-            *rules_claims(groups, rows, min_group_size, common),
-            *placed_claims(groups, min_group_size, common),
-        ]
-    else:
-        none = _none(groups, min_group_size, common)
-        found = [
-            none,
-            *([_again(groups, common)] if len(groups.count.table) else []),
-            _instead(none, common),
-            *difference_claims(groups, rows, currency, common),
-        ]
-    return [*found, *whales_claims(groups, rows, currency, min_group_size, common), *variables_claims(groups, common)]
+SLUG, NOTEBOOK = "segments", "34_segments.ipynb"
+ENOUGH = 30  # customers on both sides of a difference, and for whom a rule holds
+FOR_WHALES, TOP = 50, 0.01  # customers from which the share of the largest hundredth says something
+_FORMATS = {"currency": "money0", "share": "percent", "days": "number1", "orders": "number1"}
+_CASES = {"mean": "mean", "median": "median", "share": "yes", "share above": "above"}
+_LITTLE = ("too_little_data", "not_tested")
 
 
-def _found(groups: CustomerGroups, rows: pd.DataFrame, currency: str, common: dict[str, Any]) -> Claim:
-    top = rows.loc[rows["share_of_revenue"].fillna(0).idxmax()].to_dict()
-    text = (
-        template(
-            "By what they buy, the {n:count} customers with {min_orders:count} or more "
-            "{min_orders:plural order|orders} fall into {k:count} groups. {group:sentence} is {share:percent} of them "
-            "and brings {money:percent} of their revenue."
-        )
-        if groups.plan.view == "baskets"
-        else template(
-            "By how they buy, the {n:count} customers with {min_orders:count} or more "
-            "{min_orders:plural order|orders} fall into {k:count} groups. {group:sentence} is {share:percent} of them "
-            "and brings {money:percent} of their revenue."
-        )
-    )
-    values = {
-        "n": int(rows["n_customers"].sum()),
-        "min_orders": groups.plan.min_orders,
-        "k": groups.segments.k,
-        "share": float(top["share_of_customers"]),
-        "money": float(top["share_of_revenue"]) if pd.notna(top["share_of_revenue"]) else 0.0,
-        **group_values(top),
-    }
-    return Claim(
-        id=f"{SLUG}.finding",
-        template=text,
-        values=values,
-        kind="count",
-        statistic="customer_groups",
-        value=groups.segments.k,
-        unit="groups",
-        n=values["n"],
-        base=SEARCHED,
-        method=_COUNT_METHOD,
-        **common,
-    )
+def segment_claims(groups: CustomerGroups, terms: Terms) -> list[Claim]:
+    """Return the claims of notebook 34, the finding first; groups too small to show are named without figures."""
+    tell, variables = Teller(__package__, SLUG, NOTEBOOK, terms), groups.plan.variables
+    kinds = set(variables.loc[variables["why"] != "left_out", "kind"])
+    tables = {"products": "category_share", "customers": "attribute"}
+    source = ", ".join(["transactions", *(name for name, kind in tables.items() if kind in kinds)])
+    tell.sheet = {**tell.sheet, "source": source}  # of all claims here
+    rows = group_table(groups, min_group_size=terms.least)
+    found = (_found, _again, _sizes, _differences, _stability, _rules, _placed)
+    none = (_none, _again, _instead, _differences)
+    tellers = (*(found if groups.basis == "found" else none), _whales, _variables)
+    return [claim for say in tellers for claim in say(tell, groups, rows)]
 
 
-def _none(groups: CustomerGroups, least: int, common: dict[str, Any]) -> Claim:
+def _found(tell: Teller, groups: CustomerGroups, rows: pd.DataFrame) -> Iterator[Claim]:
+    top = rows.loc[rows["share_of_revenue"].fillna(0).idxmax()]
+    yield tell.say(
+        "finding", groups.plan.view, of=groups.segments.k, n=int(rows["n_customers"].sum()),
+        min_orders=groups.plan.min_orders, share=float(top["share_of_customers"]), money=_money(top),
+        values=_named(tell, top),
+    )  # fmt: skip
+
+
+def _money(row: pd.Series) -> float:
+    return float(row["share_of_revenue"]) if pd.notna(row["share_of_revenue"]) else 0.0
+
+
+def _named(tell: Teller, row: pd.Series, *, short: bool = False) -> dict[str, Any]:
+    """Return what ``{group:sentence}`` stands for, of a row of `group_table`; `short`: without what it has most of."""
+    name, about = str(row["group"]), row["about"]
+    if name.islower():  # a key of the RFM segments
+        return {"group": "{group_name:term}", "group_name": name}
+    if short or pd.isna(about):
+        return {"group": tell.phrase("group", "plain"), "group_name": name}
+    return {"group": tell.phrase("group", row["direction"]), "group_name": name, "about": str(about)}
+
+
+def _none(tell: Teller, groups: CustomerGroups, rows: pd.DataFrame) -> Iterator[Claim]:
     """Say that there are no groups, or why none were looked for."""
     plan, count = groups.plan, groups.count
-    values: dict[str, Any] = {"n": count.n, "min_orders": plan.min_orders, "least": count.min_size}
-    status = "too_few"
+    n = count.n if count.n and not tell.few(count.n) else None
+    facts: dict[str, Any] = {"min_orders": plan.min_orders, "least": count.min_size} | ({"n": n} if n else {})
+    case = "alike"
     if len(count.table):
-        status = "no_clear_difference"
-        values |= {"from": int(count.table["k"].min()), "to": int(count.table["k"].max())}
-        text = (
-            template(
-                "By what they buy, the {n:count} customers with {min_orders:count} or more "
-                "{min_orders:plural order|orders} form no groups: they blend into each other without a gap, and any "
-                "border between them would be arbitrary."
-            )
-            if plan.view == "baskets"
-            else template(
-                "By how they buy, the {n:count} customers with {min_orders:count} or more "
-                "{min_orders:plural order|orders} form no groups: they blend into each other without a gap, and any "
-                "border between them would be arbitrary."
-            )
-        )
+        case = plan.view
     elif not plan.tested:
-        text = template(
-            "No groups were looked for: the history is too short to test which differences between customers matter."
-        )
+        case = "untested"
     elif not plan.columns:
-        values["tested"] = int((plan.variables["why"] != "left_out").sum())
-        text = template(
-            "No groups were looked for: of {tested:count} {tested:plural variable|variables} none passed the test "
-            "against what customers did later and could be measured for all."
-        )
+        case, facts["tested"] = "none_passed", int((plan.variables["why"] != "left_out").sum())
     elif count.n < 2 * count.min_size:
-        values["all"] = len(groups.features.table)
-        text = template(
-            "No groups were looked for: too few customers have {min_orders:count} or more "
-            "{min_orders:plural order|orders}. A group needs {least:count}."
-        )
-    else:
-        text = template("No groups were looked for: too many of the customers are alike in all that matters.")
-    shown = count.n >= least
-    return Claim(
-        id=f"{SLUG}.finding",
-        template=text,
-        values=values if shown else {k: v for k, v in values.items() if k != "n"},
-        kind="count",
-        statistic="customer_groups",
-        value=0,
-        unit="groups",
-        n=count.n if shown else None,
-        base=SEARCHED,
-        method=_COUNT_METHOD,
-        status=status,  # type: ignore[arg-type]
-        **common,
-    )
+        case = "few_customers"
+    yield tell.say("none", case, of=0, n=n, values=facts)
 
 
-def _again(groups: CustomerGroups, common: dict[str, Any]) -> Claim:
+def _again(tell: Teller, groups: CustomerGroups, rows: pd.DataFrame) -> Iterator[Claim]:
     """Say how well another half of the customers finds the same groups, and how empty it is between them."""
     table, k = groups.count.table, groups.count.k
+    if not len(table):
+        return
     row = (table[table["k"] == k] if k > 1 else table.nlargest(1, "prediction_strength", keep="first")).iloc[0]
     strength, error = float(row["prediction_strength"]), 1.96 * float(row["strength_se"])
     between = float(row["between"])
-    values = {
-        "k": int(row["k"]),
-        "strength": strength,
-        "low": max(0.0, strength - error),
-        "high": min(1.0, strength + error),
-        **({"between": round(100 * between)} if math.isfinite(between) else {}),
-    }
-    if k > 1:
-        text = template(
-            "Another half of the customers finds the same {k:count} groups: of two customers whom one half puts "
-            "together, the other half leaves {strength:percent} together ({low:percent} to {high:percent}), in the "
-            "worst group. Halfway between two neighbouring groups there are at most {between:count} customers for "
-            "every 100 in their middles."
-        )
-    elif 1 < between < math.inf:
-        text = template(
-            "Nearest to groups is a division into {k:count}: another half of the customers leaves {strength:percent} "
-            "of those put together with each other ({low:percent} to {high:percent}), but halfway between two of the "
-            "groups there are {between:count} customers for every 100 in their middles. A border there would run "
-            "through a crowd."
-        )
-    else:
-        text = template(
-            "Nearest to groups is a division into {k:count}: another half of the customers leaves {strength:percent} "
-            "of those put together with each other ({low:percent} to {high:percent}). That is not enough, or the gap "
-            "between the groups is not clear, or one of them is too small."
-        )
-    return Claim(
-        id=f"{SLUG}.again",
-        template=text,
-        values=values,
-        kind="estimate",
-        statistic="group_count",
-        value=strength,
-        unit="fraction",
-        low=values["low"],
-        high=values["high"],
-        level=0.95,
-        n=groups.count.n,
-        base=SEARCHED,
-        status="measured" if k > 1 else "no_clear_difference",
-        method=template(
-            "Prediction strength (Tibshirani and Walther 2005) over five random halvings, 0.8 counts as found again; "
-            "customers halfway on the line between two middles, 0.85 at most."
-        ),
-        **common,
-    )
+    facts = {"k": int(row["k"])} | ({"between": round(100 * between)} if math.isfinite(between) else {})
+    yield tell.say(
+        "again", "text" if k > 1 else "crowd" if 1 < between < math.inf else "unclear", values=facts,
+        of=Estimate(strength, max(0.0, strength - error), min(1.0, strength + error), 0.95, groups.count.n),
+    )  # fmt: skip
 
 
-def _instead(finding: Claim, common: dict[str, Any]) -> Claim:
-    return Claim(
-        id=f"{SLUG}.instead",
-        template=template(
-            "Work with the RFM segments: they are made by rules that anybody can check, and need no gaps between "
-            "customers."
-        ),
-        values={},
-        kind="advice",
-        statistic="rfm_segment",
-        value=None,
-        unit="",
-        n=None,
-        status="advice",
-        method=template("Where no groups are found, segments made by rules stand in."),
-        rests_on=(finding.id,),
-        **common,
-    )
+def _instead(tell: Teller, groups: CustomerGroups, rows: pd.DataFrame) -> Iterator[Claim]:
+    yield tell.say("instead", rests_on=("finding",))
 
 
-def _sizes(rows: pd.DataFrame, currency: str, least: int, min_orders: int, common: dict[str, Any]) -> list[Claim]:
-    claims = []
-    for row in rows.to_dict("records"):
-        few = pd.isna(row["n_customers"])
-        values = group_values(row) | {"least": least}
-        text = template("{group:sentence}: fewer than {least:count} customers.")
-        if not few:
-            text = template(
-                "{group:sentence}: {n:count} {n:plural customer|customers}, {share:percent} of those searched, with "
-                "{money:percent} of their revenue: {each:money0} per customer so far."
-            )
-            values |= {
-                "n": int(row["n_customers"]),
-                "share": float(row["share_of_customers"]),
-                "money": float(row["share_of_revenue"]) if pd.notna(row["share_of_revenue"]) else 0.0,
-                "each": float(row["revenue_per_customer"]),
-                "currency": currency,
-            }
-        claims.append(
-            Claim(
-                id=f"{SLUG}.group.{str(row['group']).lower()}",
-                template=text,
-                values=values,
-                kind="count",
-                statistic="customer_groups",
-                value=values.get("n"),
-                unit="customers",
-                n=values.get("n"),
-                status="too_few" if few else "measured",
-                base=SEARCHED,
-                method=template("Named by value: A has the highest mean revenue. Revenue up to the date, net."),
-                **common,
-            )
-        )
-    return claims
+def _sizes(tell: Teller, groups: CustomerGroups, rows: pd.DataFrame) -> Iterator[Claim]:
+    for _, row in rows.iterrows():
+        named, suffix = _named(tell, row), str(row["group"]).lower()
+        if pd.isna(row["n_customers"]):
+            yield tell.say("group", "few", suffix=suffix, values=named)
+            continue
+        each = float(row["revenue_per_customer"])
+        facts = named | {"share": float(row["share_of_customers"]), "money": _money(row), "each": each}
+        yield tell.say("group", n=int(row["n_customers"]), suffix=suffix, values=facts)
+
+
+def _differences(tell: Teller, groups: CustomerGroups, rows: pd.DataFrame) -> Iterator[Claim]:
+    """Say for each group what sets it apart most: by its making, in the rest of behaviour, as people."""
+    if groups.profiles is None:
+        return
+    table = profile_table(groups.profiles, groups.features)
+    enough = (table[["n", "n_others"]].astype("Float64") >= ENOUGH).all(axis=1)
+    clear = table[(table["status"] == "measured") & enough & (table["effect"].abs() >= WORTH)]
+    clear = clear.assign(size=clear["effect"].abs()).sort_values("size", ascending=False, kind="stable")
+    made, person = clear["made_from"].astype(bool), clear["kind"] == "attribute"
+    kin = clear["feature"].isin(KIN_OF_BASKETS) if groups.plan.view == "baskets" else made
+    kinds = {"apart": made & (clear["effect"] > 0), "besides": ~made & ~kin & ~person, "persons": ~made & person}
+    for _, group in rows.iterrows():
+        for key, of_kind in kinds.items():
+            for row in clear[of_kind & (clear["group"] == group["group"])].head(1).to_dict("records"):
+                yield _difference(tell, key, row, group, groups.profiles.level)
+
+
+def _difference(tell: Teller, key: str, row: dict[Any, Any], group: pd.Series, level: float) -> Claim:
+    statistic, unit = str(row["statistic"]), str(row["unit"])
+    form = "percent" if statistic.startswith("share") else _FORMATS.get(unit, "number1")
+    limit = "points1" if form == "percent" else form
+    facts = {"what_name": row["name"], "value": float(row["value"]), "others": float(row["value_others"])}
+    facts |= {"v": f"{{value:{form}}}", "o": f"{{others:{form}}}", "l": f"{{low:{limit}}}", "h": f"{{high:{limit}}}"}
+    case = "category" if row["kind"] == "category_share" else _CASES[statistic]
+    if case == "yes" and row["category"]:
+        case, facts["level"] = "level", str(row["category"])
+    elif case == "above":
+        facts["above"] = float(row["above"])
+    return tell.say(
+        key, case, of=Estimate(float(row["difference"]), float(row["low"]), float(row["high"]), level, int(row["n"])),
+        suffix=str(group["group"]).lower(), values=facts | _named(tell, group, short=True),
+        meta={"unit": "money" if unit == "currency" else unit or statistic},
+    )  # fmt: skip
+
+
+def _stability(tell: Teller, groups: CustomerGroups, rows: pd.DataFrame) -> Iterator[Claim]:
+    """Say how surely each group comes back when customers are drawn anew."""
+    if (stability := groups.stability) is None:
+        return
+    worst = rows.loc[rows["jaccard"].idxmin()]
+    n_stable, k = int((stability.table["jaccard"] > STABLE).sum()), groups.segments.k
+    ends = (float(worst["jaccard"]), float(worst["jaccard_low"]), float(worst["jaccard_high"]))
+    yield tell.say(
+        "stability", "some" if n_stable < k else "all", of=Estimate(*ends, 0.9, stability.sampled), k=k,
+        runs=stability.n_runs, stable=n_stable, values=_named(tell, worst, short=True),
+    )  # fmt: skip
+
+
+def _rules(tell: Teller, groups: CustomerGroups, rows: pd.DataFrame) -> Iterator[Claim]:
+    """Say how well simple rules tell the groups, and the largest rule of each."""
+    if (rules := groups.rules) is None:
+        return
+    whole = Estimate(rules.fidelity, rules.low, rules.high, rules.level, rules.n_hold_out)
+    yield tell.say("rules", of=whole, rules=len(rules.rules), baseline=rules.baseline)
+    by_text, by_group = {rule_text(tests): tests for tests, _ in rules.conditions}, rows.set_index("group", drop=False)
+    kinds, units = kinds_of(groups.features), groups.features.dictionary.set_index("column")["unit"].to_dict()
+    for group, table in rules.rules.groupby("segment"):
+        row = table.sort_values("n", ascending=False, kind="stable").iloc[0]
+        tests, n, right = by_text[row["rule"]], int(row["n"]), float(row["right"])
+        if not tests or n < ENOUGH or tell.few(n):
+            continue
+        facts: dict[str, Any] = {}
+        facts["rule"] = ", ".join([_condition(i, test, kinds, units, facts) for i, test in enumerate(tests)])
+        _, low, high = share_interval(round(right * n), n, rules.level)
+        yield tell.say(
+            "rule", groups.plan.view, of=Estimate(right, low, high, rules.level, n), suffix=str(group).lower(),
+            values=facts | _named(tell, by_group.loc[group], short=True),
+        )  # fmt: skip
+
+
+def _condition(i: int, test: Condition, kinds: Any, units: dict[str, str], facts: dict[str, Any]) -> str:
+    """Return one condition as a template of signs and values, adding the latter to `facts`."""
+    facts[f"c{i}_name"] = name_of(test.feature, kinds.get(test.feature, ""))
+    name = f"{{c{i}_name:term}}"
+    if test.test in ("at most", "above"):
+        facts[f"c{i}_limit"] = float(test.value)
+        form = "percent1" if units.get(test.feature) == "share" else "number"
+        return f"{name} {'≤' if test.test == 'at most' else '>'} {{c{i}_limit:{form}}}"
+    if test.test in ("is", "is not"):
+        facts[f"c{i}_level"] = str(test.value)
+        return f"{name} {'=' if test.test == 'is' else '≠'} {{c{i}_level:term}}"
+    return f"{name} {'?' if test.test == 'missing' else '✓'}"
+
+
+def _placed(tell: Teller, groups: CustomerGroups, rows: pd.DataFrame) -> Iterator[Claim]:
+    n = int((~groups.labels["searched"] & groups.labels["group"].notna()).sum())
+    if n and not tell.few(n):
+        yield tell.say("placed", n=n, min_orders=groups.plan.min_orders)
+
+
+def _whales(tell: Teller, groups: CustomerGroups, rows: pd.DataFrame) -> Iterator[Claim]:
+    """Say what the few largest customers bring and that they make no group of their own."""
+    table = groups.features.table[["customer_id", "revenue_total"]]
+    table = table.sort_values(["revenue_total", "customer_id"], ascending=[False, True])
+    total, n_all = math.fsum(table["revenue_total"]), len(table)
+    if n_all < FOR_WHALES or total <= 0:
+        return
+    top = table.head(max(tell.terms.least, math.ceil(TOP * n_all)))
+    money, n = math.fsum(top["revenue_total"]), len(top)
+    facts: dict[str, Any] = {"part": n / n_all, "revenue": money}
+    if groups.basis == "found":
+        facts |= _cut(tell, groups) | {"where": ""}
+        inside = top.merge(groups.labels, on="customer_id")["group"].value_counts()
+        home, n_home = str(inside.index[0]), int(inside.iloc[0])
+        if n_home > n / 2:
+            # how many are elsewhere may be too few to say
+            where = "all" if n_home == n else "nearly" if tell.few(n - n_home) else "some"
+            facts |= _named(tell, rows[rows["group"] == home].iloc[0]) | {"where": tell.phrase("home", where)}
+            facts |= {} if where == "nearly" else {"inside": n_home}
+    yield tell.say("whales", "found" if groups.basis == "found" else "text", of=money / total, n=n, values=facts)
+
+
+def _cut(tell: Teller, groups: CustomerGroups) -> dict[str, Any]:
+    """Return the sentence on how very large customers entered the search."""
+    n = len(groups.segments.whales)
+    if groups.plan.view == "baskets":
+        return {"how": tell.phrase("cut", "baskets")}
+    if n and not tell.few(n):
+        return {"how": tell.phrase("cut", "whales"), "whales": n}
+    return {"how": tell.phrase("cut", "few" if n else "none")}
+
+
+def _variables(tell: Teller, groups: CustomerGroups, rows: pd.DataFrame) -> Iterator[Claim]:
+    """Say what entered the search and what did not."""
+    table = groups.plan.variables
+    use, why = table["use"], table["why"]
+    counts = {"describe": int((use == "describe").sum()), "none": int((why == "no_evidence").sum())}
+    counts |= {"little": int(why.isin(_LITTLE).sum()), "left": int((why == "left_out").sum())}
+    parts = {f"{key}_part": tell.phrase("part", key) if n else "" for key, n in counts.items()}
+    used = int((use == "search").sum())
+    facts: dict[str, Any] = {"all": len(table), "used": used, **counts, **parts}
+    yield tell.say("variables", "text" if used else "nothing", of=used, values=facts)
+    if len(rejected := table[why == "no_evidence"].head(6)):
+        facts = {f"r{i}": name for i, name in enumerate(rejected["name"])}
+        more = tell.phrase("part", "more") if counts["none"] > len(facts) else ""
+        facts |= {"names": "; ".join(f"{{{key}:term}}" for key in facts), "more": more}
+        yield tell.say("rejected", of=counts["none"], values=facts)

@@ -1,4 +1,4 @@
-"""Groups of customers found in a matrix: named by value, explained, and applied to new customers."""
+"""Groups of customers found in a matrix: named by value, applied to new customers, found again when drawn anew."""
 
 from __future__ import annotations
 
@@ -7,15 +7,32 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from scipy.optimize import linear_sum_assignment
 
-from custaudience.customers.segments.choosing_k import Method, by_customer, check_method, default_min_size
-from custaudience.customers.segments.gower import find_medoids, mixed_distance
-from custaudience.customers.segments.kmeans import SAMPLE, fast_kmeans, lloyd, nearest
-from custaudience.customers.segments.preparation import Preparation, learn_preparation
+from custaudience.customers.segments.grouping import (
+    SAMPLE,
+    fast_kmeans,
+    find_medoids,
+    lloyd,
+    mixed_distance,
+    nearest,
+    sample_kmeans,
+)
+from custaudience.customers.segments.preparation import (
+    Method,
+    Mixed,
+    Preparation,
+    by_customer,
+    check_method,
+    default_min_size,
+    learn_preparation,
+)
 from custaudience.errors import ColumnError, DataError, near_miss
 from custaudience.stats.columns import as_numbers
 
 FOR_MEDOIDS = 3_000
+DISSOLVED, STABLE = 0.5, 0.75  # overlaps of a segment with its best match, the limits of Hennig (2007)
+DRAWN_KMEANS, DRAWN_GOWER = 10_000, 1_000  # customers drawn from
 PLACED_AT_ONCE = 200_000
 
 
@@ -32,19 +49,16 @@ class CustomerSegments:
         (fraction of the sum of `value`; NaN when that sum is not positive).
     k, k_asked : int
         Groups that resulted, and that were asked for.
-    method : {"kmeans", "gower"}
-    value : str
-        Column by which groups are named.
+    method, value, preparation, seed
+        Of `segment_customers`.
     inertia : float
         Sum of squared distances to the middles (k-means), or of distances to the typical customers.
-    preparation : Preparation
     whales : DataFrame
         ``customer_id``, the value, ``segment``: customers beyond the point at which `value` is cut for the search,
         highest first. Ids: never to be published.
     whale_share : float
         Fraction of the sum of `value` that they bring.
     notes : tuple of str
-    seed : int
     """
 
     segments: pd.Series
@@ -59,7 +73,7 @@ class CustomerSegments:
     whale_share: float
     notes: tuple[str, ...]
     seed: int
-    _middles: np.ndarray | tuple[np.ndarray, np.ndarray]
+    _middles: np.ndarray | Mixed
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -67,18 +81,9 @@ class CustomerSegments:
         return tuple(self.table["segment"])
 
     def assign(self, matrix: pd.DataFrame) -> pd.Series:
-        """Place customers in these groups by the same rules.
+        """Place customers in these groups by the same rules: those they were made from get the same one again.
 
-        Parameters
-        ----------
-        matrix : DataFrame, one row per customer
-            With the columns that were used.
-
-        Returns
-        -------
-        Series per ``customer_id``, sorted
-            Ordered category; missing where the policy leaves a customer out. The customers the groups were made
-            from get the same segment again.
+        Returns an ordered category per ``customer_id``, sorted; missing where the policy leaves a customer out.
         """
         table = by_customer(matrix)
         if absent := [name for name in self.preparation.features if name not in table]:
@@ -89,15 +94,9 @@ class CustomerSegments:
 
 
 def segment_customers(
-    matrix: pd.DataFrame,
-    k: int,
-    *,
-    value: str = "revenue_total",
-    method: Method = "kmeans",
-    min_size: int | None = None,
-    preparation: Preparation | None = None,
-    seed: int = 0,
-) -> CustomerSegments:
+    matrix: pd.DataFrame, k: int, *, value: str = "revenue_total", method: Method = "kmeans",
+    min_size: int | None = None, preparation: Preparation | None = None, seed: int = 0,
+) -> CustomerSegments:  # fmt: skip
     """Divide customers into `k` groups that are alike inside, named A, B, … by value.
 
     Parameters
@@ -117,17 +116,11 @@ def segment_customers(
         How columns enter; by default as `learn_preparation` says.
     seed : int
 
-    Returns
-    -------
-    CustomerSegments
-
     Raises
     ------
-    DataError
-        If there are fewer customers than groups, categories with k-means, missing values without a policy, or all
-        customers are alike and more than one group is asked for.
-    ColumnError
-        If `value` is not there.
+    DataError, ColumnError
+        If there are fewer customers than groups, categories with k-means, missing values without a policy, all
+        customers are alike and more than one group is asked for, or `value` is not there.
 
     Notes
     -----
@@ -171,7 +164,7 @@ def segment_customers(
     rank[order] = np.arange(found)
     names = tuple(string.ascii_uppercase[:found])
     segments = _named(table.index, placed, rank[labels], names)
-    middles = tuple(part[order] for part in middles) if isinstance(middles, tuple) else middles[order]
+    middles = (middles[0][order], middles[1][order]) if isinstance(middles, tuple) else middles[order]
     whales, whale_share = _whales(table[value], preparation, segments)
     if len(whales):
         notes.append(
@@ -180,20 +173,9 @@ def segment_customers(
         )
     summary = _summary(worth, rank[labels], names)
     return CustomerSegments(
-        segments,
-        summary,
-        found,
-        k,
-        method,
-        value,
-        inertia,
-        preparation,
-        whales,
-        whale_share,
-        tuple(notes),
-        seed,
-        middles,
-    )
+        segments, summary, found, k, method, value, inertia, preparation,
+        whales, whale_share, tuple(notes), seed, middles,
+    )  # fmt: skip
 
 
 def _fit_numbers(
@@ -210,13 +192,13 @@ def _fit_numbers(
 
 def _fit_mixed(
     preparation: Preparation, rows: pd.DataFrame, k: int, least: int, seed: int
-) -> tuple[tuple[np.ndarray, np.ndarray], np.ndarray, float, int]:
+) -> tuple[Mixed, np.ndarray, float, int]:
     """Return typical customers, labels, sum of distances, and how many groups were too small."""
     some = rows
     if len(rows) > FOR_MEDOIDS:
         some = rows.iloc[np.sort(np.random.default_rng(seed).choice(len(rows), FOR_MEDOIDS, replace=False))]
     coded = preparation.mixed(some)
-    distance = mixed_distance(coded, coded)
+    distance = mixed_distance(coded)
     chosen = find_medoids(distance, k, seed=seed)
     different = np.unique(np.column_stack([part[chosen] for part in coded]), axis=0, return_index=True)[1]
     chosen = chosen[np.sort(different)]  # two medoids may be alike when few customers differ
@@ -232,9 +214,7 @@ def _fit_mixed(
     return middles, labels, cost, asked - len(chosen)
 
 
-def _place(
-    preparation: Preparation, rows: pd.DataFrame, middles: np.ndarray | tuple[np.ndarray, np.ndarray]
-) -> np.ndarray:
+def _place(preparation: Preparation, rows: pd.DataFrame, middles: np.ndarray | Mixed) -> np.ndarray:
     """Return the number of the nearest middle for each row."""
     if not isinstance(middles, tuple):
         return nearest(preparation.numbers(rows), middles)
@@ -261,16 +241,12 @@ def _named(index: pd.Index, placed: np.ndarray, labels: np.ndarray, names: tuple
 
 
 def _summary(worth: np.ndarray, labels: np.ndarray, names: tuple[str, ...]) -> pd.DataFrame:
-    total = np.nansum(worth)
-    rows = []
-    by_group = worth[np.argsort(labels.astype("int8"), kind="stable")]
-    ends = np.bincount(labels, minlength=len(names)).cumsum()
-    for name, part in zip(names, np.split(by_group, ends[:-1]), strict=True):
-        known = part[~np.isnan(part)]
-        middle = (float(known.mean()), float(np.median(known))) if len(known) else (np.nan, np.nan)
-        rows.append((name, len(part), len(part) / len(worth), *middle, known.sum() / total if total > 0 else np.nan))
-    columns = ["segment", "n", "share", "value_mean", "value_median", "value_share"]
-    return pd.DataFrame(rows, columns=columns)
+    values = pd.Series(worth).groupby(pd.Categorical.from_codes(labels, list(names)), observed=False)
+    n, total = values.size(), np.nansum(worth)
+    table = pd.DataFrame(
+        {"n": n, "share": n / len(worth), "value_mean": values.mean(), "value_median": values.median()}
+    ).assign(value_share=values.sum() / total if total > 0 else np.nan)
+    return table.rename_axis("segment").reset_index().astype({"segment": "str"})
 
 
 def _whales(worth: pd.Series, preparation: Preparation, segments: pd.Series) -> tuple[pd.DataFrame, float]:
@@ -288,3 +264,116 @@ def _whales(worth: pd.Series, preparation: Preparation, segments: pd.Series) -> 
     total = np.nansum(values)
     share = float(values[beyond].sum() / total) if total > 0 else 0.0
     return table.sort_values(name, ascending=False, kind="stable", ignore_index=True), share
+
+
+@dataclass(frozen=True)
+class SegmentStability:
+    """How well segments are found again.
+
+    Attributes
+    ----------
+    table : DataFrame, one row per segment
+        ``segment``, ``n``, ``jaccard`` (mean over runs of the overlap with the best matching group: customers in
+        both / in either), ``jaccard_low`` and ``jaccard_high`` (5 % and 95 % of the runs), ``dissolved`` and
+        ``recovered`` (share of runs with 0.5 or less, and with 0.75 or more), ``verdict`` ("stable" above 0.75,
+        "dissolved" below 0.5, else "unsure").
+    ari : dict of str to float
+        Adjusted Rand index of whole divisions: ``mean``, ``low`` (5 % of the runs), ``min``.
+    n_runs, sampled : int
+        Runs, and customers each drew from.
+    notes : tuple of str
+    """
+
+    table: pd.DataFrame
+    ari: dict[str, float]
+    n_runs: int
+    sampled: int
+    notes: tuple[str, ...]
+
+
+def segment_stability(
+    segments: CustomerSegments, matrix: pd.DataFrame, *, n_runs: int = 100, seed: int = 0
+) -> SegmentStability:
+    """Draw customers anew, find as many groups, and compare each segment with the group that matches it best.
+
+    Parameters
+    ----------
+    segments : CustomerSegments
+    matrix : DataFrame
+        That the segments were made from; a DataError if it has other customers, or there is one segment only.
+    n_runs : int
+        Bootstrap runs.
+    seed : int
+
+    Notes
+    -----
+    Cluster-wise stability after Hennig (2007), with his limits 0.5 and 0.75; groups are matched one to one so that
+    the Jaccard overlaps are largest in sum (Hungarian method). Customers drawn count once. At most 10,000 customers
+    (1,000 with Gower's distance) are drawn from. How columns enter is not learned anew. A stable segment need not be
+    a group apart: a long cloud is cut at the same place every time. `choose_k` asks for the valley between.
+
+    It says how far the division depends on who happened to be in the data, not what next year's customers do.
+    """
+    if segments.k < 2:
+        raise DataError("there is one segment only: nothing to find again. Stability is asked of two or more.")
+    table = by_customer(matrix)
+    if not table.index.equals(segments.segments.index):
+        raise DataError("matrix: expected the customers that the segments were made from. Place others with assign.")
+    rng = np.random.default_rng(seed)
+    from sklearn.metrics import adjusted_rand_score
+
+    most = DRAWN_KMEANS if segments.method == "kmeans" else DRAWN_GOWER
+    rows = np.flatnonzero(segments.segments.notna().to_numpy())
+    if len(rows) > most:
+        rows = np.sort(rng.choice(rows, most, replace=False))
+    given = segments.segments.cat.codes.to_numpy()[rows].astype(int)
+    some = table.iloc[rows]
+    if segments.method == "kmeans":
+        x = segments.preparation.numbers(some)
+    else:
+        distance = mixed_distance(segments.preparation.mixed(some))
+    overlaps, agreement = np.full((n_runs, segments.k), np.nan), np.empty(n_runs)
+    for run in range(n_runs):
+        drawn = rng.integers(0, len(rows), len(rows))
+        once = np.unique(drawn)
+        if segments.method == "kmeans":
+            centers, _ = sample_kmeans(x[drawn], segments.k, seed=seed + run, n_init=3)
+            found = nearest(x[once], centers)
+        else:
+            chosen = drawn[find_medoids(distance[np.ix_(drawn, drawn)], segments.k, seed=seed + run, n_init=1)]
+            found = distance[chosen][:, once].argmin(axis=0)
+        overlaps[run] = matched_jaccard(given[once], found, segments.k)
+        agreement[run] = adjusted_rand_score(given[once], found)
+    mean = np.nanmean(overlaps, axis=0)
+    low, high = np.nanquantile(overlaps, [0.05, 0.95], axis=0)
+    verdict = np.where(mean > STABLE, "stable", np.where(mean < DISSOLVED, "dissolved", "unsure"))
+    result = segments.table[["segment", "n"]].assign(
+        jaccard=mean, jaccard_low=low, jaccard_high=high, dissolved=(overlaps <= DISSOLVED).mean(axis=0),
+        recovered=(overlaps >= STABLE).mean(axis=0), verdict=verdict,
+    )  # fmt: skip
+    ari = {"mean": agreement.mean(), "low": np.quantile(agreement, 0.05), "min": agreement.min()}
+    notes = tuple(
+        f"Segment {row.segment} is {'not found again' if row.verdict == 'dissolved' else 'found again in part'} when "
+        f"other customers are drawn (overlap {row.jaccard:.2f}): build nothing on it alone."
+        for row in result.itertuples()
+        if row.verdict != "stable"
+    )
+    return SegmentStability(result, {k: float(v) for k, v in ari.items()}, n_runs, len(rows), notes)
+
+
+def matched_jaccard(given: np.ndarray, found: np.ndarray, k: int) -> np.ndarray:
+    """Return for each of `k` groups the overlap with the group matched to it; NaN for a group with nobody.
+
+    Examples
+    --------
+    >>> matched_jaccard(np.array([0, 0, 0, 1, 1]), np.array([1, 1, 0, 0, 0]), 2).round(3).tolist()
+    [0.667, 0.667]
+    """
+    both = np.zeros((k, k))
+    np.add.at(both, (given, found), 1)
+    either = both.sum(axis=1)[:, None] + both.sum(axis=0) - both
+    overlap = both / np.maximum(either, 1)
+    row, column = linear_sum_assignment(overlap, maximize=True)
+    result = np.full(k, np.nan)
+    result[row] = overlap[row, column]
+    return np.where(both.sum(axis=1) > 0, result, np.nan)

@@ -9,37 +9,32 @@ from typing import Literal
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from custaudience.customers.features.attributes import sensitive_topic
 from custaudience.errors import ColumnError, DataError, EmptyTableError, near_miss
 from custaudience.stats.columns import as_numbers, kind_of
 
+Method = Literal["kmeans", "gower"]
 Missing = Literal["refuse", "drop", "indicator", "pairwise"]
 Scale = Literal["robust", "standard", "none"]
+Mixed = tuple[np.ndarray, np.ndarray]
+"""Numbers in [0, 1] with NaN, and codes of categories with -1 = missing: what enters Gower's distance."""
 SKEWED = 2.0  # skewness above which a column is put on a log scale
 SAME = 0.999  # correlation from which two columns say the same
 MANY_LEVELS = 50
+MOST_MISSING = 0.5  # share of customers without a value above which groups would follow who answered
+LIMIT = 4.0  # robust scales from the middle at which numbers are cut: no single customer pulls groups to themselves
 ENOUGH = 200_000  # customers from which middle and scale are learned
 
 
 @dataclass(frozen=True)
 class PreparedColumn:
-    """How one column enters.
+    """How one column enters: a number as (x - centre) / scale, cut at plus and minus `limit`.
 
-    Attributes
-    ----------
-    name : str
-    kind : {"number", "category", "ordered"}
-    logged : bool
-        The number enters as sign(x) * log(1 + |x|).
-    centre, scale, limit : float
-        The number enters as (x - centre) / scale, cut at plus and minus `limit`.
-    low, high : float
-        Smallest and largest value that entered, after all this.
-    levels : tuple
-        Of a category.
-    missing : int
-        Customers without a value.
+    `logged`: x is sign(x) * log(1 + abs(x)) there. `low` and `high` are the smallest and largest value that entered,
+    after all this; `levels` are those of a category; `missing` counts customers without a value.
     """
 
     name: str
@@ -96,13 +91,7 @@ class Preparation:
         return tuple(column.name for column in self.columns if column.kind != "number")
 
     def usable(self, table: pd.DataFrame) -> np.ndarray:
-        """Return which customers of `table` can be placed: an array of n booleans.
-
-        Raises
-        ------
-        DataError
-            If values are missing and the policy is "refuse".
-        """
+        """Return which customers of `table` can be placed; refuse gaps where the policy is "refuse"."""
         absent = {name: table[name].isna().to_numpy() for name in self.features if has_gaps(table[name])}
         if absent and self.missing == "refuse":
             raise DataError(_refusal({name: int(gone.sum()) for name, gone in absent.items()}, len(table)))
@@ -128,11 +117,8 @@ class Preparation:
             matrix[:, j] = table[column.name].isna()
         return matrix
 
-    def mixed(self, table: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
-        """Return what enters Gower's distance: numbers in [0, 1] with NaN, and codes of categories, -1 = missing.
-
-        A level that was not there when this was learned is a level of its own.
-        """
+    def mixed(self, table: pd.DataFrame) -> Mixed:
+        """Return what enters Gower's distance; a level not there when this was learned is a level of its own."""
         numbers, codes = [], []
         for column in self.columns:
             if column.kind == "number":
@@ -144,22 +130,13 @@ class Preparation:
                 numbers.append(np.where(code < 0, np.nan, np.minimum(code, len(column.levels) - 1) / column.high))
             else:
                 codes.append(np.where((code < 0) & (self.missing == "indicator"), len(column.levels) + 1, code))
-        n = len(table)
-        both = (np.column_stack(part) if part else np.empty((n, 0)) for part in (numbers, codes))
-        first, second = both
-        return first.astype("float32"), second.astype("int32")
+        return side_by_side(numbers, len(table)).astype("float32"), side_by_side(codes, len(table)).astype("int32")
 
 
 def learn_preparation(
-    table: pd.DataFrame,
-    *,
-    features: Sequence[str] | None = None,
-    missing: Missing = "refuse",
-    max_missing: float = 0.5,
-    scale: Scale = "robust",
-    log: Iterable[str] | None = None,
-    limit: float = 4.0,
-) -> Preparation:
+    table: pd.DataFrame, *, features: Sequence[str] | None = None, missing: Missing = "refuse",
+    scale: Scale = "robust", log: Iterable[str] | None = None,
+) -> Preparation:  # fmt: skip
     """Learn how each column of a customer matrix enters a search for groups.
 
     Parameters
@@ -171,35 +148,25 @@ def learn_preparation(
     missing : {"refuse", "drop", "indicator", "pairwise"}
         What to do with missing values: refuse; leave those customers out; put the middle and say so in a further
         column (a category gets the level "missing"); or, with Gower's distance only, compare two customers on what
-        both have.
-    max_missing : float
-        A column with a larger share of missing values is refused, whatever the policy.
+        both have. A column that more than half of the customers lack is refused, whatever the policy.
     scale : {"robust", "standard", "none"}
         "robust": median, and the range of the middle 95 % / 3.92, which is the standard deviation of a normal column;
-        of a column with two values, half their difference. "standard": mean and standard deviation.
+        of a column with two values, half their difference; numbers are cut at four such scales from the middle.
+        "standard": mean and standard deviation.
     log : iterable of str, optional
         Columns on a log scale; by default those with skewness above 2 whose values range over more than 1.
-    limit : float
-        With "robust", numbers are cut at so many scales from the middle, so that single customers do not pull
-        groups to themselves.
 
-    Returns
-    -------
-    Preparation
+    Raises
+    ------
+    ColumnError, EmptyTableError
+        If a feature is not in the table, or there is no customer.
+    DataError
+        If values are infinite, dates, or missing beyond what the policy allows.
 
     Notes
     -----
     Ranges, since a standard deviation or an interquartile range makes small exactly those columns in which groups
     lie far apart (Milligan and Cooper 1988).
-
-    Raises
-    ------
-    ColumnError
-        If a feature is not in the table.
-    EmptyTableError
-        If there is no customer.
-    DataError
-        If values are infinite, dates, or missing beyond what the policy allows.
 
     Examples
     --------
@@ -217,16 +184,16 @@ def learn_preparation(
             known = [str(column) for column in table]
             raise ColumnError(f"features: column {name!r} not found; it has {known}.{near_miss(str(name), known)}")
     absent = {name: int(table[name].isna().sum()) for name in names if has_gaps(table[name])}
-    empty = {name: "no value at all" for name, n in absent.items() if n == len(table)}
-    _check_missing({name: n for name, n in absent.items() if name not in empty}, len(table), missing, max_missing)
+    left_out = {name: "no value at all" for name, n in absent.items() if n == len(table)}
+    _check_missing({name: n for name, n in absent.items() if name not in left_out}, len(table), missing)
     logged = None if log is None else set(log)
-    columns, left_out, notes = [], empty, []
+    columns, notes = [], []
     for name in names:
         if topic := sensitive_topic(str(name)):
             left_out[name] = f"sensitive ({topic}): never used to group people"
         if name in left_out:
             continue
-        column = _learn(table[name], logged, scale, limit, absent.get(name, 0))
+        column = _learn(table[name], logged, scale, absent.get(name, 0))
         if column is None:
             left_out[name] = "the same for all customers"
             continue
@@ -234,9 +201,49 @@ def learn_preparation(
         if len(column.levels) > MANY_LEVELS:
             notes.append(f"{name} has {len(column.levels):,} levels: two customers hardly ever agree in it.")
     notes += [f"{name} is left out: {reason}." for name, reason in left_out.items()]
-    notes += _missing_notes({c.name: c.missing for c in columns if c.missing}, len(table), missing)
-    notes += _same(table, columns)
-    return Preparation(tuple(columns), missing, left_out, tuple(notes))
+    notes += [
+        f"{column.name}: {column.missing:,} of {len(table):,} have no value ({_HOW[missing]})."
+        for column in columns
+        if column.missing
+    ]
+    return Preparation(tuple(columns), missing, left_out, (*notes, *_same(table, columns)))
+
+
+_HOW = {
+    "drop": "those customers are left out",
+    "indicator": "the middle stands in, and that it was missing is a feature",
+    "pairwise": "two customers are compared on what both have",
+}
+
+
+def by_customer(matrix: pd.DataFrame) -> pd.DataFrame:
+    """Return the matrix with unique customers as index, sorted, so that the order of rows changes nothing."""
+    table = matrix.set_index("customer_id") if "customer_id" in matrix else matrix
+    if table.index.dtype == "str":  # as a study gives them: pandas would make each id an object to find this out
+        ids = pa.array(table.index)
+        if pc.all(pc.less(ids[:-1], ids[1:]), skip_nulls=False).as_py():
+            return table
+    if table.index.hasnans or not table.index.is_unique:
+        raise DataError("customer matrix: customer_id is missing or comes twice. Give one row per customer.")
+    return table if table.index.is_monotonic_increasing else table.sort_index()
+
+
+def default_min_size(n: int) -> int:
+    """Return the smallest group worth a name: 30 customers or 5 %, whichever is more."""
+    return max(30, math.ceil(0.05 * n))
+
+
+def check_method(method: Method, preparation: Preparation) -> None:
+    """Refuse k-means for categories and "pairwise" for k-means."""
+    if method not in ("kmeans", "gower"):
+        raise ValueError(f"method: expected 'kmeans' or 'gower', got {method!r}")
+    if method == "kmeans" and preparation.categories:
+        raise DataError(
+            f"k-means needs numbers; {', '.join(preparation.categories)} hold categories. Take method='gower', or "
+            "leave them out and describe the groups by them afterwards."
+        )
+    if method == "kmeans" and preparation.missing == "pairwise":
+        raise DataError("missing='pairwise' goes with method='gower' only. Take 'drop' or 'indicator' for k-means.")
 
 
 def signed_log(values: np.ndarray) -> np.ndarray:
@@ -257,9 +264,12 @@ def level_codes(values: pd.Series, levels: Sequence) -> np.ndarray:
     return np.where(values.isna(), -1, np.where(codes < 0, len(levels), codes))
 
 
-def _learn(
-    values: pd.Series, logged: set[str] | None, scale: Scale, limit: float, missing: int
-) -> PreparedColumn | None:
+def side_by_side(columns: Sequence[np.ndarray], n: int) -> np.ndarray:
+    """Return columns as an array of `n` rows, of no column, too."""
+    return np.column_stack(columns) if columns else np.empty((n, 0))
+
+
+def _learn(values: pd.Series, logged: set[str] | None, scale: Scale, missing: int) -> PreparedColumn | None:
     """Return how a column enters, None if it is constant."""
     name, kind = str(values.name), kind_of(values)
     if kind != "number":
@@ -279,7 +289,7 @@ def _learn(
     centre, unit = _centre_and_scale(signed_log(some) if use_log else some, scale)
     if not unit:
         centre, unit = _centre_and_scale(signed_log(known) if use_log else known, scale)
-    cut = limit if scale == "robust" else math.inf
+    cut = LIMIT if scale == "robust" else math.inf
     edges = signed_log(np.array([least, most])) if use_log else np.array([least, most])
     low, high = np.clip((edges - centre) / unit, -cut, cut).tolist()
     return PreparedColumn(name, kind, use_log, centre, unit, cut, low, high, (), missing)
@@ -312,25 +322,16 @@ def _refusal(found: dict[str, int], n: int) -> str:
     )
 
 
-def _check_missing(absent: dict[str, int], n: int, missing: Missing, max_missing: float) -> None:
+def _check_missing(absent: dict[str, int], n: int, missing: Missing) -> None:
     if missing not in ("refuse", "drop", "indicator", "pairwise"):
         raise ValueError(f"missing: expected 'refuse', 'drop', 'indicator' or 'pairwise', got {missing!r}")
     if absent and missing == "refuse":
         raise DataError(_refusal(absent, n))
-    if worst := [name for name, count in absent.items() if count > max_missing * n]:
+    if worst := [name for name, count in absent.items() if count > MOST_MISSING * n]:
         raise DataError(
-            f"{', '.join(worst)}: more than {max_missing:.0%} of the customers have no value; groups would follow who "
-            "answered. Leave the column out, describe the groups by it afterwards, or raise max_missing."
+            f"{', '.join(worst)}: more than {MOST_MISSING:.0%} of the customers have no value; groups would follow who "
+            "answered. Leave the column out, or describe the groups by it afterwards."
         )
-
-
-def _missing_notes(absent: dict[str, int], n: int, missing: Missing) -> list[str]:
-    how = {
-        "drop": "those customers are left out",
-        "indicator": "the middle stands in, and that it was missing is a feature",
-        "pairwise": "two customers are compared on what both have",
-    }
-    return [f"{name}: {count:,} of {n:,} have no value ({how[missing]})." for name, count in absent.items()]
 
 
 def _same(table: pd.DataFrame, columns: Sequence[PreparedColumn]) -> list[str]:

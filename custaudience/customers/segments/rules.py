@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,44 +12,36 @@ import numpy as np
 import pandas as pd
 
 from custaudience.customers.features.attributes import sensitive_topic
-from custaudience.customers.segments.choosing_k import by_customer
 from custaudience.customers.segments.clusters import CustomerSegments
+from custaudience.customers.segments.preparation import by_customer
 from custaudience.errors import ColumnError, DataError
+from custaudience.evidence import Terms
 from custaudience.stats.columns import as_numbers, kind_of
+from custaudience.stats.intervals import share_interval
 
 if TYPE_CHECKING:
     from sklearn.tree import DecisionTreeClassifier
 
 MOST_LEVELS = 30
 MOST_TRAINED = 100_000
+Rules = tuple[tuple[tuple["Condition", ...], str], ...]
+_TERMS = Terms(dt.date.max)
 
 
 @dataclass(frozen=True)
 class Condition:
-    """One test of one feature, in its own units.
-
-    Attributes
-    ----------
-    feature : str
-    test : {"at most", "above", "is", "is not", "known", "missing"}
-    value : float or str
-        The limit, the level of a category, or "".
-    """
+    """One test of one feature, in its own units; `value` is the limit, the level of a category, or ""."""
 
     feature: str
     test: Literal["at most", "above", "is", "is not", "known", "missing"]
     value: float | str = ""
 
     def __str__(self) -> str:
+        if self.test in ("known", "missing"):
+            return f"{self.feature} is {self.test}"
         value = f"{self.value:,.12g}" if isinstance(self.value, float) else self.value
-        return {
-            "at most": f"{self.feature} ≤ {value}",
-            "above": f"{self.feature} > {value}",
-            "is": f"{self.feature} is {value}",
-            "is not": f"{self.feature} is not {value}",
-            "known": f"{self.feature} is known",
-            "missing": f"{self.feature} is missing",
-        }[self.test]
+        sign = {"at most": "≤", "above": ">"}.get(self.test, self.test)
+        return f"{self.feature} {sign} {value}"
 
     def holds(self, table: pd.DataFrame, middle: dict[str, float]) -> np.ndarray:
         """Return for which rows it holds; a missing number counts as the middle one."""
@@ -56,9 +49,8 @@ class Condition:
         if self.test in ("known", "missing"):
             return (values.isna() == (self.test == "missing")).to_numpy()
         if self.test in ("is", "is not"):
-            return ((values.astype(object).astype("str") == self.value) & values.notna()).to_numpy() == (
-                self.test == "is"
-            )
+            same = (values.astype(object).astype("str") == self.value) & values.notna()
+            return same.to_numpy() == (self.test == "is")
         numbers = np.nan_to_num(_numbers(values), nan=middle[self.feature])
         return (numbers <= float(self.value)) == (self.test == "at most")
 
@@ -75,11 +67,10 @@ class SegmentTree:
     segments : DataFrame, one row per segment, on the hold-out
         ``segment``, ``n``, ``recall`` (share of its customers the rules send to it) with ``recall_low`` and
         ``recall_high``, ``precision`` (share of those sent to it who belong there) likewise; NaN when none is sent.
-    fidelity, low, high : float
+    fidelity, low, high, level : float
         Share of the hold-out that the rules send to their segment, with Wilson's interval.
     baseline : float
         The same for "everybody is in the largest segment".
-    level : float
     n_train, n_hold_out : int
     conditions : tuple of pairs (conditions, segment)
         The rules for `apply`; exactly one holds for any customer.
@@ -96,7 +87,7 @@ class SegmentTree:
     level: float
     n_train: int
     n_hold_out: int
-    conditions: tuple[tuple[tuple[Condition, ...], str], ...]
+    conditions: Rules
     middle: dict[str, float]
 
     def apply(self, matrix: pd.DataFrame) -> pd.Series:
@@ -109,16 +100,9 @@ class SegmentTree:
 
 
 def segment_rules(
-    matrix: pd.DataFrame,
-    segments: CustomerSegments | pd.Series,
-    *,
-    features: Sequence[str] | None = None,
-    max_depth: int = 3,
-    hold_out: float = 0.3,
-    balanced: bool = False,
-    level: float = 0.95,
-    seed: int = 0,
-) -> SegmentTree:
+    matrix: pd.DataFrame, segments: CustomerSegments | pd.Series, *, max_depth: int = 3, hold_out: float = 0.3,
+    balanced: bool = False, terms: Terms = _TERMS,
+) -> SegmentTree:  # fmt: skip
     """Say the segments in a few readable rules, and how often the rules are right on customers not used for them.
 
     Parameters
@@ -126,8 +110,7 @@ def segment_rules(
     matrix : DataFrame, one row per customer
         With ``customer_id`` as index or column, in original units.
     segments : CustomerSegments, or Series per ``customer_id``
-    features : sequence of str, optional
-        By default those the segments were made from, or all columns.
+        The former are told by what they were made from, the latter by all columns.
     max_depth : int, 1 to 3
         Conditions per rule before they are put together.
     hold_out : float
@@ -135,32 +118,20 @@ def segment_rules(
     balanced : bool
         Segments weigh the same however many customers they have: a rule names the segment that is more frequent where
         it holds than elsewhere, and not only the one that most belong to.
-    level : float
-        Of the intervals.
-    seed : int
-
-    Returns
-    -------
-    SegmentTree
-
-    Raises
-    ------
-    DataError
-        If there is one segment only, or fewer than 40 customers.
+    terms : Terms, optional
+        Its ``level`` and ``seed``.
 
     Notes
     -----
     A classification tree (Breiman et al. 1984) with Gini impurity, its limits rounded before it is judged. Fidelity
     is agreement with the segments, not truth about customers. A small segment may get no rule: its recall is 0 then.
+    One segment only, or fewer than 40 customers, are refused (DataError).
     """
     if not 1 <= max_depth <= 3:
         raise ValueError(f"max_depth: expected 1 to 3, got {max_depth}; deeper rules are no longer read")
     table = by_customer(matrix)
     names = (segments.segments if isinstance(segments, CustomerSegments) else segments).reindex(table.index)
-    if features is None:
-        features = segments.preparation.features if isinstance(segments, CustomerSegments) else list(table.columns)
-    from sklearn.tree import DecisionTreeClassifier
-
+    features = segments.preparation.features if isinstance(segments, CustomerSegments) else list(table.columns)
     features = [name for name in features if not sensitive_topic(str(name))]
     placed = names.notna().to_numpy()
     table, names = table.loc[placed, list(features)], names[placed].astype("category").cat.remove_unused_categories()
@@ -170,26 +141,23 @@ def segment_rules(
         raise DataError("segment_rules: there is one segment only; it needs no rules.")
     if len(table) < 40:
         raise DataError(f"segment_rules: {len(table)} customers are too few to judge rules on some of them.")
-    train, test = _split(label, hold_out, np.random.default_rng(seed))
+    from sklearn.tree import DecisionTreeClassifier
+
+    train, test = _split(label, hold_out, np.random.default_rng(terms.seed))
     train = train[:MOST_TRAINED]
     x, meaning, middle = _encode(table, train)
+    few, weights = max(5, len(train) // 200), "balanced" if balanced else None
     tree = DecisionTreeClassifier(
-        max_depth=max_depth,
-        min_samples_leaf=max(5, len(train) // 200),
-        class_weight="balanced" if balanced else None,
-        random_state=seed,
-    )
-    tree.fit(x[train], label[train])
-    conditions = tuple(
-        (_shortened(path), found[number]) for path, number in _leaves(tree, 0, (), meaning, x[train], table)
-    )
+        max_depth=max_depth, min_samples_leaf=few, class_weight=weights, random_state=terms.seed
+    ).fit(x[train], label[train])
+    conditions = tuple((_shortened(path), found[number]) for path, number in _leaves(tree, meaning, x[train]))
     judged = table.iloc[test]
     said, true = _apply(conditions, judged, middle), np.array(found)[label[test]]
-    fidelity, low, high = _wilson(int((said == true).sum()), len(test), level)
+    fidelity = share_interval(int((said == true).sum()), len(test), terms.level)
     largest = found[int(np.bincount(label[train], minlength=len(found)).argmax())]
     return SegmentTree(
-        _rule_table(conditions, judged, middle, true), _segment_table(found, said, true, level), fidelity, low, high,
-        float((true == largest).mean()), level, len(train), len(test), conditions, middle,
+        _rule_table(conditions, judged, middle, true), _segment_table(found, said, true, terms.level), *fidelity,
+        float((true == largest).mean()), terms.level, len(train), len(test), conditions, middle,
     )  # fmt: skip
 
 
@@ -237,7 +205,7 @@ def _encode(table: pd.DataFrame, train: np.ndarray) -> tuple[np.ndarray, list[tu
 
 
 def _leaves(
-    tree: DecisionTreeClassifier, node: int, path: tuple, meaning: list, x: np.ndarray, table: pd.DataFrame
+    tree: DecisionTreeClassifier, meaning: list[tuple[str, Any]], x: np.ndarray, node: int = 0, path: tuple = ()
 ) -> list[tuple[tuple[Condition, ...], int]]:
     """Return the conditions that lead to each leaf and its segment; equal leaves beside each other become one."""
     inner = tree.tree_
@@ -252,11 +220,9 @@ def _leaves(
     else:
         limit = float(round_limit(float(inner.threshold[node]), x[:, column]))
         tests = Condition(name, "at most", limit), Condition(name, "above", limit)
-    left = _leaves(tree, inner.children_left[node], (*path, tests[0]), meaning, x, table)
-    right = _leaves(tree, inner.children_right[node], (*path, tests[1]), meaning, x, table)
-    if len(left) == len(right) == 1 and left[0][1] == right[0][1]:
-        return [(path, left[0][1])]
-    return left + right
+    left = _leaves(tree, meaning, x, inner.children_left[node], (*path, tests[0]))
+    right = _leaves(tree, meaning, x, inner.children_right[node], (*path, tests[1]))
+    return [(path, left[0][1])] if len(left) == len(right) == 1 and left[0][1] == right[0][1] else left + right
 
 
 def round_limit(limit: float, values: np.ndarray) -> float:
@@ -287,9 +253,8 @@ def _shortened(path: tuple[Condition, ...]) -> tuple[Condition, ...]:
     """Keep the tightest of several limits on one feature."""
     kept: dict[tuple[str, str, str], Condition] = {}
     for condition in path:
-        limit = condition.test in ("at most", "above")
-        key = (condition.feature, condition.test, "" if limit else str(condition.value))
         tighter = {"at most": min, "above": max}.get(condition.test)
+        key = (condition.feature, condition.test, "" if tighter else str(condition.value))
         if tighter and key in kept:
             value = tighter(float(kept[key].value), float(condition.value))
             kept[key] = Condition(condition.feature, condition.test, value)
@@ -298,18 +263,15 @@ def _shortened(path: tuple[Condition, ...]) -> tuple[Condition, ...]:
     return tuple(kept.values())
 
 
-def _apply(conditions: Sequence, table: pd.DataFrame, middle: dict[str, float]) -> np.ndarray:
+def _apply(conditions: Rules, table: pd.DataFrame, middle: dict[str, float]) -> np.ndarray:
     said = np.full(len(table), "", dtype=object)
     for tests, segment in conditions:
         said[_all_hold(tests, table, middle)] = segment
     return said
 
 
-def _all_hold(tests: tuple[Condition, ...], table: pd.DataFrame, middle: dict[str, float]) -> np.ndarray:
-    held = np.ones(len(table), dtype=bool)
-    for test in tests:
-        held &= test.holds(table, middle)
-    return held
+def _all_hold(tests: Sequence[Condition], table: pd.DataFrame, middle: dict[str, float]) -> np.ndarray:
+    return np.logical_and.reduce([np.ones(len(table), dtype=bool), *(test.holds(table, middle) for test in tests)])
 
 
 def rule_text(tests: Sequence[Condition]) -> str:
@@ -317,7 +279,7 @@ def rule_text(tests: Sequence[Condition]) -> str:
     return " and ".join(map(str, tests)) or "everybody"
 
 
-def _rule_table(conditions: Sequence, table: pd.DataFrame, middle: dict[str, float], true: np.ndarray) -> pd.DataFrame:
+def _rule_table(conditions: Rules, table: pd.DataFrame, middle: dict[str, float], true: np.ndarray) -> pd.DataFrame:
     rows = []
     for tests, segment in conditions:
         held = _all_hold(tests, table, middle)
@@ -331,17 +293,8 @@ def _segment_table(found: list[str], said: np.ndarray, true: np.ndarray, level: 
     rows = []
     for name in found:
         right = int(((said == name) & (true == name)).sum())
-        recall = _wilson(right, int((true == name).sum()), level)
-        precision = _wilson(right, int((said == name).sum()), level)
+        recall = share_interval(right, int((true == name).sum()), level)
+        precision = share_interval(right, int((said == name).sum()), level)
         rows.append((name, int((true == name).sum()), *recall, *precision))
     measures = [f"{measure}{end}" for measure in ("recall", "precision") for end in ("", "_low", "_high")]
     return pd.DataFrame(rows, columns=["segment", "n", *measures])
-
-
-def _wilson(count: int, n: int, level: float) -> tuple[float, float, float]:
-    from statsmodels.stats.proportion import proportion_confint
-
-    if not n:
-        return math.nan, math.nan, math.nan
-    low, high = proportion_confint(count, n, alpha=1 - level, method="wilson")
-    return count / n, float(low), float(high)

@@ -26,17 +26,8 @@ def cohort_claims(
 ) -> list[Claim]:
     """Return the claims of notebook 31 when first orders are in the data, the finding first.
 
-    Parameters
-    ----------
-    curve : DataFrame
-        From `survival_table` of the time to the second order, all customers.
-    activity : DataFrame
-        From `retention_cells` with ``definition="activity"``.
-    comparison : SurvivalComparison, optional
-        Early against late cohorts.
-    terms : Terms
-    period : {"W", "M", "Q"}
-        Of `activity`.
+    `curve` is the `survival_table` of the time to the second order, of all customers; `activity` are `retention_cells`
+    with ``definition="activity"`` and this `period`; `comparison` is of early against late cohorts.
     """
     tell = Teller(__package__, SLUG, NOTEBOOK, terms)
     claims = [*_came_back(tell, curve), _median_wait(tell, curve), _later_activity(tell, activity, period)]

@@ -157,13 +157,9 @@ def _means(columns: np.ndarray, strata: np.ndarray) -> np.ndarray:
 def partial_share(block: np.ndarray, outcome: np.ndarray, strata: np.ndarray) -> tuple[float, float, np.ndarray]:
     """Estimate the share of an outcome's variance within strata (ints from 0) that goes with some columns (n, k).
 
-    Returns
-    -------
-    share, p_value : float
-        Corrected for the number of columns, so that it may be below 0; NaN, 1.0 when there is nothing left to
-        explain. The p-value is that of F (an analysis of covariance, strata as they are).
-    slopes : array of k numbers
-        Of the outcome on the columns, pooled over strata.
+    Returns the share, corrected for the number of columns, so that it may be below 0; the p-value of F (an analysis of
+    covariance, strata as they are), NaN and 1.0 when there is nothing left to explain; and k slopes of the outcome on
+    the columns, pooled over strata.
     """
     x = block - _means(block, strata)
     y = outcome - _means(outcome[:, None], strata)[:, 0]
@@ -184,20 +180,10 @@ def permutation_p(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Test each block of columns (n, k) against each outcome (n, m) by permuting the outcomes.
 
-    Parameters
-    ----------
-    blocks : sequence of arrays
-        Each orthonormal: from `level_basis`, or a centred column of length 1.
-    least, most : int
-        Permutations for every pair, and for pairs whose p-value is still small after those.
+    Blocks are orthonormal: from `level_basis`, or a centred column of length 1. `least` permutations for every pair,
+    `most` for pairs whose p-value is still small after those. Returns the share of variance of the outcome that goes
+    with the block, the p-value ``(matched + 1) / (n + 1)``, and the number of permutations, each (blocks, m).
 
-    Returns
-    -------
-    r2, p_value, n_permutations : arrays of shape (number of blocks, m)
-        Share of variance of the outcome that goes with the block; ``(matched + 1) / (n + 1)``.
-
-    Notes
-    -----
     Phipson and Smyth (2010) for the + 1. Going on only where p is small stays valid: a p-value of at most
     ``alpha`` below ``(_ENOUGH + 1) / (least + 1)`` can only come from all `most` permutations, one above it is
     at most ``alpha`` only if that of the first `least` is. (In the spirit of Besag and Clifford 1991.)
@@ -239,26 +225,13 @@ def cross_validated_gain(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Measure how much better outcomes (n, m) are predicted for unseen people with a variable than without it.
 
-    Parameters
-    ----------
-    parts : sequence of arrays of shape (n, k), no missing values
-        The columns of each variable.
-    wanted : sequence of int
-        The variables to measure.
-    rng, n_repeats
-        Of the 5 folds.
+    `parts` are the columns (n, k) of each variable, without missing values; `wanted` says which to measure. Returns,
+    each (wanted, m), the out-of-sample R squared of the variable alone over that of the mean, and of all variables
+    over that of all others: at or below 0 = does not help, NaN for a constant outcome.
 
-    Returns
-    -------
-    alone, added : arrays of shape (number wanted, m)
-        Out-of-sample R squared of the variable alone over that of the mean, and of all variables over that of
-        all others. At or below 0 = does not help. NaN for a constant outcome.
-
-    Notes
-    -----
-    Ridge regression on standardised columns; the penalty counts as 10 people without a difference. Yes-no
-    outcomes are predicted linearly, so that R squared is the Brier skill score. `added` is small for each of
-    two variables that say the same; `alone` is not.
+    Ridge regression on standardised columns in 5 folds; the penalty counts as 10 people without a difference. Yes-no
+    outcomes are predicted linearly, so that R squared is the Brier skill score. The second is small for each of
+    two variables that say the same; the first is not.
     """
     columns, ends = np.concatenate(parts, axis=1), np.cumsum([0] + [part.shape[1] for part in parts])
     n, p = columns.shape

@@ -179,20 +179,10 @@ def code_column(transactions: IntoFrame) -> str:
 class SecondOrderStudy:
     """Who orders a second time, and which differences known on the day of the first order go with it.
 
-    Attributes
-    ----------
-    overall : SecondOrder
-        All customers.
-    days : int
-        The horizon the differences are tested at.
-    drivers : Drivers or None
-        Of the outcome "second_order": a second order within `days`, of customers watched so long. None when
-        nothing is known of the first order.
-    by : mapping of variable to SecondOrder
-        For those that passed and have groups; and for promo codes, where they say more than the discount.
-    features : CustomerFeatures
-    n_watched : int
-        Customers watched for `days`.
+    ``overall``: all customers; ``days``: the horizon the differences are tested at; ``drivers``: of the outcome
+    "second_order" within ``days``, of the ``n_watched`` customers watched so long, None when nothing is known of the
+    first order; ``by``: for variables that passed and have groups, and for promo codes, where they say more than the
+    discount.
     """
 
     overall: SecondOrder

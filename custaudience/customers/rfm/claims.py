@@ -18,13 +18,8 @@ _MANY = 0.25  # so many moved in a month that single moves mean little
 def rfm_claims(assigned: pd.DataFrame, segments: pd.DataFrame, rhythm: Rhythm, terms: Terms) -> list[Claim]:
     """Return what notebook 30 says of segments, the finding first.
 
-    Parameters
-    ----------
-    assigned, segments : DataFrame
-        From `assign_segments` and `summarise_segments`.
-    rhythm : Rhythm
-        From `measure_rhythm` at the same date.
-    terms : Terms
+    `assigned` and `segments` are those of `assign_segments` and `summarise_segments`, `rhythm` that of
+    `measure_rhythm` at the same date.
     """
     tell = Teller(__package__, SLUG, NOTEBOOK, terms)
     valuable = _valuable_and_overdue(assigned, rhythm)

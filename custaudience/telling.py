@@ -42,7 +42,11 @@ class SheetError(ValueError):
 @cache
 def sheet(room: str) -> dict[str, Any]:
     """Return ``sheet.toml`` of a room, for example ``custaudience.customers.response``."""
-    return tomllib.loads(files(room).joinpath("sheet.toml").read_text(encoding="utf-8"))
+    words = tomllib.loads(files(room).joinpath("sheet.toml").read_text(encoding="utf-8"))
+    tables = [name for name, entry in (*words.items(), *words.get("phrases", {}).items()) if isinstance(entry, Mapping)]
+    if taken := sorted(set(tables) & set(META)):
+        raise SheetError(f"sheet.toml of {room}: {', '.join(taken)} are fields of a claim and cannot name a table")
+    return words
 
 
 def sentences(words: Mapping[str, Any]) -> Iterator[str]:
@@ -76,10 +80,12 @@ class Teller:
         File name of the notebook that computed the figures.
     terms : Terms
         Date, currency, level and smallest group of all its claims.
+    source : str, optional
+        Tables all its claims rest on, where the study decides that and not the sheet.
     """
 
-    def __init__(self, room: str, slug: str, notebook: str, terms: Terms) -> None:
-        self.sheet = sheet(room)
+    def __init__(self, room: str, slug: str, notebook: str, terms: Terms, source: str = "") -> None:
+        self.sheet = sheet(room) | ({"source": source} if source else {})
         self.room, self.slug, self.notebook, self.terms = room, slug, notebook, terms
 
     def few(self, *counts: float | None) -> bool:

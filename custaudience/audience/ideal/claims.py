@@ -45,8 +45,7 @@ def ideal_claims(found: Found, terms: Terms) -> list[Claim]:
 
     Those whose figures do not exist are left out; of fewer than may be shown only how ideal is decided is said.
     """
-    tell, ideal = Teller(__package__, SLUG, NOTEBOOK, terms), found.ideal
-    tell.sheet = tell.sheet | {"source": found.source}
+    tell, ideal = Teller(__package__, SLUG, NOTEBOOK, terms, found.source), found.ideal
     claims = [_finding(tell, ideal), *_asked(tell, ideal)]
     claims += [tell.say("missing", p.case, suffix=p.part, values=p.values) for p in ideal.missing_parts]
     if not ideal.n_ideal or tell.few(ideal.n_ideal):

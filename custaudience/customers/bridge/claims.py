@@ -115,7 +115,7 @@ def _parts(tell: Teller, now: Comparison, usual: Usual) -> Iterator[Claim]:
             facts |= {"share": float(row["share"]), "n_moves": int(beside["n_moves"])}
         if case == "usual":
             facts |= {"low": float(beside["low"]), "high": float(beside["high"])}
-        meta = {"base": tell.phrase("base", "staying")} if row["kind"] == "staying" else None
+        meta = {"base": tell.phrase("of_whom", "staying")} if row["kind"] == "staying" else None
         n, suffix = int(row["n_customers"]), _key(row["part"])
         yield tell.say("part", case, of=change, n=n, suffix=suffix, meta=meta, currency=currency, values=facts)
 

@@ -33,11 +33,11 @@ _LITTLE = ("too_little_data", "not_tested")
 
 def segment_claims(groups: CustomerGroups, terms: Terms) -> list[Claim]:
     """Return the claims of notebook 34, the finding first; groups too small to show are named without figures."""
-    tell, variables = Teller(__package__, SLUG, NOTEBOOK, terms), groups.plan.variables
+    variables = groups.plan.variables
     kinds = set(variables.loc[variables["why"] != "left_out", "kind"])
     tables = {"products": "category_share", "customers": "attribute"}
     source = ", ".join(["transactions", *(name for name, kind in tables.items() if kind in kinds)])
-    tell.sheet = {**tell.sheet, "source": source}  # of all claims here
+    tell = Teller(__package__, SLUG, NOTEBOOK, terms, source)
     rows = group_table(groups, min_group_size=terms.least)
     found = (_found, _again, _sizes, _differences, _stability, _rules, _placed)
     none = (_none, _again, _instead, _differences)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from made_up import make_shop
 from sklearn.metrics import adjusted_rand_score
 
 from custaudience.customers import (
@@ -33,7 +34,6 @@ from custaudience.evidence import Claim
 from custaudience.present import render_claim, term
 from custaudience.recipes import clusters_at, segments_at
 from custaudience.study import Study, open_study
-from custaudience.study.synthetic import make_shop
 
 ROOT = Path(__file__).parents[2]
 AS_OF = dt.date(2025, 10, 31)

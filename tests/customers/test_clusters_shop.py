@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from made_up import make_shop
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import adjusted_rand_score, roc_auc_score
 from sklearn.model_selection import cross_val_predict
@@ -16,7 +17,6 @@ from custaudience.customers.segments.profiles import describe_segments
 from custaudience.customers.segments.rules import segment_rules
 from custaudience.customers.segments.stability import segment_stability
 from custaudience.study import open_study
-from custaudience.study.synthetic import make_shop
 
 SHOP = Path(__file__).resolve().parents[2] / "data" / "shop"
 

@@ -8,11 +8,11 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
+from made_up import make_shop
 
 from custaudience.customers.affinity.cross_sell import missed_cross_sell, regular_buyers
 from custaudience.errors import ColumnError, DataError
 from custaudience.study import open_study
-from custaudience.study.synthetic import make_shop
 
 DATA = Path(__file__).resolve().parents[2] / "data"
 AS_OF = dt.date(2025, 12, 31)

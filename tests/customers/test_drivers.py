@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from made_up import make_shop
 from scipy.stats import chi2_contingency, f_oneway, kruskal, mannwhitneyu, ncf, ncx2, spearmanr
 
 from custaudience.customers.cohorts.cohorts import time_to_second_order
@@ -29,7 +30,6 @@ from custaudience.customers.rfm.scores import summarise_rfm
 from custaudience.errors import ColumnError, DataError, EmptyTableError, HistoryError
 from custaudience.study.orders import orders_of
 from custaudience.study.study import open_study
-from custaudience.study.synthetic import make_shop
 
 DATA = Path(__file__).parents[2] / "data"
 USELESS = {"Улюблений колір", "Розмір взуття", "Поштова скринька"}

@@ -21,7 +21,7 @@ from custaudience.study import cache
 from custaudience.study.config import StudyConfig, StudySection, TableSection, load_config
 from custaudience.study.contracts import TABLES
 from custaudience.study.database import snapshot
-from custaudience.study.health import Health, health_of
+from custaudience.study.health import Health, Lines, health_of
 from custaudience.study.orders import orders_of
 from custaudience.study.reading import (
     READER_VERSION,
@@ -34,6 +34,7 @@ from custaudience.study.reading import (
     used_rows,
 )
 from custaudience.study.sources import Source, files_of
+from custaudience.study.values import Declared
 
 
 class Study:
@@ -201,9 +202,16 @@ class Study:
 
         `as_of` is the last day the facts and warnings know of; by default the last day of the data.
         """
-        if as_of is None:
-            as_of = self.last_day if "transactions" in self.tables else dt.date.max
-        return health_of(self, as_of)
+        controls = [key.split(".") for key in self.config.control]
+        controlled = (which if what == "rows" else "transactions" for what, which in controls)
+        reports = {name: self.read_report(name) for name in (*self.tables, *controlled)}
+        lines = None
+        if "transactions" in self.tables:
+            known = self.table("customers") if "customers" in self.tables else None
+            used, everything = self.table("transactions"), self.all_rows("transactions")
+            lines = Lines(used, everything, self.first_day, self.last_day, known)
+        day = as_of or (lines.last_day if lines else dt.date.max)
+        return health_of(self.config, reports, lines, self.terms(day))
 
     @cached_property
     def first_day(self) -> dt.date:
@@ -296,6 +304,9 @@ class Study:
             self._entries[name] = folder, load_report(folder)
         return self._entries[name]
 
+    def _declared(self, name: str) -> Declared:
+        return Declared(self.connection, TABLES[name], self.config.tables[name], self.config.study)
+
     def _read_files(self, name: str) -> Path:
         assert self.folder is not None
         section, study = self.config.tables[name], self.config.study
@@ -308,7 +319,7 @@ class Study:
             "study": [study.currency, study.timezone, study.max_quarantined],
             "files": [(file.name, cache.sha256_of(file)) for file in files],
         }
-        return cache.entry(key, lambda folder: read_files(self.connection, TABLES[name], section, study, files, folder))
+        return cache.entry(key, lambda folder: read_files(self._declared(name), files, folder))
 
     def _read_frame(self, name: str) -> Path:
         frame = nw.from_native(self._frames[name])
@@ -319,7 +330,7 @@ class Study:
         source = Source(f"frame {name!r}", {row[0]: row[1] for row in described}, f'"{view}"')
         folder = Path(tempfile.mkdtemp(prefix="frames-", dir=cache.cache_folder()))
         weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
-        read_sources(self.connection, TABLES[name], self.config.tables[name], self.config.study, [source], folder)
+        read_sources(self._declared(name), [source], folder)
         self.connection.unregister(view)
         return folder
 

@@ -7,12 +7,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from custaudience.study.hints import is_total
 from custaudience.study.proposing.questions import Answers, Question
 from custaudience.study.proposing.roles import Facts
 from custaudience.study.proposing.sampling import Sample
 from custaudience.study.proposing.scanning import Scan
 from custaudience.study.proposing.vocabulary import is_guest, is_state_column, is_status_column, status_of
+from custaudience.study.reading import is_total
 
 _FEW = 20  # values a column of statuses has at most
 _LINES = 5  # orders of several lines needed to tell a line's amount from an order's

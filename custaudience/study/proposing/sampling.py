@@ -11,9 +11,9 @@ from typing import Any
 import duckdb
 
 from custaudience.errors import DataError, near_miss
-from custaudience.study.hints import is_total
 from custaudience.study.proposing.styles import is_plain_value
 from custaudience.study.proposing.texts import find_encoding, find_separator, read_pieces, records_of
+from custaudience.study.reading import is_total
 from custaudience.study.sources import literal, refuse_disguised
 from custaudience.study.spreadsheets import SPREADSHEETS, open_workbook, sheets_with_content, text_rows
 

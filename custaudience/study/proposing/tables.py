@@ -25,6 +25,7 @@ from custaudience.study.proposing.sampling import Sample
 from custaudience.study.proposing.scanning import Scan, scan, write_sample
 from custaudience.study.proposing.styles import DateStyle
 from custaudience.study.sources import default_separator
+from custaudience.study.values import Declared
 
 _READABLE = 0.995  # share of an optional column's values that must be readable for it to be used
 _LOST_DIGITS = re.compile(r"\d([.,]\d+)?E\+\d+")
@@ -201,7 +202,9 @@ def _look_at_all(
         if proposal.sampled:
             file, section = write_sample(proposal.sample, section, Path(scratch))
             files = [file]
-        proposal.scan = scan(con, files, proposal.table, proposal.columns, section, study, statuses, Path(scratch))
+        proposal.scan = scan(
+            Declared(con, TABLES[proposal.table], section, study), proposal.columns, files, statuses, Path(scratch)
+        )
     note = (
         f"{proposal.sample.label} holds {size / 1e9:.1f} GB: this rests on {proposal.rows:,} rows out of all parts of "
         "it, and so do the numbers of rows below. `custaudience check` reads every row, once; as Parquet that would "

@@ -15,7 +15,7 @@ from custaudience.study.contracts import TABLES
 from custaudience.study.proposing.roles import Facts
 from custaudience.study.proposing.styles import amount_style, counted_date, date_style, is_plain_value
 from custaudience.study.sources import Source, literal
-from custaudience.study.values import typed_value
+from custaudience.study.values import Declared, typed_value
 
 STUDY = StudySection(name="Shop", currency="EUR", timezone="UTC")
 CONNECTION = duckdb.connect()
@@ -26,7 +26,7 @@ def read_back(values: list[str], column: str, section: TableSection) -> list[obj
     """Read values as the strict pass does."""
     rows = ", ".join(f"({k}, {literal(value)})" for k, value in enumerate(values))
     source = Source("values", {"raw": "VARCHAR"}, f"(VALUES {rows}) t(k, raw)", 1)
-    typed = typed_value(CONNECTION, COLUMNS[column], "raw", section, STUDY, source)
+    typed = typed_value(Declared(CONNECTION, TABLES["transactions"], section, STUDY), COLUMNS[column], "raw", source)
     return [row[0] for row in CONNECTION.execute(f"SELECT {typed.sql} FROM {source.sql} ORDER BY k").fetchall()]
 
 

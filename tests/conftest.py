@@ -5,4 +5,4 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "data"))  # for the package made_up
+sys.path.insert(0, str(Path(__file__).parents[1] / "data"))  # for the package synthetic

@@ -137,7 +137,7 @@ def second_orders_at(
         customers,
         products,
         as_of=as_of,
-        first_orders=study.first_orders,  # type: ignore[arg-type]
+        first_orders=study.first_orders,
         minor_digits=study.minor_digits,
         discount=discount_column(transactions),
         min_group_size=max(30, study.min_group_size),

@@ -105,16 +105,7 @@ def _enough_room(files: Sequence[Path], section: TableSection, folder: Path) -> 
 
 
 def read_sources(declared: Declared, sources: Sequence[Source], folder: Path) -> ReadReport:
-    """Type and check every row of the sources, write the parts and ``report.json``.
-
-    Raises
-    ------
-    ColumnError
-        If a required column is missing; the near miss is named.
-    DataError
-        If more than ``max_quarantined`` of the rows must be set aside (the commonest reasons are named),
-        a quote is never closed, or two currencies meet.
-    """
+    """Type and check every row of the sources, write the parts and ``report.json``."""
     con, table = declared.con, declared.table
     parts: list[Part] = []
     rejects: list[tuple[str, int, str, str]] = []
@@ -202,13 +193,7 @@ def _count(con: duckdb.DuckDBPyConnection, part: Path) -> int:
 
 
 def rejected_lines(con: duckdb.DuckDBPyConnection, source: Source) -> list[tuple[int, str, str]]:
-    """Return the lines no CSV parser took in the last scan of a source: (row, reason, text); row 1 follows the header.
-
-    Raises
-    ------
-    DataError
-        If a quote is never closed.
-    """
+    """Return the lines no CSV parser took in the last scan: (row, reason, text); row 1 follows the header."""
     rows = con.execute(
         "SELECT line, any_value(error_type ORDER BY error_type), any_value(csv_line) FROM reject_errors "
         "GROUP BY line ORDER BY line"

@@ -53,10 +53,18 @@ class Study:
         What study.toml says.
     tables : tuple of str
         Names of the tables it has.
+    name, currency, minor_digits, timezone, language, caveats, first_orders, min_group_size
+        As study.toml says; see `config.StudySection`.
     """
 
     def __init__(self, config: StudyConfig, *, folder: Path | None = None, frames: dict[str, Any] | None = None):
+        section = config.study
         self.config = config
+        self.name, self.currency, self.minor_digits = section.name, section.currency, section.minor_digits
+        self.timezone, self.language = section.timezone, section.language
+        self.caveats, self.first_orders = section.caveats, section.first_orders
+        self.min_group_size = config.privacy.min_group_size
+        self.tables = tuple(config.tables)
         self.folder = folder
         self.folder_name = folder.name if folder else "frames"
         self._frames = frames or {}
@@ -84,67 +92,16 @@ class Study:
         tables = {key: TableSection(path="frame") for key in frames}
         return cls(StudyConfig(study=section, tables=tables), frames=frames)
 
-    @property
-    def name(self) -> str:
-        """The study's name, as people say it."""
-        return self.config.study.name
-
-    @property
-    def currency(self) -> str:
-        """ISO 4217 code."""
-        return self.config.study.currency
-
-    @property
-    def minor_digits(self) -> int:
-        """Digits after the decimal sign in this currency."""
-        return self.config.study.minor_digits
-
-    @property
-    def timezone(self) -> str:
-        """Zone of all local times."""
-        return self.config.study.timezone
-
-    @property
-    def language(self) -> str:
-        """Default language of the report."""
-        return self.config.study.language
-
-    @property
-    def min_group_size(self) -> int:
-        """Smaller groups are not published."""
-        return self.config.privacy.min_group_size
-
-    @property
-    def caveats(self) -> tuple[str | dict[str, str], ...]:
-        """Sentences on the data's provenance, or one per language; printed wherever the study is named."""
-        return self.config.study.caveats
-
-    @property
-    def first_orders(self) -> str:
-        """Say whether first ever orders are in the data: "observed", "cut off" or "unknown"."""
-        return self.config.study.first_orders
-
     def terms(self, as_of: dt.date, *, level: float = 0.95, seed: int = 0) -> Terms:
         """Return what all figures of this study at a date share."""
-        return Terms(
-            as_of, self.currency, self.minor_digits, self.min_group_size, level, seed, self.first_orders
-        )  # fmt: skip
-
-    @property
-    def tables(self) -> tuple[str, ...]:
-        """Names of the tables the study has."""
-        return tuple(self.config.tables)
+        own = (self.currency, self.minor_digits, self.min_group_size)
+        return Terms(as_of, *own, level, seed, self.first_orders)
 
     @cached_property
     def connection(self) -> duckdb.DuckDBPyConnection:
         """The study's one connection: local files only, spilling to the cache, memory shared among jobs."""
-        con = duckdb.connect(
-            config={
-                "autoinstall_known_extensions": "false",
-                "autoload_known_extensions": "false",
-                "temp_directory": str(cache.cache_folder() / "spill"),
-            }
-        )
+        local = {"autoinstall_known_extensions": "false", "autoload_known_extensions": "false"}
+        con = duckdb.connect(config={**local, "temp_directory": str(cache.cache_folder() / "spill")})
         con.execute("SET TimeZone = 'UTC'")  # a naive stamp must not follow the machine's zone
         jobs = max(1, int(os.environ.get("CUSTAUDIENCE_JOBS", "1")))
         if jobs > 1:

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from made_up import make_shop
 from sklearn.metrics import adjusted_rand_score
+from synthetic import make_shop
 
 from custaudience.customers import (
     choose_k,

@@ -5,10 +5,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from made_up import make_shop
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import adjusted_rand_score, roc_auc_score
 from sklearn.model_selection import cross_val_predict
+from synthetic import make_shop
 
 from custaudience.customers.segments.choosing_k import choose_k
 from custaudience.customers.segments.clusters import segment_customers

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
-from made_up import make_shop
+from synthetic import make_shop
 
 from custaudience.customers.affinity.cross_sell import missed_cross_sell, regular_buyers
 from custaudience.errors import ColumnError, DataError

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from made_up import make_shop
 from scipy.stats import chi2_contingency, f_oneway, kruskal, mannwhitneyu, ncf, ncx2, spearmanr
+from synthetic import make_shop
 
 from custaudience.customers.cohorts.cohorts import time_to_second_order
 from custaudience.customers.drivers.cross_validation import PENALTY, cross_validated_gain

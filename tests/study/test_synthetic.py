@@ -12,11 +12,11 @@ import numpy as np
 import openpyxl
 import pandas as pd
 import pytest
-from made_up import SyntheticStudy, make_b2b, make_shop
-from made_up.writing import csv_bytes, workbook_bytes, write_study
 from pandas.testing import assert_frame_equal
 from scipy import stats
 from statsmodels.stats.contingency_tables import StratifiedTable
+from synthetic import SyntheticStudy, make_b2b, make_shop
+from synthetic.writing import csv_bytes, workbook_bytes, write_study
 
 from custaudience.study import open_study
 

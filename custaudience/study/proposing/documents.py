@@ -6,39 +6,22 @@ import json
 import re
 import textwrap
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from custaudience.study.contracts import TABLES
-from custaudience.study.proposing.tables import TableProposal
+from custaudience.study.proposing.proposal import Proposal, TableProposal
 from custaudience.study.proposing.vocabulary import is_status_column
 
-if TYPE_CHECKING:
-    from custaudience.study.proposing import Proposal
-
 _WIDTH = 100
-_ORDER = (
-    "sheet", "header_row", "separator", "encoding", "timezone", "date_format", "decimal", "thousands", "currency_sign",
-    "constants", "only", "exclude", "refund_rows", "guests", "guest_ids", "revenue_per", "case_insensitive_ids",
-)  # fmt: skip
 _MEANINGS = {
-    "sheet": "where the table stands",
-    "header_row": "the column names stand in this row",
-    "separator": "between the cells",
-    "encoding": "of the text",
-    "timezone": "the clock of the dates",
-    "date_format": "how dates are written",
-    "decimal": "the decimal sign",
-    "thousands": "groups thousands",
-    "currency_sign": "taken off the amounts",
-    "constants": "the same for all rows",
-    "only": "rows that count",
-    "exclude": "rows left out",
-    "refund_rows": "rows that are money paid back",
-    "guests": "buyers without an id",
-    "guest_ids": "ids that stand for nobody in particular",
-    "revenue_per": "what the amount belongs to",
+    "sheet": "where the table stands", "header_row": "the column names stand in this row",
+    "separator": "between the cells", "encoding": "of the text", "timezone": "the clock of the dates",
+    "date_format": "how dates are written", "decimal": "the decimal sign", "thousands": "groups thousands",
+    "currency_sign": "taken off the amounts", "constants": "the same for all rows", "only": "rows that count",
+    "exclude": "rows left out", "refund_rows": "rows that are money paid back", "guests": "buyers without an id",
+    "guest_ids": "ids that stand for nobody in particular", "revenue_per": "what the amount belongs to",
     "case_insensitive_ids": "ids in small letters",
-}
+}  # fmt: skip
 _LONGEST = 60  # letters of a column's name that are shown
 _CATEGORIES = {"currency", "category", "kind", "channel"}  # texts of ours that name nobody
 _CONTACT = re.compile(r"\S+@\S+\.\S+|\+?\d[\d ()-]{6,}\d")
@@ -68,7 +51,7 @@ def _describe_table(table: TableProposal) -> Iterator[str]:
         yield f"  {ours:<12} {_name(theirs)!r}: {why}"
         values = list(dict.fromkeys(table.sample.column(theirs)))[:3]
         yield _wrapped(f"{_agreement(table, ours)}, such as {', '.join(map(_cut, values))}", " " * 15)
-    for key in _ORDER:
+    for key in _MEANINGS:
         if key in table.settings:
             yield _wrapped(f"{key} = {_toml(table.settings[key])}", "  ")
             yield from (_wrapped(sentence, " " * 15) for sentence in table.why.get(key, []))
@@ -146,7 +129,7 @@ def _table_toml(table: TableProposal, paths: Mapping[str, str]) -> Iterator[str]
         yield from textwrap.wrap(_one_line(note), _WIDTH, initial_indent="# ", subsequent_indent="# ")
     named = [paths[sample.label] for sample in table.samples]
     yield f"path = {_toml(named[0] if len(named) == 1 else named)}"
-    for key in _ORDER:
+    for key in _MEANINGS:
         if key in table.settings:
             yield from _commented_lines(key, table.settings[key], table.why.get(key, []))
     if table.why.get("counted"):

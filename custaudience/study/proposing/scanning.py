@@ -81,11 +81,6 @@ def scan(declared: Declared, mapped: Mapping[str, str], files: list[Path], statu
     """Look once at every row of a table's files.
 
     `mapped` is our column by the file's; of `statuses`, the file's columns, the values are counted.
-
-    Raises
-    ------
-    DataError
-        If a file cannot be parsed, or lacks a column that the others have.
     """
     found = []
     for file in files:

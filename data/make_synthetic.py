@@ -1,12 +1,12 @@
-"""Write the made-up studies: ``python data/make_made_up.py FOLDER`` fills FOLDER/shop and FOLDER/b2b."""
+"""Write the made-up studies: ``python data/make_synthetic.py FOLDER`` fills FOLDER/shop and FOLDER/b2b."""
 
 from __future__ import annotations
 
 import argparse
 from pathlib import Path
 
-from made_up import make_b2b, make_shop
-from made_up.writing import write_study
+from synthetic import make_b2b, make_shop
+from synthetic.writing import write_study
 
 
 def main() -> None:

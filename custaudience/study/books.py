@@ -103,22 +103,10 @@ class Guess(NamedTuple):
 def explain_difference(study: Study, key: str, found: float, books: pd.DataFrame) -> list[str]:
     """Say what would explain that a total under ``[control]`` and the data differ, and what to do.
 
-    Parameters
-    ----------
-    study : Study
-    key : str
-        Of ``[control]``: "revenue.2017-12", "orders.2017-12", "customers.2017-12" or "rows.transactions".
-    found : float
-        The total of the data, as `Health.controls` has it.
-    books : DataFrame
-        As `monthly_books` gives it.
-
-    Returns
-    -------
-    list of str
-        Sentences in plain English. The five commonest causes are tried: refunds, guests, tax, the clock, an order's
-        total on each of its lines. Only what brings the total to the control's own last digit is named; several
-        things may, and none is proved thereby. When nothing does: where to look.
+    `key` is one of ``[control]``, `found` the total of the data, `books` as `monthly_books` gives them. The five
+    commonest causes are tried: refunds, guests, tax, the clock, an order's total on each of its lines. Only what brings
+    the total to the control's own last digit is named; several things may, and none is proved thereby. When nothing
+    does: where to look.
     """
     control, months = study.config.control[key], books.set_index("month")
     tolerance = control_unit(control, study.minor_digits) / 2 + 1e-9
@@ -147,15 +135,14 @@ def _revenue(study: Study, month: str, found: float, months: pd.DataFrame) -> It
     back = float(months.loc[month, "refunds"])
     ask = "ask finance for revenue after refunds, which is what is compared here"
     yield Guess(found + back, named("the books are gross, before refunds", back), ask)
-    nameless = "fault = 'customer_id|missing'"
-    guests = "kind = 'guest' OR (kind = 'used' AND starts_with(customer_id, 'guest:'))"
     here = _in_month("ordered_at", month)
+    guests = "kind = 'guest' OR (kind = 'used' AND starts_with(customer_id, 'guest:'))"
     if study.config.tables["transactions"].guests:
         amount = _sum(study, f"({guests}) AND {here}")
         ask = "ask finance for the total with guests, or where their sales are booked"
         yield Guess(found - amount, named("the books leave sales to guests out", amount), ask)
     else:
-        amount = _sum(study, f"{nameless} AND {here}")
+        amount = _sum(study, f"fault = 'customer_id|missing' AND {here}")
         ask = 'if they are sales to guests, set guests = "set aside" under [tables.transactions]'
         yield Guess(found + amount, named("the books count the rows set aside: customer_id, no value", amount), ask)
     yield from _clocks(study, month)
@@ -196,16 +183,10 @@ def _clocks(study: Study, month: str) -> Iterator[Guess]:
 def _orders(study: Study, month: str, found: float, months: pd.DataFrame) -> Iterator[Guess]:
     of_month = study.orders(study.last_day).filter(f"NOT is_order AND {_in_month('ordered_on', month)}")
     nothing, guests = len(of_month), _guest_orders(study, month)
-    yield Guess(
-        found + nothing,
-        f"the books count also what brought no net revenue, refunds only or nothing paid ({nothing:,})",
-        "they are no orders here; ask finance for orders that brought revenue",
-    )
-    yield Guess(
-        found + guests,
-        f"the books count orders of guests too ({guests:,})",
-        'set guests = "by order" under [tables.transactions], or ask finance for orders of known customers',
-    )
+    so = f"the books count also what brought no net revenue, refunds only or nothing paid ({nothing:,})"
+    yield Guess(found + nothing, so, "they are no orders here; ask finance for orders that brought revenue")
+    ask = 'set guests = "by order" under [tables.transactions], or ask finance for orders of known customers'
+    yield Guess(found + guests, f"the books count orders of guests too ({guests:,})", ask)
     yield Guess(months.loc[month, "n_rows"], "the books count lines", "ask finance for the number of orders")
 
 

@@ -18,21 +18,13 @@ import duckdb
 from custaudience.errors import ConfigError, DataError, near_miss
 from custaudience.study.config import StudySection, load_config
 from custaudience.study.contracts import TABLES
+from custaudience.study.proposing import vocabulary
 from custaudience.study.proposing.documents import describe, dictionary, study_toml
 from custaudience.study.proposing.proposal import Answers, Proposal, Question, TableProposal
 from custaudience.study.proposing.roles import table_of, why_no_table
 from custaudience.study.proposing.sampling import Sample, take_samples
 from custaudience.study.proposing.tables import propose_table, together
-from custaudience.study.proposing.vocabulary import (
-    Preset,
-    currency_codes,
-    currency_in_header,
-    currency_of,
-    find_preset,
-    names_organisation,
-    usual_zone,
-    why_not_preset,
-)  # fmt: skip
+from custaudience.study.proposing.vocabulary import Preset, find_preset, why_not_preset
 
 __all__ = ["Answers", "Proposal", "Question", "describe", "propose_study", "refuse_taken", "write_study"]
 
@@ -49,27 +41,11 @@ def propose_study(
     preset: str | None = None,
     progress: Callable[[str], None] = lambda text: None,
 ) -> Proposal:
-    """Look into exports and propose a study.
+    """Look into exports (CSV, TSV, XLSX, Parquet) and propose a study called `name`.
 
-    Parameters
-    ----------
-    files : sequence of path
-        CSV, TSV, XLSX or Parquet.
-    answers : Answers
-        To what is ambiguous: "currency", "timezone", "language", and keys such as "transactions.date_order".
-    name : str
-        The study's name.
-    preset : str, optional
-        A vendor's export, where it is not recognised by itself.
-    progress : function
-        Called with a word on what is being done.
-
-    Raises
-    ------
-    DataError
-        If a file cannot be read, or holds none of our tables.
-    ConfigError
-        If something ambiguous was not answered; every open question is named with how to answer it.
+    `answers` are those to what is ambiguous: "currency", "timezone", "language", and keys such as
+    "transactions.date_order"; every question left open is named in a ConfigError with how to answer it. `preset` is a
+    vendor's export that is not recognised by itself; `progress` is told what is being done.
     """
     if not files:
         raise ConfigError("no export was given. Name one: custaudience init DIR --from FILE.")
@@ -295,7 +271,7 @@ def _study_values(tables: list[TableProposal], name: str, answers: Answers) -> t
     ukrainian = next((header for header in headers if _UKRAINIAN.search(header)), "")
     language = answers.given("language") or ("uk" if ukrainian else "en")
     of_buyers = [table for table in tables if table.table in ("transactions", "customers")]
-    named = [header for table in of_buyers for header in table.sample.header if names_organisation(header)]
+    named = [header for table in of_buyers for header in table.sample.header if vocabulary.names_organisation(header)]
     unit = answers.given("unit") or ("organisation" if named else "person")
     if unit not in ("person", "organisation"):
         raise ConfigError(f"unit: {unit!r} is no answer. Possible: person, organisation.")
@@ -345,9 +321,9 @@ def _named_currencies(table: TableProposal) -> list[tuple[str, str]]:
     """Return the currencies that a header or the signs at the amounts name, and why."""
     found = []
     for ours in ("revenue", "unit_price", "spend"):
-        if code := currency_in_header(table.columns.get(ours, "")):
+        if code := vocabulary.currency_in_header(table.columns.get(ours, "")):
             found.append((code, f"{table.columns[ours]!r} names {code}"))
-    if code := currency_of(table.settings.get("currency_sign", "")):
+    if code := vocabulary.currency_of(table.settings.get("currency_sign", "")):
         found.append((code, f"{table.settings['currency_sign']!r} stands at the amounts"))
     return found
 
@@ -355,7 +331,7 @@ def _named_currencies(table: TableProposal) -> list[tuple[str, str]]:
 def _zone(tables: list[TableProposal], currency: str, answers: Answers) -> tuple[str, str]:
     if not any(table.date is not None and table.date.has_time for table in tables) and not answers.given("timezone"):
         return "UTC", "the dates have no time of day, so any zone gives the same days"
-    usual = "" if currency == _UNKNOWN else usual_zone(currency)
+    usual = "" if currency == _UNKNOWN else vocabulary.usual_zone(currency)
     answer = answers.settle(
         Question(
             "timezone",
@@ -371,9 +347,9 @@ def _zone(tables: list[TableProposal], currency: str, answers: Answers) -> tuple
 
 
 def _no_currency(answer: str) -> str:
-    if answer in currency_codes():
+    if answer in vocabulary.currency_codes():
         return ""
-    code = answer.upper() if answer.upper() in currency_codes() else currency_of(answer)
+    code = answer.upper() if answer.upper() in vocabulary.currency_codes() else vocabulary.currency_of(answer)
     meant = (
         f" Did you mean {code!r}?" if code else near_miss(answer.upper(), ("EUR", "UAH", "USD", "GBP", "PLN", "VND"))
     )

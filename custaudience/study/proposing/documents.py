@@ -78,16 +78,14 @@ def _ruled(table: TableProposal, name: str) -> bool:
 
 def _extent(table: TableProposal) -> str:
     """Return how many rows a table has, and from when to when."""
-    rows = f"{table.rows:,} {'rows looked at' if table.sampled else 'rows'}"
-    if table.scan and table.scan.kept < table.scan.rows:
+    rows = f"{table.scan.rows:,} {'rows looked at' if table.sampled else 'rows'}"
+    if table.scan.kept < table.scan.rows:
         rows += f" ({table.scan.rows - table.scan.kept:,} left out by the rules below)"
-    dates = f", {table.scan.first} to {table.scan.last}" if table.scan and table.scan.first else ""
+    dates = f", {table.scan.first} to {table.scan.last}" if table.scan.first else ""
     return rows + dates
 
 
 def _agreement(table: TableProposal, ours: str) -> str:
-    if table.scan is None:
-        return "read in the sample"
     rows, counted = table.scan.kept, table.scan.columns[ours]
     if counted.filled == counted.read == rows:
         return f"all {rows:,} rows can be read"
@@ -179,7 +177,7 @@ def _dictionary_row(table: TableProposal, theirs: str) -> str:
     column = next((column for column in TABLES[table.table].columns if column.name == ours), None)
     values = table.sample.column(theirs)
     filled = len(values) / max(1, len(table.sample.rows))
-    if table.scan and ours in table.scan.columns:
+    if ours in table.scan.columns:
         filled = table.scan.columns[ours].filled / max(1, table.scan.kept)
     few = list(dict.fromkeys(values))
     # what identifies people, or might, is not repeated in a file that is passed on
@@ -237,12 +235,10 @@ def _code(text: str) -> str:
 
 
 def _wrapped(text: str, indent: str) -> str:
-    return textwrap.fill(
-        _one_line(text), _WIDTH, initial_indent=indent, subsequent_indent=indent + "  ", break_on_hyphens=False
-    )
+    return _hanging(indent, text, indent + "  ")
 
 
-def _hanging(label: str, text: str) -> str:
-    return textwrap.fill(
-        _one_line(text), _WIDTH, initial_indent=label, subsequent_indent=" " * len(label), break_on_hyphens=False
-    )
+def _hanging(label: str, text: str, below: str = "") -> str:
+    rest = below or " " * len(label)
+    text = _one_line(text)
+    return textwrap.fill(text, _WIDTH, initial_indent=label, subsequent_indent=rest, break_on_hyphens=False)

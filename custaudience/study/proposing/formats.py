@@ -52,7 +52,7 @@ def settle_amounts(proposal: TableProposal, answers: Answers) -> None:
 
 def settle_currency(proposal: TableProposal, answers: Answers) -> None:
     """Settle which currency counts where a column names one for each row."""
-    found = proposal.scan.currencies if proposal.scan else {}
+    found = proposal.scan.currencies
     if "currency" not in proposal.columns or not found:
         return
     theirs = proposal.columns["currency"]
@@ -204,7 +204,7 @@ def settle_date_order(proposal: TableProposal, answers: Answers) -> bool:
     if proposal.preset and "date_format" in proposal.preset[1].settings:
         return False
     theirs = proposal.columns[ours]
-    day_first, month_first = (found.day_first, found.month_first) if found else (0, 0)
+    day_first, month_first = found.day_first, found.month_first
     if min(day_first, month_first) > _STRAY * (day_first + month_first):
         raise DataError(_mixed(proposal, theirs, style))
     if style.order != "unclear":
@@ -265,7 +265,7 @@ def _in_words(style: DateStyle) -> str:
 
 def _mixed(proposal: TableProposal, theirs: str, style: DateStyle) -> str:
     found = proposal.scan
-    if found is not None and found.day_first and found.month_first:
+    if found.day_first and found.month_first:
         shown = (
             f": {found.day_first:,} rows have the day first, as in {found.day_example!r}, {found.month_first:,} the "
             f"month, as in {found.month_example!r}"

@@ -32,8 +32,8 @@ class TableProposal:
         Everything else of ``[tables.NAME]`` but the path.
     why : dict
         Evidence by our column, or by setting: sentences.
-    scan : Scan or None
-        What the rows say; None before they were counted.
+    scan : Scan
+        What the rows say, once they were counted.
     sampled : bool
         Whether only the sample's rows were counted, because the file is very large.
     currency : str
@@ -47,7 +47,7 @@ class TableProposal:
     settings: dict[str, Any] = field(default_factory=dict)
     why: dict[str, list[str]] = field(default_factory=dict)
     preset: tuple[str, Preset] | None = None
-    scan: Scan | None = None
+    scan: Scan = field(default_factory=Scan)
     sampled: bool = False
     currency: str = ""
     date: DateStyle | None = None
@@ -57,18 +57,6 @@ class TableProposal:
     def section(self) -> TableSection:
         """The proposed section, as the reader takes it."""
         return TableSection.model_validate({"path": self.sample.file.name, "columns": self.columns, **self.settings})
-
-    @property
-    def counted(self) -> Scan:
-        """What the rows say, once they were counted."""
-        if self.scan is None:
-            raise RuntimeError(f"{self.table}: its rows were not counted yet")
-        return self.scan
-
-    @property
-    def rows(self) -> int:
-        """Rows that were counted."""
-        return self.scan.rows if self.scan else len(self.sample.rows)
 
     def facts(self, ours: str) -> Facts:
         """Return what stands in the column that is one of ours."""

@@ -43,7 +43,7 @@ def totals_rows(proposal: TableProposal) -> None:
 
 def nameless_total(proposal: TableProposal) -> None:
     """Leave out a last row that has an amount, and neither buyer nor date, when it is the only one without a date."""
-    sample, mapped, scan = proposal.sample, proposal.columns, proposal.counted
+    sample, mapped, scan = proposal.sample, proposal.columns, proposal.scan
     amount = mapped.get("revenue") or mapped.get("unit_price")
     needed = [mapped[name] for name in ("customer_id", "ordered_at") if name in mapped]
     if amount is None or (not sample.tail and not sample.rows):
@@ -59,7 +59,7 @@ def nameless_total(proposal: TableProposal) -> None:
 
 def status_rows(proposal: TableProposal, answers: Answers) -> None:
     """Decide what becomes of the rows of each status; what depends on the company's books is asked."""
-    for column, values in proposal.counted.statuses.items():
+    for column, values in proposal.scan.statuses.items():
         certain = is_state_column(column) or any(status_of(value) for value in values)
         for value, (rows, above) in sorted(values.items(), key=lambda item: -item[1][0]):
             kind = status_of(value)
@@ -107,7 +107,7 @@ def _settle_status(proposal: TableProposal, status: tuple[str, str, str], answer
 
 def guest_rows(proposal: TableProposal, max_quarantined: float, answers: Answers) -> None:
     """Find rows whose buyer nobody knows, and ask what becomes of them."""
-    mapped, scan = proposal.columns, proposal.counted
+    mapped, scan = proposal.columns, proposal.scan
     theirs = mapped["customer_id"]
     blank = scan.kept - scan.columns["customer_id"].filled
     if "" in proposal.settings.get("exclude", {}).get(mapped["ordered_at"], ()):
@@ -133,7 +133,7 @@ def guest_rows(proposal: TableProposal, max_quarantined: float, answers: Answers
 
 def _placeholders(proposal: TableProposal, answers: Answers) -> dict[str, str]:
     """Return ids that stand for nobody in particular, and why each is thought so."""
-    sample, ids = proposal.sample, proposal.counted.ids
+    sample, ids = proposal.sample, proposal.scan.ids
     buyers = proposal.facts("customer_id")
     count, n = Counter(buyers.values), len(sample.rows)
     given = answers.given("transactions.guest_ids")

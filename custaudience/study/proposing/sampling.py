@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import duckdb
 
@@ -145,18 +146,9 @@ def _sample_workbook(file: Path) -> tuple[list[Sample], list[str]]:
         if not filled:
             faults.append(DataError(f"{file.name}, sheet {name!r} has a header but no rows. Export it again."))
             continue
-        step = max(1, len(filled) // _ROWS)
-        samples.append(
-            Sample(
-                file,
-                header,
-                filled[: _ROWS // 4] + filled[_ROWS // 4 :: step][: _ROWS - _ROWS // 4],
-                filled[-3:],
-                sheet=name,
-                header_row=header_row,
-                evidence={"header_row": why} if why else {},
-            )
-        )
+        evidence = {"header_row": why} if why else {}
+        at: dict[str, Any] = {"sheet": name, "header_row": header_row}
+        samples.append(Sample(file, header, _spread(filled), filled[-3:], evidence=evidence, **at))
     if not samples:
         raise faults[0]
     return samples, [str(fault).partition(". ")[0] + "." for fault in faults]
@@ -182,19 +174,18 @@ def _sample_text(file: Path) -> Sample:
     if not body:
         raise DataError(f"{file.name} has a header but no rows. Export it again.")
     last = [record for _, record in _records_of(pieces[-1], separator)] if len(pieces) > 1 else body
-    step = max(1, len(body) // _ROWS)
-    evidence = {"encoding": why_encoding, "separator": why_separator, "header_row": why}
+    tail = [row for row in last if any(row)][-3:]
+    found_out = {"encoding": why_encoding, "separator": why_separator, "header_row": why}
     return Sample(
-        file,
-        header,
-        # the start whole, so that the lines of one order stand together; of the rest every so many
-        body[: _ROWS // 4] + body[_ROWS // 4 :: step][: _ROWS - _ROWS // 4],
-        [row for row in last if any(row)][-3:],
-        encoding=encoding,
-        separator=separator,
-        header_row=header_row,
-        evidence={key: text for key, text in evidence.items() if text},
-    )
+        file, header, _spread(body), tail, encoding=encoding, separator=separator, header_row=header_row,
+        evidence={key: text for key, text in found_out.items() if text},
+    )  # fmt: skip
+
+
+def _spread(rows: list[list[str]]) -> list[list[str]]:
+    """Return the start whole, so that the lines of one order stand together, and of the rest every so many."""
+    first = _ROWS // 4
+    return rows[:first] + rows[first :: max(1, len(rows) // _ROWS)][: _ROWS - first]
 
 
 def _usual_width(rows: Iterable[list[str]]) -> int:

@@ -61,9 +61,9 @@ class Scan:
         Lines with more or fewer fields than the header; `broken_line` says which is the first.
     """
 
-    rows: int
-    kept: int
-    columns: dict[str, Counted]
+    rows: int = 0
+    kept: int = 0
+    columns: dict[str, Counted] = field(default_factory=dict)
     day_first: int = 0
     month_first: int = 0
     day_example: str = ""

@@ -13,18 +13,10 @@ import duckdb
 from custaudience.errors import DataError, near_miss
 from custaudience.study.config import StudySection
 from custaudience.study.contracts import TABLES
-from custaudience.study.proposing import scanning
+from custaudience.study.proposing import rows, scanning
 from custaudience.study.proposing.formats import propose_dates, settle_amounts, settle_currency, settle_date_order
 from custaudience.study.proposing.proposal import Answers, TableProposal
 from custaudience.study.proposing.roles import assign
-from custaudience.study.proposing.rows import (
-    amount_per_order,
-    guest_rows,
-    nameless_total,
-    status_columns,
-    status_rows,
-    totals_rows,
-)  # fmt: skip
 from custaudience.study.proposing.sampling import Sample
 from custaudience.study.proposing.scanning import scan, write_sample
 from custaudience.study.sources import default_separator
@@ -44,8 +36,8 @@ def propose_table(
     _columns(proposal, answers)
     settle_amounts(proposal, answers)
     propose_dates(proposal)
-    totals_rows(proposal)
-    statuses = status_columns(proposal) if of_sales and not proposal.preset else []
+    rows.totals_rows(proposal)
+    statuses = rows.status_columns(proposal) if of_sales and not proposal.preset else []
     _look_at_all(con, proposal, study, statuses)
     if settle_date_order(proposal, answers):
         _look_at_all(con, proposal, study, statuses)
@@ -59,7 +51,7 @@ def together(samples: Sequence[Sample]) -> Sample:
     first = samples[0]
     if len(samples) == 1:
         return first
-    rows: list[list[str]] = []
+    body: list[list[str]] = []
     tail: list[list[str]] = []
     for other in samples:
         for what in ("encoding", "separator", "header_row"):
@@ -69,9 +61,9 @@ def together(samples: Sequence[Sample]) -> Sample:
                     f"{getattr(other, what)!r}. Files of one table must be alike: export them again in one way."
                 )
         places = [other.header.index(name) for name in first.header]
-        for into, those in ((rows, other.rows[: _SIDE // len(samples)]), (tail, other.tail)):
+        for into, those in ((body, other.rows[: _SIDE // len(samples)]), (tail, other.tail)):
             into += [[row[place] if place < len(row) else "" for place in places] for row in those]
-    return replace(first, rows=rows, tail=tail)
+    return replace(first, rows=body, tail=tail)
 
 
 def _layout(proposal: TableProposal) -> None:
@@ -138,9 +130,9 @@ def _look_at_all(
             Declared(con, TABLES[proposal.table], section, study), proposal.columns, files, statuses, Path(scratch)
         )
     note = (
-        f"{proposal.sample.label} holds {size / 1e9:.1f} GB: this rests on {proposal.rows:,} rows out of all parts of "
-        "it, and so do the numbers of rows below. `custaudience check` reads every row, once; as Parquet that would "
-        "take a fraction of the time and of the disk."
+        f"{proposal.sample.label} holds {size / 1e9:.1f} GB: this rests on {proposal.scan.rows:,} rows out of all "
+        "parts of it, and so do the numbers of rows below. `custaudience check` reads every row, once; as Parquet that "
+        "would take a fraction of the time and of the disk."
     )
     if proposal.sampled and note not in proposal.notes:
         proposal.notes.append(note)
@@ -149,8 +141,6 @@ def _look_at_all(
 def _say_unreadable(proposal: TableProposal, study: StudySection) -> None:
     """Give up optional columns that cannot be read, for they would only set rows aside; say what else cannot be."""
     found = proposal.scan
-    if found is None:
-        return
     if found.broken:
         lines = "is 1 broken line" if found.broken == 1 else f"are {found.broken:,} broken lines"
         sentence = f"There {lines} in {found.rows + found.broken:,}: {found.broken_line}. "
@@ -193,12 +183,12 @@ def _say_unreadable(proposal: TableProposal, study: StudySection) -> None:
 
 
 def _transaction_rows(proposal: TableProposal, study: StudySection, answers: Answers) -> None:
-    nameless_total(proposal)
-    status_rows(proposal, answers)
+    rows.nameless_total(proposal)
+    rows.status_rows(proposal, answers)
     if "guests" not in proposal.settings:
-        guest_rows(proposal, study.max_quarantined, answers)
+        rows.guest_rows(proposal, study.max_quarantined, answers)
     if proposal.preset is None:
-        amount_per_order(proposal, answers)
+        rows.amount_per_order(proposal, answers)
         _say_own_orders(proposal)
     buyers = proposal.facts("customer_id").values
     mails = [value for value in buyers if "@" in value]

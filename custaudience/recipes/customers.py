@@ -97,7 +97,7 @@ def second_orders_at(
         If first orders lie before the data, or customers were hardly watched after theirs.
     """
     transactions, customers, products = customer_tables(study)
-    waits = time_to_second_order(study.orders(as_of), as_of=as_of, first_orders=study.first_orders)  # type: ignore[arg-type]
+    waits = time_to_second_order(study.orders(as_of), as_of=as_of, first_orders=study.first_orders)
     terms, how = study.terms(as_of, seed=seed), DriverTests(n_permutations, n_repeats)
     features = customer_features(
         transactions, customers, products, terms=terms, discount=discount_column(transactions)

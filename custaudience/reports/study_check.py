@@ -41,7 +41,7 @@ def describe_study(study_path: str | os.PathLike[str], *, as_of: str | None = No
     from custaudience.present.words import render_claim
     from custaudience.study import open_study
     from custaudience.study.books import monthly_books
-    from custaudience.study.health_claims import row_claims, warning_claims
+    from custaudience.study.health import row_claims, warning_claims
 
     day = Parameter("as_of", "date", "", "").check(as_of or "")
     places.refuse_address(study_path)
@@ -151,8 +151,8 @@ def _notes(study: Study, books: pd.DataFrame) -> list[str]:
 def _control_lines(study: Study, health: Health, books: pd.DataFrame) -> list[str]:
     """Return how the controls are met, what to do where they are not, and which to ask for when there is none."""
     from custaudience.present.words import render_claim
-    from custaudience.study.differences import explain_difference
-    from custaudience.study.health_claims import control_claims
+    from custaudience.study.books import explain_difference
+    from custaudience.study.health import control_claims
 
     lines = []
     for row, claim in zip(health.controls.itertuples(), control_claims(health), strict=True):

@@ -1,18 +1,24 @@
-"""One table's declaration, compiled to one SELECT that types every value and names each row's first fault."""
+"""One table's declaration, compiled to one SELECT that types every value and names each row's first fault.
+
+What only several rows together can tell is settled behind it: a key that stands twice, the total of an order on many
+lines.
+"""
 
 from __future__ import annotations
 
 import json
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import duckdb
 
 from custaudience.errors import ColumnError, ConfigError, near_miss
-from custaudience.study.config import StudySection, TableSection
+from custaudience.study.config import TableSection
 from custaudience.study.contracts import Column, Table
 from custaudience.study.sources import Source, literal, quote
-from custaudience.study.values import Typed, number, trimmed, typed_value
+from custaudience.study.values import Declared, Typed, number, trimmed, typed_value
 
 _PRICED = ("unit_price", "quantity")
 
@@ -27,30 +33,25 @@ class _Select:
     rounded: str = "false"
 
 
-def compile_table(
-    con: duckdb.DuckDBPyConnection, table: Table, section: TableSection, study: StudySection, source: Source
-) -> tuple[tuple[str, ...], str]:
-    """Compile a table's declaration to one SELECT over a source.
+def compile_table(declared: Declared, source: Source) -> tuple[tuple[str, ...], str]:
+    """Return our names of the columns a source has, and one SELECT over it.
 
-    Returns
-    -------
-    columns : tuple of str
-        Our names of the columns the source has.
-    select : str
-        The SELECT: typed columns under their normalised names, the file's other columns, then ``_fault``
-        ("column|reason" of the first fault, NULL for a usable row), ``_value`` and ``_rounded``.
+    It gives typed columns under their normalised names, the file's other columns, then ``_fault`` ("column|reason" of
+    the first fault, NULL for a usable row), ``_value`` and ``_rounded``.
     """
+    table, section = declared.table, declared.section
     mapped = _map_columns(table, section, source)
     parts = _Select()
     parts.faults = _declared_rows(table, section, source)
     priced = table.name == "transactions" and "revenue" not in {column.name for column in mapped}
     for column, theirs in mapped.items():
-        typed = typed_value(con, column, theirs, section, study, source)
-        _add_column(parts, column, theirs, typed, section, source, needed=priced and column.name in _PRICED)
+        typed = typed_value(declared, column, theirs, source)
+        needed = column.required or (priced and column.name in _PRICED)
+        _add_column(parts, column, typed, section, (theirs, source.columns[theirs], needed))
     for name, value in section.constants.items():
         parts.outer.append(f"{literal(value)} AS {quote(name)}")
     if table.name == "transactions":
-        _add_revenue(parts, mapped, section, study, source)
+        _add_revenue(parts, mapped, declared, source)
     _add_others(parts, mapped, section, source)
     # each test is made once: the first that hits gives a rank, and the rank its reason and value
     tests = " ".join(f"WHEN {test} THEN {rank}" for rank, (test, _, _) in enumerate(parts.faults))
@@ -131,10 +132,11 @@ def _listed(theirs: str, values: tuple[str, ...]) -> str:
 
 
 def _add_column(
-    parts: _Select, column: Column, theirs: str, typed: Typed, section: TableSection, source: Source, *, needed: bool
+    parts: _Select, column: Column, typed: Typed, section: TableSection, cell: tuple[str, str, bool]
 ) -> None:
+    """Add a column; `cell` is the file's name of it, its type there, and whether each row needs a value."""
+    theirs, kind, needed = cell
     name, raw = column.normalised, quote(f"raw {theirs}")
-    kind = source.columns[theirs]
     empty = f"{raw} IS NULL" + (f" OR trim({raw}) = ''" if kind == "VARCHAR" else "")
     if kind in ("DOUBLE", "FLOAT"):
         empty += f" OR isnan({raw})"
@@ -156,7 +158,7 @@ def _add_column(
         kept = _signed(kept, section)
     parts.outer.append(kept)
     by_order = column.name == "revenue" and section.revenue_per == "order"  # other lines of the order may carry it
-    if (column.required or needed) and not by_order:
+    if needed and not by_order:
         parts.faults.append((none, f"{column.name}|missing", shown))
     if typed.offset:
         parts.faults.append((typed.offset, f"{column.name}|offset", shown))
@@ -166,10 +168,9 @@ def _add_column(
         parts.rounded = typed.inexact
 
 
-def _add_revenue(
-    parts: _Select, mapped: dict[Column, str], section: TableSection, study: StudySection, source: Source
-) -> None:
+def _add_revenue(parts: _Select, mapped: dict[Column, str], declared: Declared, source: Source) -> None:
     """Add what transactions need beyond their columns: net revenue where it is not one column, an order id."""
+    section, study = declared.section, declared.study
     names = {column.name for column in mapped}
     if section.guests == "by order" and "order_id" not in names:
         raise ConfigError(
@@ -209,3 +210,78 @@ def _add_others(parts: _Select, mapped: dict[Column, str], section: TableSection
         parts.inner.append(f"{quote(theirs)} AS {quote(f'raw {theirs}')}")
         if theirs not in mapped.values():
             parts.outer.append(f"{quote(f'raw {theirs}')} AS {quote(f'{theirs} (file)' if theirs in ours else theirs)}")
+
+
+def settle(declared: Declared, parts: Sequence[Path]) -> None:
+    """Rewrite the parts of a table in which rows depend on other rows; the others stay as they are.
+
+    A repeated key keeps its first row. With ``revenue_per`` = "order" the first line of an order that has an amount
+    keeps it, the order's others get 0; one that has another amount is set aside, and all lines of an order
+    without any, or of one that study.toml leaves out.
+    """
+    if declared.table.key is not None:
+        _mark_repeated(declared.con, declared.table.key, parts)
+    if declared.section.revenue_per == "order":
+        for part in parts:
+            _once_per_order(declared.con, part)
+
+
+def _mark_repeated(con: duckdb.DuckDBPyConnection, key: str, parts: Sequence[Path]) -> None:
+    rows = " UNION ALL ".join(
+        f"SELECT {place} AS part, file_row_number AS row, {quote(key)} AS key "
+        f"FROM read_parquet({literal(str(part))}, file_row_number = true) WHERE _fault IS NULL"
+        for place, part in enumerate(parts)
+    )
+    repeated = con.execute(
+        f"SELECT part, row FROM ({rows}) QUALIFY row_number() OVER (PARTITION BY key ORDER BY part, row) > 1"
+    ).fetchall()
+    for place, part in enumerate(parts):
+        hit = [row for of, row in repeated if of == place]
+        if hit:
+            listed = ", ".join(map(str, hit))
+            fault = f"CASE WHEN file_row_number IN ({listed}) THEN {literal(f'{key}|repeated')} ELSE _fault END"
+            value = f"CASE WHEN file_row_number IN ({listed}) THEN {quote(key)} ELSE _value END"
+            _rewrite(con, part, f"{fault} AS _fault, {value} AS _value", _rows(part))
+
+
+def _once_per_order(con: duckdb.DuckDBPyConnection, part: Path) -> None:
+    has_refunded = "refunded_minor" in {row[0] for row in con.execute(f"DESCRIBE {_rows(part)}").fetchall()}
+    # the reading pass has taken refunds off already; the total that lines repeat is the one before
+    gross = "(revenue_minor + coalesce(refunded_minor, 0))" if has_refunded else "revenue_minor"
+    # an order is a customer's, and a row without its number is one of its own
+    whose = "PARTITION BY customer_id, coalesce(order_id, 'row ' || file_row_number)"
+    sale = "(_fault IS NULL OR ends_with(_fault, '|guest'))"
+    of_order = f"FILTER (WHERE {sale} AND {gross} IS NOT NULL) OVER ({whose})"
+    rule = f"min(_fault) FILTER (WHERE ends_with(_fault, '|excluded')) OVER ({whose})"
+    back = f"coalesce(max(refunded_minor) {of_order}, 0)" if has_refunded else "0"
+    marked = (
+        f"SELECT *, {gross} AS _gross, {rule} AS _rule, arg_min({gross}, file_row_number) {of_order} AS _total, "
+        f"min(file_row_number) {of_order} AS _at, {back} AS _back FROM ({_rows(part)})"
+    )
+    fault = (
+        f"CASE WHEN {sale} AND _rule IS NOT NULL THEN _rule WHEN _fault IS NOT NULL THEN _fault "
+        "WHEN _total IS NULL THEN 'revenue|missing' WHEN _gross <> _total THEN 'revenue|two_totals' END"
+    )
+    counts = f"(({fault}) IS NULL OR ({fault}) = 'customer_id|guest')"
+    value = f"CASE WHEN ({fault}) = 'revenue|two_totals' THEN CAST(_gross AS VARCHAR) ELSE _value END"
+    once = (
+        f"CASE WHEN {counts} THEN CASE WHEN file_row_number = _at THEN _total - _back ELSE 0 END ELSE revenue_minor END"
+    )
+    replaced = f"{fault} AS _fault, {value} AS _value, {once} AS revenue_minor"
+    if has_refunded:
+        refund = "CASE WHEN file_row_number = _at THEN _back ELSE 0 END"
+        replaced += f", CASE WHEN {counts} THEN {refund} ELSE refunded_minor END AS refunded_minor"
+    _rewrite(con, part, replaced, marked, helpers="_gross, _rule, _total, _at, _back, ")
+
+
+def _rows(part: Path) -> str:
+    return f"SELECT * FROM read_parquet({literal(str(part))}, file_row_number = true)"
+
+
+def _rewrite(con: duckdb.DuckDBPyConnection, part: Path, replaced: str, rows: str, helpers: str = "") -> None:
+    beside = part.with_name(f"{part.name}.new")
+    con.execute(
+        f"COPY (SELECT * EXCLUDE ({helpers}file_row_number) REPLACE ({replaced}) FROM ({rows}) "
+        f"ORDER BY file_row_number) TO {literal(str(beside))} (FORMAT parquet, COMPRESSION zstd)"
+    )
+    beside.replace(part)

@@ -210,13 +210,7 @@ class StudyConfig(_Strict):
 
 
 def load_config(folder: Path) -> StudyConfig:
-    """Read ``study.toml`` of a study's folder.
-
-    Raises
-    ------
-    ConfigError
-        If the file is missing, is no TOML, or says something unknown; the near miss is named.
-    """
+    """Read ``study.toml`` of a study's folder."""
     path = folder / "study.toml"
     if not path.is_file():
         raise ConfigError(f"{folder} holds no study.toml. A study is a folder with study.toml and its tables.")
@@ -233,14 +227,10 @@ def _say(fault: Any) -> str:
     place = ".".join(str(part) for part in fault["loc"])
     if fault["type"] == "extra_forbidden":
         sections: dict[str, type[BaseModel]] = {
-            "study": StudySection,
-            "tables": TableSection,
-            "privacy": PrivacySection,
-        }
-        fields = (
-            sections.get(str(fault["loc"][0]), StudyConfig).model_fields
-            if len(fault["loc"]) > 1
-            else (StudyConfig.model_fields)
-        )
+            "study": StudySection, "tables": TableSection, "privacy": PrivacySection,
+        }  # fmt: skip
+        inside = len(fault["loc"]) > 1
+        section = sections.get(str(fault["loc"][0]), StudyConfig) if inside else StudyConfig
+        fields = section.model_fields
         return f"{place} is not known.{near_miss(str(fault['loc'][-1]), fields)} Known: {', '.join(fields)}"
     return f"{place}: {str(fault['msg']).removeprefix('Value error, ')}"

@@ -33,25 +33,11 @@ _SHOWN = 5
 
 
 def read_consent(values: pd.Series, *, yes: Sequence[str] = ()) -> pd.Series:
-    """Return who agreed to be written to.
+    """Return who agreed to be written to, by the words in the column ``consent``: text, or true and false.
 
-    Parameters
-    ----------
-    values : Series
-        The column ``consent`` as it was read: text, or true and false. Missing and empty mean no: nobody agreed
-        by saying nothing.
-    yes : sequence of str
-        Words that mean yes, upper and lower case alike, ``*`` for any text; every other word then means no. Empty:
-        the words of `YES` and `NO`.
-
-    Returns
-    -------
-    Series of bool, with the index of `values`
-
-    Raises
-    ------
-    DataError
-        If a word is neither of `YES` nor of `NO` and `yes` is empty: it is not guessed.
+    Missing and empty mean no: nobody agreed by saying nothing. With `yes` (upper and lower case alike, ``*`` for any
+    text) every other word means no; without it the words of `YES` and `NO` count, and a word of neither is a
+    `DataError`: it is not guessed.
 
     Examples
     --------

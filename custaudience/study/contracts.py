@@ -44,116 +44,73 @@ def _required(name: str, type_: ColumnType, meaning: str) -> Column:
     return Column(name, type_, True, meaning)
 
 
-TABLES: dict[str, Table] = {
-    table.name: table
-    for table in (
-        Table(
-            "transactions",
-            "an order line",
-            (
-                _required("customer_id", "id", "who bought"),
-                Column(
-                    "order_id",
-                    "id",
-                    False,
-                    "the order the line belongs to; without it, the lines of one customer "
-                    "on one local day are one order",
-                ),
-                _required("ordered_at", "datetime", "when"),
-                _required(
-                    "revenue",
-                    "money",
-                    "what was paid for the line; refunds are negative; zero is valid; "
-                    "without it, unit_price x quantity - discount",
-                ),
-                Column("unit_price", "money", False, "price of one piece, where there is no revenue"),
-                Column("discount", "money", False, "taken off the line, where there is no revenue"),
-                Column("refunded", "money", False, "paid back later, positive, on the row of the sale"),
-                Column("product_id", "id", False, "what"),
-                Column("quantity", "number", False, "how many"),
-                Column("currency", "text", False, "ISO code; must be the study's currency in every row"),
-            ),
-        ),
-        Table(
-            "products",
-            "a product",
-            (_required("product_id", "id", "the key of transactions"), Column("category", "text", False, "what kind")),
-            key="product_id",
-        ),
-        Table(
-            "customers",
-            "a known person or organisation",
-            (
-                _required("customer_id", "id", "the key of transactions"),
-                Column("consent", "text", False, "whether the customer agreed to be written to; empty is no"),
-            ),
-            key="customer_id",
-        ),
-        Table(
-            "campaigns",
-            "a campaign",
-            (
-                _required("campaign_id", "id", "the key"),
-                Column("kind", "text", False, "its type"),
-                Column("starts_on", "datetime", False, "first day"),
-                Column("ends_on", "datetime", False, "last day"),
-            ),
-            key="campaign_id",
-        ),
-        Table(
-            "contacts",
-            "one sent contact",
-            (
-                _required("campaign_id", "id", "which campaign"),
-                _required("customer_id", "id", "who received it"),
-                Column("sent_at", "datetime", False, "when"),
-            ),
-        ),
-        Table(
-            "responses",
-            "one redemption or conversion",
-            (
-                _required("customer_id", "id", "who responded"),
-                Column("campaign_id", "id", False, "to which campaign"),
-                Column("responded_on", "datetime", False, "when"),
-                Column("coupon_id", "id", False, "with which coupon"),
-            ),
-        ),
-        Table(
-            "coupons",
-            "a product that a coupon is good for",
-            (
-                _required("coupon_id", "id", "the coupon"),
-                Column("product_id", "id", False, "good for"),
-                Column("campaign_id", "id", False, "sent with"),
-            ),
-        ),
-        Table(
-            "survey",
-            "a respondent's answers",
-            (
-                Column("customer_id", "id", False, "who answered, where it is a known customer"),
-                Column("answered_at", "datetime", False, "when"),
-            ),
-        ),
-        Table(
-            "spend",
-            "what a channel cost and brought in a period",
-            (
-                _required("channel", "text", "where the money went, such as Meta Ads"),
-                _required("starts_on", "datetime", "first day of the period"),
-                Column("ends_on", "datetime", False, "its last day"),
-                Column("campaign", "text", False, "the campaign's name"),
-                _required("spend", "money", "what it cost"),
-                Column("impressions", "number", False, "how often it was shown"),
-                Column("reach", "number", False, "to how many people"),
-                Column("clicks", "number", False, "clicks"),
-                Column("conversions", "number", False, "conversions, as the channel counts them"),
-                Column("revenue", "money", False, "their value, as the channel counts it"),
-            ),
-        ),
-    )
-}
+def _optional(name: str, type_: ColumnType, meaning: str) -> Column:
+    return Column(name, type_, False, meaning)
+
+
+_TABLES = (
+    Table("transactions", "an order line", (
+        _required("customer_id", "id", "who bought"),
+        _optional("order_id", "id", "the order the line belongs to; without it, the lines of one customer "
+                  "on one local day are one order"),
+        _required("ordered_at", "datetime", "when"),
+        _required("revenue", "money", "what was paid for the line; refunds are negative; zero is valid; "
+                  "without it, unit_price x quantity - discount"),
+        _optional("unit_price", "money", "price of one piece, where there is no revenue"),
+        _optional("discount", "money", "taken off the line, where there is no revenue"),
+        _optional("refunded", "money", "paid back later, positive, on the row of the sale"),
+        _optional("product_id", "id", "what"),
+        _optional("quantity", "number", "how many"),
+        _optional("currency", "text", "ISO code; must be the study's currency in every row"),
+    )),
+    Table("products", "a product", (
+        _required("product_id", "id", "the key of transactions"),
+        _optional("category", "text", "what kind"),
+    ), key="product_id"),
+    Table("customers", "a known person or organisation", (
+        _required("customer_id", "id", "the key of transactions"),
+        _optional("consent", "text", "whether the customer agreed to be written to; empty is no"),
+    ), key="customer_id"),
+    Table("campaigns", "a campaign", (
+        _required("campaign_id", "id", "the key"),
+        _optional("kind", "text", "its type"),
+        _optional("starts_on", "datetime", "first day"),
+        _optional("ends_on", "datetime", "last day"),
+    ), key="campaign_id"),
+    Table("contacts", "one sent contact", (
+        _required("campaign_id", "id", "which campaign"),
+        _required("customer_id", "id", "who received it"),
+        _optional("sent_at", "datetime", "when"),
+    )),
+    Table("responses", "one redemption or conversion", (
+        _required("customer_id", "id", "who responded"),
+        _optional("campaign_id", "id", "to which campaign"),
+        _optional("responded_on", "datetime", "when"),
+        _optional("coupon_id", "id", "with which coupon"),
+    )),
+    Table("coupons", "a product that a coupon is good for", (
+        _required("coupon_id", "id", "the coupon"),
+        _optional("product_id", "id", "good for"),
+        _optional("campaign_id", "id", "sent with"),
+    )),
+    Table("survey", "a respondent's answers", (
+        _optional("customer_id", "id", "who answered, where it is a known customer"),
+        _optional("answered_at", "datetime", "when"),
+    )),
+    Table("spend", "what a channel cost and brought in a period", (
+        _required("channel", "text", "where the money went, such as Meta Ads"),
+        _required("starts_on", "datetime", "first day of the period"),
+        _optional("ends_on", "datetime", "its last day"),
+        _optional("campaign", "text", "the campaign's name"),
+        _required("spend", "money", "what it cost"),
+        _optional("impressions", "number", "how often it was shown"),
+        _optional("reach", "number", "to how many people"),
+        _optional("clicks", "number", "clicks"),
+        _optional("conversions", "number", "conversions, as the channel counts them"),
+        _optional("revenue", "money", "their value, as the channel counts it"),
+    )),
+)  # fmt: skip
+TABLES: dict[str, Table] = {table.name: table for table in _TABLES}
 
 REASONS: dict[str, str] = {
     "missing": template("no value"),

@@ -44,30 +44,11 @@ def snapshot(database: str, query: str, *, folder: Path, fresh: bool = False) ->
     `fresh` the query runs in any case, and the new file takes the place of the old one when it is whole; when
     something goes wrong, the old one stays. One not renewed for 45 days is removed when another is written.
 
-    Parameters
-    ----------
-    database : str
-        Where the address is found: "env:SHOP_DSN" for the environment variable SHOP_DSN.
-    query : str
-        One SELECT. Column names must differ in more than upper and lower case.
-    folder : Path
-        The study's folder: two studies that name their variables alike share no snapshot, and a SQLite file
-        is looked up in it.
-
-    Returns
-    -------
-    Path
-        PostgreSQL: numbers, dates and booleans keep their type, ``timestamptz`` is an instant, ``timestamp`` has
-        no zone, all else (``numeric`` too, so that no digit is lost) is text as PostgreSQL writes it. SQLite,
-        where each value has a type of its own: all columns are text.
-
-    Raises
-    ------
-    ConfigError
-        If the variable is not set or holds no address that is understood, the driver is missing, or the query
-        is no SELECT.
-    DataError
-        If the database cannot be reached or refuses the query, or the query gives no rows.
+    `database` says where the address is found: "env:SHOP_DSN" for the environment variable SHOP_DSN. The study's
+    `folder` counts: two studies that name their variables alike share no snapshot, and a SQLite file lies in it.
+    From PostgreSQL numbers, dates and booleans keep their type, ``timestamptz`` is an instant, ``timestamp`` has no
+    zone, all else (``numeric`` too, so that no digit is lost) is text; from SQLite, where each value has a type of its
+    own, all columns are text.
     """
     target = _target(database, query, folder)
     if fresh or not target.is_file():

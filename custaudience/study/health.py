@@ -3,19 +3,43 @@
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
+import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import duckdb
 import narwhals as nw
 import pandas as pd
 
-from custaudience.evidence import Claim
-from custaudience.study.differences import control_unit
-from custaudience.study.health_claims import control_claims, row_claims, warning_claims
+from custaudience.evidence import Claim, Terms
+from custaudience.study.config import StudyConfig
+from custaudience.study.contracts import REASONS
+from custaudience.study.orders import orders_of
+from custaudience.study.reading import ReadReport
 from custaudience.study.sources import quote
+from custaudience.telling import Teller
 
-if TYPE_CHECKING:
-    from custaudience.study.study import Study
+Relation = duckdb.DuckDBPyRelation
+_OTHER = {
+    "revenue": "other_revenue", "orders": "other_orders", "customers": "other_customers", "rows": "other_rows",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Lines:
+    """A study's order lines: those used, `all` with ``_fault``, their first and last day, and who is described."""
+
+    used: Relation
+    all: Relation
+    first_day: dt.date
+    last_day: dt.date
+    customers: Relation | None = None
+
+    def until(self, day: dt.date, *, faulty: bool = False) -> Relation:
+        """Return the lines up to a day, inclusive."""
+        return (self.all if faulty else self.used).filter(f"ordered_at < DATE '{day}' + 1")
 
 
 @dataclass(frozen=True)
@@ -34,6 +58,8 @@ class Health:
         Counts about the transactions; see `transaction_facts`. Empty without that table.
     caveats : tuple
         Sentences from study.toml.
+    terms : Terms
+        Its `as_of` is the last day the facts know of.
     """
 
     tables: pd.DataFrame
@@ -41,132 +67,195 @@ class Health:
     controls: pd.DataFrame
     facts: dict[str, Any]
     caveats: tuple[str | dict[str, str], ...]
-    currency: str
-    first_orders: str
-    as_of: dt.date
+    terms: Terms
 
     def claims(self) -> list[Claim]:
         """Return what a report says about its data: rows, controls, warnings."""
         return [*row_claims(self), *control_claims(self), *warning_claims(self)]
 
 
-def health_of(study: Study, as_of: dt.date) -> Health:
-    """Read every table of a study and return the state of its data; the facts know no later line than `as_of`."""
-    reports = [study.read_report(name) for name in study.tables]
+def health_of(config: StudyConfig, reports: Mapping[str, ReadReport], lines: Lines | None, terms: Terms) -> Health:
+    """Return the state of the data from what became of each table's rows and, where there are any, the order lines."""
     tables = pd.DataFrame(
-        [(r.table, r.rows_in, r.rows_used, r.rows_set_aside) for r in reports],
+        [(r.table, r.rows_in, r.rows_used, r.rows_set_aside) for r in reports.values()],
         columns=["table", "rows_in", "rows_used", "rows_set_aside"],
     )
     if not (tables["rows_in"] == tables["rows_used"] + tables["rows_set_aside"]).all():
         raise RuntimeError(f"rows read and rows accounted for differ:\n{tables}")
     reasons = pd.DataFrame(
-        [(r.table, f.column, f.reason, f.rows) for r in reports for f in r.faults],
+        [(r.table, f.column, f.reason, f.rows) for r in reports.values() for f in r.faults],
         columns=["table", "column", "reason", "n_rows"],
     )
-    facts = transaction_facts(study, as_of) if "transactions" in study.tables else {}
-    return Health(
-        tables, reasons, control_totals(study), facts, study.caveats, study.currency, study.first_orders, as_of
-    )
+    facts = {} if lines is None else transaction_facts(config, reports["transactions"], lines, terms.as_of)
+    return Health(tables, reasons, _controls(config, reports, lines), facts, config.study.caveats, terms)
 
 
-def transaction_facts(study: Study, as_of: dt.date) -> dict[str, Any]:
+def transaction_facts(config: StudyConfig, report: ReadReport, lines: Lines, as_of: dt.date) -> dict[str, Any]:
     """Return counts about the transactions up to `as_of` that decide what may be concluded from them.
 
     Keys: ``first_day, last_day, n_customers, n_orders, n_zero_lines, n_refund_lines, n_rounded,
-    n_shared_order_ids`` and, when there is a customers table, ``least_known`` (the attribute known of
-    fewest), ``n_described`` and ``share_revenue_described`` (customers who ordered of whom it is known, and their
-    share of revenue); where
-    guests are declared, ``n_guest_lines`` and ``share_revenue_guests``, or ``n_guest_orders``.
+    n_shared_order_ids`` and, when there is a customers table, ``least_known`` (the attribute known of fewest),
+    ``n_described`` and ``share_revenue_described`` (customers who ordered of whom it is known, and their share of
+    revenue); where guests are declared, ``n_guest_lines`` and ``share_revenue_guests``, or ``n_guest_orders``.
     """
-    lines = study.table("transactions").filter(f"ordered_at < DATE '{as_of}' + 1")
-    row = lines.aggregate(
-        "count(DISTINCT customer_id), count(*) FILTER (WHERE revenue_minor = 0), "
-        "count(*) FILTER (WHERE revenue_minor < 0)"
+    used = lines.until(as_of)
+    n_customers, n_zero, n_refunds, n_guests = used.aggregate(
+        "count(DISTINCT customer_id), count(*) FILTER (revenue_minor = 0), count(*) FILTER (revenue_minor < 0), "
+        "count(DISTINCT order_id) FILTER (starts_with(customer_id, 'guest:'))"
     ).fetchall()[0]
-    by_order = lines.aggregate(
-        "order_id, count(DISTINCT customer_id) AS customers, sum(revenue_minor) AS net", "order_id"
-    )
-    has_ids = "order_id" in study.read_report("transactions").columns
-    shared = by_order.filter("customers > 1").count("*").fetchall()[0][0] if has_ids else 0
-    orders = nw.from_native(study.orders(as_of)).filter(nw.col("is_order")).select(nw.len()).collect("pyarrow")
+    by_order = used.aggregate("order_id, count(DISTINCT customer_id) AS customers", "order_id").filter("customers > 1")
     facts: dict[str, Any] = {
-        "first_day": study.first_day,
-        "last_day": study.last_day,
-        "n_customers": int(row[0]),
-        "n_orders": int(orders.item()),
-        "n_zero_lines": int(row[1]),
-        "n_refund_lines": int(row[2]),
-        "n_rounded": study.read_report("transactions").rows_rounded,
-        "n_shared_order_ids": int(shared),
-    }
-    facts |= _guest_facts(study, as_of)
-    if "customers" in study.tables:
-        facts |= _coverage(study, lines)
-    return facts
+        "first_day": lines.first_day, "last_day": lines.last_day, "n_customers": n_customers,
+        "n_orders": _count(lines, as_of, nw.col("is_order")), "n_zero_lines": n_zero, "n_refund_lines": n_refunds,
+        "n_rounded": report.rows_rounded,
+        "n_shared_order_ids": len(by_order) if "order_id" in report.columns else 0,
+    }  # fmt: skip
+    guests = config.tables["transactions"].guests
+    if guests == "by order":
+        facts["n_guest_orders"] = n_guests
+    elif guests:
+        n, net, used_net = lines.until(as_of, faulty=True).aggregate(
+            "count(*) FILTER (_fault = 'customer_id|guest'), "
+            "coalesce(sum(revenue_minor) FILTER (_fault = 'customer_id|guest'), 0), "
+            "coalesce(sum(revenue_minor) FILTER (_fault IS NULL), 0)"
+        ).fetchall()[0]  # fmt: skip
+        share = float(net) / float(net + used_net) if net + used_net else 0.0
+        facts |= {"n_guest_lines": n, "share_revenue_guests": share}
+    return facts if lines.customers is None else facts | _coverage(used, lines.customers)
 
 
-def _coverage(study: Study, lines: Any) -> dict[str, Any]:
+def _coverage(used: Relation, customers: Relation) -> dict[str, Any]:
     """Return how many of those who ordered are described, by the attribute that is known least."""
-    per = lines.aggregate("customer_id, sum(revenue_minor) AS net", "customer_id").set_alias("per")
-    known = study.table("customers").set_alias("known")
-    attributes = [name for name in known.columns if name not in ("customer_id", "_file", "_row")]
+    per = used.aggregate("customer_id, sum(revenue_minor) AS net", "customer_id").set_alias("per")
+    attributes = [name for name in customers.columns if name not in ("customer_id", "_file", "_row")]
     tests = {name: f"nullif(trim(CAST({quote(name)} AS VARCHAR)), '') IS NOT NULL" for name in attributes}
     tests = tests or {"customer_id": "known.customer_id IS NOT NULL"}
     figures = ", ".join(f"count(*) FILTER ({test}), sum(net) FILTER ({test})" for test in tests.values())
-    row = per.join(known, "per.customer_id = known.customer_id", "left").aggregate(f"sum(net), {figures}").fetchall()[0]
-    by_attribute = {name: (int(row[1 + 2 * k]), row[2 + 2 * k]) for k, name in enumerate(tests)}
-    least = min(by_attribute, key=lambda name: by_attribute[name][0])
-    described, revenue = by_attribute[least]
-    share = float(revenue or 0) / float(row[0]) if row[0] else 0.0
-    return {"n_described": described, "share_revenue_described": share, "least_known": least}
+    joined = per.join(customers.set_alias("known"), "per.customer_id = known.customer_id", "left")
+    total, *row = joined.aggregate(f"sum(net), {figures}").fetchall()[0]
+    described, revenue, least = min(zip(row[::2], row[1::2], tests, strict=True), key=lambda known: int(known[0]))
+    share = float(revenue or 0) / float(total) if total else 0.0
+    return {"n_described": int(described), "share_revenue_described": share, "least_known": least}
 
 
-def _guest_facts(study: Study, as_of: dt.date) -> dict[str, Any]:
-    """Return how much was bought without a customer id, whichever way study.toml takes it."""
-    guests = study.config.tables["transactions"].guests
-    if guests == "by order":
-        orders = study.table("transactions").filter(f"ordered_at < DATE '{as_of}' + 1")
-        count = orders.filter("starts_with(customer_id, 'guest:')").aggregate("count(DISTINCT order_id)").fetchall()
-        return {"n_guest_orders": int(count[0][0])}
-    if guests is None:
-        return {}
-    lines = study.all_rows("transactions").filter(f"ordered_at < DATE '{as_of}' + 1")
-    of_guests = "_fault = 'customer_id|guest'"
-    row = lines.aggregate(
-        f"count(*) FILTER ({of_guests}), coalesce(sum(revenue_minor) FILTER ({of_guests}), 0), "
-        f"coalesce(sum(revenue_minor) FILTER ({of_guests} OR _fault IS NULL), 0)"
-    ).fetchall()[0]
-    share = float(row[1]) / float(row[2]) if row[2] else 0.0
-    return {"n_guest_lines": int(row[0]), "share_revenue_guests": share}
+def control_unit(control: float, minor_digits: int = 2) -> float:
+    """Return the unit of a control: what differs by at most half of it agrees.
 
+    A whole number is rounded to the currency's unit, one with a point has its smallest coins: TOML reads 421720.40
+    as 421720.4, so the digits that are written cannot be counted.
 
-def control_totals(study: Study) -> pd.DataFrame:
-    """Compare the totals under ``[control]`` with the data.
-
-    A control agrees when it differs by at most half of what `control_unit` says.
+    Examples
+    --------
+    >>> control_unit(421720), control_unit(421720.4)
+    (1.0, 0.01)
     """
-    rows = []
-    for key, expected in study.config.control.items():
+    return 10.0**-minor_digits if isinstance(control, float) else 1.0
+
+
+def _controls(config: StudyConfig, reports: Mapping[str, ReadReport], lines: Lines | None) -> pd.DataFrame:
+    """Compare the totals under ``[control]`` with the data."""
+    rows, digits = [], config.study.minor_digits
+    for key, expected in config.control.items():
         what, which = key.split(".", 1)
-        found = float(study.read_report(which).rows_used) if what == "rows" else _month_total(study, what, which)
-        unit = control_unit(expected, study.minor_digits)
-        rows.append((key, float(expected), found, found - expected, abs(found - expected) <= unit / 2 + 1e-9))
+        found = _month_total(lines, what, which, digits) if lines and what != "rows" else reports[which].rows_used
+        agrees = abs(found - expected) <= control_unit(expected, digits) / 2 + 1e-9
+        rows.append((key, float(expected), float(found), found - expected, agrees))
     return pd.DataFrame(rows, columns=["key", "expected", "found", "difference", "agrees"]).astype({"agrees": "bool"})
 
 
-def _month_total(study: Study, what: str, month: str) -> float:
+def _month_total(lines: Lines, what: str, month: str, digits: int) -> float:
     """Return revenue (by the date of the line, as books have it), orders or customers of a month.
 
     Revenue includes that of guests who are set aside: the books know no difference.
     """
     if what == "revenue":
-        lines = study.all_rows("transactions").filter(
-            f"strftime(ordered_at, '%Y-%m') = '{month}' AND (_fault IS NULL OR _fault = 'customer_id|guest')"
-        )
-        total = lines.aggregate("coalesce(sum(revenue_minor), 0)").fetchall()[0][0]
-        return float(total) / 10**study.minor_digits
-    orders = nw.from_native(study.orders(study.last_day)).filter(
-        nw.col("is_order"), nw.col("ordered_on").dt.to_string("%Y-%m") == month
-    )
+        counted = f"strftime(ordered_at, '%Y-%m') = '{month}' AND (_fault IS NULL OR _fault = 'customer_id|guest')"
+        total = lines.all.filter(counted).aggregate("coalesce(sum(revenue_minor), 0)").fetchall()[0][0]
+        return float(total) / 10**digits
     unit = nw.len() if what == "orders" else nw.col("customer_id").n_unique()
-    return float(orders.select(n=unit).collect("pyarrow")["n"][0])
+    of_month = nw.col("ordered_on").dt.to_string("%Y-%m") == month
+    return float(_count(lines, lines.last_day, nw.col("is_order") & of_month, unit))
+
+
+def _count(lines: Lines, as_of: dt.date, which: nw.Expr, unit: nw.Expr | None = None) -> int:
+    """Count orders up to a day, or their customers."""
+    orders = nw.from_native(orders_of(lines.used, as_of=as_of)).lazy().filter(which)
+    return int(orders.select(n=nw.len() if unit is None else unit).collect("pyarrow")["n"][0])
+
+
+def _teller(health: Health) -> Teller:
+    return Teller(__package__, "data", "", health.terms)
+
+
+def row_claims(health: Health) -> list[Claim]:
+    """Return rows read, used and set aside, and why."""
+    tell, facts = _teller(health), health.tables.set_index("table")
+    of_lines = "transactions" in facts.index
+    main = facts.loc["transactions"] if of_lines else facts.sum()
+    source = {"source": "transactions" if of_lines else "all tables"}
+    claims = [
+        tell.say("rows_read", n=int(main["rows_in"]), meta=source),
+        tell.say("rows_used", n=int(main["rows_used"]), meta=source),
+        tell.say("rows_set_aside", n=int(main["rows_set_aside"]), meta=source),
+    ]
+    for row in health.reasons.itertuples():
+        n, suffix = int(row.n_rows), f"{row.table}_{_key_of(row.column)}_{row.reason}"
+        said = {"n": n, "table": row.table, "column": row.column or "–", "reason": REASONS[row.reason]}
+        aside = tell.say("rows_set_aside", "fault", n=n, suffix=suffix, meta={"source": row.table}, values=said)
+        claims.append(aside)
+    return claims
+
+
+def _key_of(column: str) -> str:
+    """Return a column's name as it may stand in a claim's id; one in other letters by its hash."""
+    if re.fullmatch(r"[a-z0-9_]+", column):
+        return column
+    return hashlib.sha256(column.encode()).hexdigest()[:8] if column else "line"
+
+
+def control_claims(health: Health) -> list[Claim]:
+    """Return how the control totals compare."""
+    tell, claims = _teller(health), []
+    for row in health.controls.itertuples():
+        what, which = row.key.split(".", 1)
+        said = {"expected": row.expected, "found": row.found, "difference": row.difference, "month": which}
+        said |= {"table": which, "currency": health.terms.currency}
+        claim = tell.say(
+            "control", what if row.agrees else _OTHER[what], of=float(row.difference), values=said,
+            suffix=f"{what}_{which.replace('-', '_')}", status="measured" if row.agrees else "contradicted",
+            meta={"source": which if what == "rows" else "transactions"},
+        )  # fmt: skip
+        claims.append(claim)
+    return claims
+
+
+def warning_claims(health: Health) -> list[Claim]:
+    """Return what a reader must know before trusting the rest."""
+    tell = _teller(health)
+    caveats = enumerate(health.caveats, start=1)
+    claims = [tell.say("warning", "caveat", suffix=f"caveat_{place}", caveat=caveat) for place, caveat in caveats]
+    for case, n, said in _warnings(health) if health.facts else ():
+        of = said.get("share") if case == "coverage" else n
+        claims.append(tell.say("warning", case, of=of, n=n, suffix=case, values={"n": n, **said}))
+    return claims
+
+
+def _warnings(health: Health) -> Iterator[tuple[str, int | None, dict[str, Any]]]:
+    """Yield each warning that applies, its count and its facts."""
+    facts, as_of = health.facts, health.terms.as_of
+    if facts["first_day"] > dt.date(as_of.year - 1, as_of.month, 1):
+        last_year = {"day": facts["first_day"].isoformat(), "month": f"{as_of.year - 1}-{as_of.month:02d}"}
+        yield "no_last_year", None, last_year
+    if health.terms.first_orders == "cut off":
+        yield "history_cut_off", None, {}
+    if facts.get("n_guest_lines"):
+        yield "guests", facts["n_guest_lines"], {"share": facts["share_revenue_guests"]}
+    if facts.get("n_guest_orders"):
+        yield "guest_orders", facts["n_guest_orders"], {}
+    n, described = facts["n_customers"], facts.get("n_described", facts["n_customers"])
+    if described < n:
+        share = {"share": described / max(1, n), "revenue": facts["share_revenue_described"]}
+        yield "coverage", n, {"column": facts["least_known"], "described": described, **share}
+    for case in ("shared_order_ids", "rounded", "refund_lines"):
+        if count := facts[f"n_{case}"]:
+            yield case, count, {}

@@ -7,6 +7,10 @@ import datetime as dt
 import narwhals as nw
 from narwhals.typing import IntoFrame
 
+_COLUMNS = (
+    "customer_id", "order_id", "ordered_at", "ordered_on", "revenue_minor", "refund_minor", "n_lines", "is_order",
+)  # fmt: skip
+
 
 def orders_of(transactions: IntoFrame, *, as_of: dt.date) -> IntoFrame:
     """Net order lines to orders.
@@ -47,15 +51,6 @@ def orders_of(transactions: IntoFrame, *, as_of: dt.date) -> IntoFrame:
             ordered_on=nw.col("ordered_at").dt.truncate("1d"),
             is_order=revenue > 0,
         )
-        .select(
-            "customer_id",
-            "order_id",
-            "ordered_at",
-            "ordered_on",
-            "revenue_minor",
-            "refund_minor",
-            "n_lines",
-            "is_order",
-        )
+        .select(*_COLUMNS)
     )
     return orders.to_native()

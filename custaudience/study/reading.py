@@ -8,6 +8,7 @@ set aside can be asserted, and a row's number in its file is its position in the
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -17,12 +18,11 @@ from typing import Any
 import duckdb
 
 from custaudience.errors import ColumnError, DataError
-from custaudience.study.compiling import compile_table
+from custaudience.study.compiling import compile_table, settle
 from custaudience.study.config import StudySection, TableSection
-from custaudience.study.contracts import DECLARED, Table
-from custaudience.study.hints import describe_fault
-from custaudience.study.settling import settle
+from custaudience.study.contracts import DECLARED, REASONS
 from custaudience.study.sources import Source, literal, open_file, remove_scratch, wrong_encoding
+from custaudience.study.values import Declared
 
 READER_VERSION = 2  # part of the cache key: raise it when the same input must be read anew
 
@@ -73,21 +73,15 @@ class ReadReport:
         return sum(fault.rows for fault in self.faults if fault.reason in DECLARED)
 
 
-def read_files(
-    con: duckdb.DuckDBPyConnection,
-    table: Table,
-    section: TableSection,
-    study: StudySection,
-    files: Sequence[Path],
-    folder: Path,
-) -> ReadReport:
+def read_files(declared: Declared, files: Sequence[Path], folder: Path) -> ReadReport:
     """Read a table's files into Parquet parts in `folder`; see `read_sources`."""
+    section = declared.section
     _enough_room(files, section, folder)
-    sources = [open_file(con, file, section, folder) for file in files]
+    sources = [open_file(declared.con, file, section, folder) for file in files]
     if section.database:  # its snapshot has a name that means nothing to people
-        sources = [replace(source, label=f"{table.name} from {section.database}") for source in sources]
+        sources = [replace(source, label=f"{declared.table.name} from {section.database}") for source in sources]
     try:
-        return read_sources(con, table, section, study, sources, folder)
+        return read_sources(declared, sources, folder)
     except duckdb.Error as error:
         if "not utf-8" in str(error) or "nvalid unicode" in str(error):
             raise DataError(wrong_encoding(files[0], section.encoding, "bytes that no UTF-8 text has")) from None
@@ -110,31 +104,16 @@ def _enough_room(files: Sequence[Path], section: TableSection, folder: Path) -> 
         )
 
 
-def read_sources(
-    con: duckdb.DuckDBPyConnection,
-    table: Table,
-    section: TableSection,
-    study: StudySection,
-    sources: Sequence[Source],
-    folder: Path,
-) -> ReadReport:
-    """Type and check every row of the sources, write the parts and ``report.json``.
-
-    Raises
-    ------
-    ColumnError
-        If a required column is missing; the near miss is named.
-    DataError
-        If more than ``max_quarantined`` of the rows must be set aside (the commonest reasons are named),
-        a quote is never closed, or two currencies meet.
-    """
+def read_sources(declared: Declared, sources: Sequence[Source], folder: Path) -> ReadReport:
+    """Type and check every row of the sources, write the parts and ``report.json``."""
+    con, table = declared.con, declared.table
     parts: list[Part] = []
     rejects: list[tuple[str, int, str, str]] = []
     columns: tuple[str, ...] = ()
     for number, source in enumerate(sources):
         part = folder / f"part-{number:04d}.parquet"
         before = columns
-        columns, select = compile_table(con, table, section, study, source)
+        columns, select = compile_table(declared, source)
         if number and set(columns) != set(before):
             odd = ", ".join(sorted(set(columns) ^ set(before)))
             raise ColumnError(
@@ -149,11 +128,11 @@ def read_sources(
         after = tuple(row - 1 - k for k, (row, _, _) in enumerate(broken))
         parts.append(Part(source.label, part.name, rows, after))
         rejects += [(source.label, *row) for row in broken]
-    settle(con, table, section, [folder / part.parquet for part in parts])
-    report = _report(con, table, columns, parts, rejects, folder)
-    _stop_if_too_many(report, section, study)
+    settle(declared, [folder / part.parquet for part in parts])
+    report = _count_faults(con, ReadReport(table.name, 0, 0, 0, columns, tuple(parts), (), tuple(rejects)), folder)
+    _stop_if_too_many(report, declared.section, declared.study)
     if "currency" in columns:
-        _one_currency(con, report, study, folder)
+        _one_currency(con, report, declared.study, folder)
     (folder / "report.json").write_text(json.dumps(report, default=vars, ensure_ascii=False), encoding="utf-8")
     return report
 
@@ -161,16 +140,9 @@ def read_sources(
 def load_report(folder: Path) -> ReadReport:
     """Read ``report.json`` of a cache entry."""
     raw: dict[str, Any] = json.loads((folder / "report.json").read_text(encoding="utf-8"))
-    return ReadReport(
-        raw["table"],
-        raw["rows_in"],
-        raw["rows_used"],
-        raw["rows_rounded"],
-        tuple(raw["columns"]),
-        tuple(Part(p["file"], p["parquet"], p["rows"], tuple(p["rejected_after"])) for p in raw["parts"]),
-        tuple(Fault(f["column"], f["reason"], f["rows"], tuple(map(tuple, f["examples"]))) for f in raw["faults"]),
-        tuple(tuple(r) for r in raw["rejects"]),
-    )
+    raw["parts"] = tuple(Part(**{**p, "rejected_after": tuple(p["rejected_after"])}) for p in raw["parts"])
+    raw["faults"] = tuple(Fault(**{**f, "examples": tuple(map(tuple, f["examples"]))}) for f in raw["faults"])
+    return ReadReport(**{**raw, "columns": tuple(raw["columns"]), "rejects": tuple(map(tuple, raw["rejects"]))})
 
 
 def used_rows(report: ReadReport, folder: Path) -> str:
@@ -221,13 +193,7 @@ def _count(con: duckdb.DuckDBPyConnection, part: Path) -> int:
 
 
 def rejected_lines(con: duckdb.DuckDBPyConnection, source: Source) -> list[tuple[int, str, str]]:
-    """Return the lines no CSV parser took in the last scan of a source: (row, reason, text); row 1 follows the header.
-
-    Raises
-    ------
-    DataError
-        If a quote is never closed.
-    """
+    """Return the lines no CSV parser took in the last scan: (row, reason, text); row 1 follows the header."""
     rows = con.execute(
         "SELECT line, any_value(error_type ORDER BY error_type), any_value(csv_line) FROM reject_errors "
         "GROUP BY line ORDER BY line"
@@ -244,44 +210,30 @@ def rejected_lines(con: duckdb.DuckDBPyConnection, source: Source) -> list[tuple
     ]
 
 
-def _report(
-    con: duckdb.DuckDBPyConnection,
-    table: Table,
-    columns: tuple[str, ...],
-    parts: list[Part],
-    rejects: list[tuple[str, int, str, str]],
-    folder: Path,
-) -> ReadReport:
-    faults = []
+def _count_faults(con: duckdb.DuckDBPyConnection, report: ReadReport, folder: Path) -> ReadReport:
+    """Return the report with its rows counted: read, used, rounded and, by reason, set aside."""
     scan = " UNION ALL ".join(
         f"SELECT _fault, _value, {literal(part.file)} AS file, {_row_number(part)} AS row "
         f"FROM {_parquet(folder / part.parquet)} WHERE _fault IS NOT NULL"
-        for part in parts
+        for part in report.parts
     )
     counted = con.execute(
         f"SELECT _fault, count(*), list({{'file': file, 'row': row, 'value': _value}} ORDER BY file, row)[:3] "
         f"FROM ({scan}) GROUP BY 1 ORDER BY 2 DESC, 1"
     ).fetchall()
+    faults = []
     for fault, rows, examples in counted:
         column, reason = fault.split("|")
         faults.append(Fault(column, reason, rows, tuple((e["file"], e["row"], e["value"]) for e in examples)))
-    for reason in sorted({row[2] for row in rejects}):
-        hit = [row for row in rejects if row[2] == reason]
+    for reason in sorted({row[2] for row in report.rejects}):
+        hit = [row for row in report.rejects if row[2] == reason]
         faults.append(Fault("", reason, len(hit), tuple((f, row, text[:80]) for f, row, _, text in hit[:3])))
-    names = ", ".join(literal(str(folder / part.parquet)) for part in parts)
+    names = ", ".join(literal(str(folder / part.parquet)) for part in report.parts)
     rounded = con.execute(f"SELECT count(*) FROM read_parquet([{names}]) WHERE _rounded AND _fault IS NULL").fetchall()
-    rows_in = sum(part.rows for part in parts) + len(rejects)
+    rows_in = sum(part.rows for part in report.parts) + len(report.rejects)
     used = rows_in - sum(fault.rows for fault in faults)
-    return ReadReport(
-        table.name,
-        rows_in,
-        used,
-        int(rounded[0][0]),
-        columns,
-        tuple(parts),
-        tuple(sorted(faults, key=lambda f: -f.rows)),
-        tuple(rejects),
-    )
+    in_order = tuple(sorted(faults, key=lambda f: -f.rows))
+    return replace(report, rows_in=rows_in, rows_used=used, rows_rounded=int(rounded[0][0]), faults=in_order)
 
 
 def _stop_if_too_many(report: ReadReport, section: TableSection, study: StudySection) -> None:
@@ -317,3 +269,86 @@ def _one_currency(con: duckdb.DuckDBPyConnection, report: ReadReport, study: Stu
             f"{report.parts[0].file}: the study is in {study.currency}, the table holds {named}. Amounts of two "
             "currencies cannot be added: split the file, or convert it first."
         )
+
+
+def describe_fault(fault: Fault, section: TableSection) -> str:
+    """Return a reason, how many rows, one of them, and what to declare when the cause can be seen."""
+    file, row, value = fault.examples[0]
+    where = f"{fault.column}: " if fault.column else ""
+    shown = "" if value is None else f" {value[:40]!r}"
+    hint = _hint(fault, section) or _total_hint(fault)
+    return f"{where}{REASONS[fault.reason]} ({fault.rows:,} rows, such as row {row} of {file}{shown}){hint}"
+
+
+_TOTALS = re.compile(
+    r"(grand |sub)?totals?\b|sum\b|итого|всего|разом|усього|всього|підсумок|tổng( cộng)?|сума|сумма", re.IGNORECASE
+)
+
+
+def is_total(text: str) -> bool:
+    """Say whether a cell reads like the label of a line of totals, in English, Ukrainian, Russian or Vietnamese."""
+    return bool(_TOTALS.match(text.strip()))
+
+
+def _total_hint(fault: Fault) -> str:
+    value = fault.examples[0][2] or ""
+    if not is_total(value):
+        return ""
+    return f'; it looks like a line of totals: leave it out with exclude = {{ "COLUMN" = ["{value.strip()}"] }}'
+
+
+def _hint(fault: Fault, section: TableSection) -> str:
+    value = (fault.examples[0][2] or "").strip()
+    if fault.reason == "not_a_date":
+        if section.date_format:
+            return _other_order(value, section)
+        if match := re.match(r"\d{1,2}([./-])\d{1,2}[./-](\d{4}|\d{2})(\D|$)", value):
+            sign, year = match[1], "%Y" if len(match[2]) == 4 else "%y"
+            return (
+                f'; declare which comes first: date_format = "%d{sign}%m{sign}{year}" (day) or '
+                f'"%m{sign}%d{sign}{year}" (month)'
+            )
+        if re.fullmatch(r"[1-9]\d{4}([.,]\d+)?", value):
+            return '; it looks like a day counted by a spreadsheet: set date_format = "excel"'
+        if re.fullmatch(r"1\d{9}(\d{3}|\d{6})?", value):
+            unit = {10: "unix", 13: "unix_ms", 16: "unix_us"}[len(value)]
+            return f'; it looks like a time counted from 1970: set date_format = "{unit}"'
+    if fault.reason == "not_an_id":
+        return (
+            ": a spreadsheet showed a long number so, and the rest of its digits is gone. Export again straight from "
+            "the source, or format that column as text before saving"
+        )
+    if fault.reason == "missing" and fault.column == "customer_id":
+        return (
+            '; if these bought as guests, say what becomes of them: guests = "set aside", or guests = "by order" '
+            "(each order a customer of its own)"
+        )
+    if fault.reason == "not_a_number":
+        if re.fullmatch(r"[+-]?\d+,\d{1,2}", value) and section.decimal == ".":
+            return '; it looks like a decimal comma: set decimal = ","'
+        if re.fullmatch(r"[+-]?\d{1,3}([ \u00a0\u202f']\d{3})+([.,]\d+)?", value):
+            sign = "'" if "'" in value else " "
+            comma = ' and decimal = ","' if "," in value else ""
+            return f'; it looks grouped by thousands: set thousands = "{sign}"{comma}'
+        if re.fullmatch(r"[+-]?\d{1,3}([.,]\d{3})+[.,]\d+", value):
+            return "; it looks grouped by thousands: declare decimal and thousands"
+        if re.search(r"[$€£¥₴₽₫₸]|[A-Z]{3}", value):
+            return '; it carries a currency: set currency_sign = "…", one currency per table'
+    return ""
+
+
+def _other_order(value: str, section: TableSection) -> str:
+    """Say what is likely when dates were declared and some cannot be read."""
+    declared = section.date_format
+    if declared in ("excel", "unix", "unix_ms", "unix_us"):
+        return f"; date_format is {declared!r}, and this is written out: export one kind of date"
+    if re.fullmatch(r"[1-9]\d{4}([.,]\d+)?", value):
+        return f"; date_format is {declared!r}, and this is a day counted by a spreadsheet: export one kind of date"
+    first, second = [*re.findall(r"\d+", value), "", ""][:2]
+    if first.isdigit() and second.isdigit() and len(first) <= 2 and (int(first) > 12) != (int(second) > 12):
+        order = "day" if int(first) > 12 else "month"
+        return (
+            f"; date_format is {declared!r}, and here the {order} comes first: if all rows are so, turn it round; if "
+            "some are, two orders are mixed in one column, which no rule can tell apart: export it again with one"
+        )
+    return f"; date_format is {declared!r}: is the rest of the column written so?"

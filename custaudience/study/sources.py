@@ -52,13 +52,7 @@ def literal(text: str) -> str:
 
 
 def files_of(folder: Path, name: str, section: TableSection) -> list[Path]:
-    """Return the files of a table, sorted; a folder means its Parquet files, ``*`` is understood.
-
-    Raises
-    ------
-    ConfigError
-        If there is none, one is named twice, or its kind is not read.
-    """
+    """Return the files of a table, sorted; a folder means its Parquet files, ``*`` is understood."""
     files: list[Path] = []
     for given in section.paths:
         found = _matching(folder, given)
@@ -109,13 +103,7 @@ def open_file(con: duckdb.DuckDBPyConnection, file: Path, section: TableSection,
 
 
 def refuse_disguised(file: Path) -> None:
-    """Say what a file really is when it is not what its name says.
-
-    Raises
-    ------
-    DataError
-        If it is empty, a web page, an archive, a PDF, or a workbook under another name.
-    """
+    """Say what a file really is when it is not what its name says."""
     with file.open("rb") as stream:
         start = stream.read(1024)
     kind = file.suffix.lower()

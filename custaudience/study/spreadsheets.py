@@ -18,13 +18,7 @@ SPREADSHEETS = {".xlsx", ".xlsm"}
 
 
 def open_workbook(file: Path) -> CalamineWorkbook:
-    """Open a workbook.
-
-    Raises
-    ------
-    DataError
-        If it is locked by a password or no workbook at all.
-    """
+    """Open a workbook."""
     from python_calamine import CalamineError, CalamineWorkbook, PasswordError
 
     try:
@@ -81,14 +75,7 @@ def text_rows(sheet: CalamineSheet) -> Iterator[list[str]]:
 
 
 def write_rows(file: Path, sheet: CalamineSheet, header_row: int, target: Path) -> None:
-    """Write the table below `header_row` of a sheet as UTF-8 CSV; blank rows at its end are left away.
-
-    Raises
-    ------
-    DataError
-        If the sheet holds something else than one table with one header row: a title above it, cells merged over
-        several rows, a second table beside or below.
-    """
+    """Write the table below `header_row` of a sheet as UTF-8 CSV; blank rows at its end are left away."""
     where = f"{file.name}, sheet {sheet.name!r}"
     rows = text_rows(sheet)
     header = _header(where, rows, header_row)
@@ -96,12 +83,10 @@ def write_rows(file: Path, sheet: CalamineSheet, header_row: int, target: Path) 
     with target.open("w", encoding="utf-8", newline="") as stream:
         out = csv.writer(stream, quoting=csv.QUOTE_ALL)
         out.writerow(header[first:last])
-        _write_body(where, rows, header, (first, last), header_row, out)
+        out.writerows(_body(where, rows, (first, last), header_row))
 
 
-def _write_body(
-    where: str, rows: Iterator[list[str]], header: list[str], span: tuple[int, int], header_row: int, out: Any
-) -> None:
+def _body(where: str, rows: Iterator[list[str]], span: tuple[int, int], header_row: int) -> Iterator[list[str]]:
     first, last = span
     numeric: set[int] = set()
     blank = 0
@@ -123,10 +108,10 @@ def _write_body(
                 f"({', '.join(cell for cell in cells if cell)[:80]}). Give each table a sheet of its own."
             )
         for _ in range(blank):  # blank rows inside the table keep the row numbers true
-            out.writerow([""] * len(cells))
+            yield [""] * len(cells)
         blank = 0
         numeric |= {column for column, cell in enumerate(cells) if _is_value(cell)}
-        out.writerow(cells)
+        yield cells
 
 
 def _header(where: str, rows: Iterator[list[str]], header_row: int) -> list[str]:

@@ -21,7 +21,7 @@ from custaudience.study import cache
 from custaudience.study.config import StudyConfig, StudySection, TableSection, load_config
 from custaudience.study.contracts import TABLES
 from custaudience.study.database import snapshot
-from custaudience.study.health import Health, health_of
+from custaudience.study.health import Health, Lines, health_of
 from custaudience.study.orders import orders_of
 from custaudience.study.reading import (
     READER_VERSION,
@@ -34,6 +34,7 @@ from custaudience.study.reading import (
     used_rows,
 )
 from custaudience.study.sources import Source, files_of
+from custaudience.study.values import Declared
 
 
 class Study:
@@ -52,10 +53,18 @@ class Study:
         What study.toml says.
     tables : tuple of str
         Names of the tables it has.
+    name, currency, minor_digits, timezone, language, caveats, first_orders, min_group_size
+        As study.toml says; see `config.StudySection`.
     """
 
     def __init__(self, config: StudyConfig, *, folder: Path | None = None, frames: dict[str, Any] | None = None):
+        section = config.study
         self.config = config
+        self.name, self.currency, self.minor_digits = section.name, section.currency, section.minor_digits
+        self.timezone, self.language = section.timezone, section.language
+        self.caveats, self.first_orders = section.caveats, section.first_orders
+        self.min_group_size = config.privacy.min_group_size
+        self.tables = tuple(config.tables)
         self.folder = folder
         self.folder_name = folder.name if folder else "frames"
         self._frames = frames or {}
@@ -83,67 +92,16 @@ class Study:
         tables = {key: TableSection(path="frame") for key in frames}
         return cls(StudyConfig(study=section, tables=tables), frames=frames)
 
-    @property
-    def name(self) -> str:
-        """The study's name, as people say it."""
-        return self.config.study.name
-
-    @property
-    def currency(self) -> str:
-        """ISO 4217 code."""
-        return self.config.study.currency
-
-    @property
-    def minor_digits(self) -> int:
-        """Digits after the decimal sign in this currency."""
-        return self.config.study.minor_digits
-
-    @property
-    def timezone(self) -> str:
-        """Zone of all local times."""
-        return self.config.study.timezone
-
-    @property
-    def language(self) -> str:
-        """Default language of the report."""
-        return self.config.study.language
-
-    @property
-    def min_group_size(self) -> int:
-        """Smaller groups are not published."""
-        return self.config.privacy.min_group_size
-
-    @property
-    def caveats(self) -> tuple[str | dict[str, str], ...]:
-        """Sentences on the data's provenance, or one per language; printed wherever the study is named."""
-        return self.config.study.caveats
-
-    @property
-    def first_orders(self) -> str:
-        """Say whether first ever orders are in the data: "observed", "cut off" or "unknown"."""
-        return self.config.study.first_orders
-
     def terms(self, as_of: dt.date, *, level: float = 0.95, seed: int = 0) -> Terms:
         """Return what all figures of this study at a date share."""
-        return Terms(
-            as_of, self.currency, self.minor_digits, self.min_group_size, level, seed, self.first_orders
-        )  # fmt: skip
-
-    @property
-    def tables(self) -> tuple[str, ...]:
-        """Names of the tables the study has."""
-        return tuple(self.config.tables)
+        own = (self.currency, self.minor_digits, self.min_group_size)
+        return Terms(as_of, *own, level, seed, self.first_orders)
 
     @cached_property
     def connection(self) -> duckdb.DuckDBPyConnection:
         """The study's one connection: local files only, spilling to the cache, memory shared among jobs."""
-        con = duckdb.connect(
-            config={
-                "autoinstall_known_extensions": "false",
-                "autoload_known_extensions": "false",
-                "temp_directory": str(cache.cache_folder() / "spill"),
-            }
-        )
+        local = {"autoinstall_known_extensions": "false", "autoload_known_extensions": "false"}
+        con = duckdb.connect(config={**local, "temp_directory": str(cache.cache_folder() / "spill")})
         con.execute("SET TimeZone = 'UTC'")  # a naive stamp must not follow the machine's zone
         jobs = max(1, int(os.environ.get("CUSTAUDIENCE_JOBS", "1")))
         if jobs > 1:
@@ -201,9 +159,16 @@ class Study:
 
         `as_of` is the last day the facts and warnings know of; by default the last day of the data.
         """
-        if as_of is None:
-            as_of = self.last_day if "transactions" in self.tables else dt.date.max
-        return health_of(self, as_of)
+        controls = [key.split(".") for key in self.config.control]
+        controlled = (which if what == "rows" else "transactions" for what, which in controls)
+        reports = {name: self.read_report(name) for name in (*self.tables, *controlled)}
+        lines = None
+        if "transactions" in self.tables:
+            known = self.table("customers") if "customers" in self.tables else None
+            used, everything = self.table("transactions"), self.all_rows("transactions")
+            lines = Lines(used, everything, self.first_day, self.last_day, known)
+        day = as_of or (lines.last_day if lines else dt.date.max)
+        return health_of(self.config, reports, lines, self.terms(day))
 
     @cached_property
     def first_day(self) -> dt.date:
@@ -296,6 +261,9 @@ class Study:
             self._entries[name] = folder, load_report(folder)
         return self._entries[name]
 
+    def _declared(self, name: str) -> Declared:
+        return Declared(self.connection, TABLES[name], self.config.tables[name], self.config.study)
+
     def _read_files(self, name: str) -> Path:
         assert self.folder is not None
         section, study = self.config.tables[name], self.config.study
@@ -308,7 +276,7 @@ class Study:
             "study": [study.currency, study.timezone, study.max_quarantined],
             "files": [(file.name, cache.sha256_of(file)) for file in files],
         }
-        return cache.entry(key, lambda folder: read_files(self.connection, TABLES[name], section, study, files, folder))
+        return cache.entry(key, lambda folder: read_files(self._declared(name), files, folder))
 
     def _read_frame(self, name: str) -> Path:
         frame = nw.from_native(self._frames[name])
@@ -319,7 +287,7 @@ class Study:
         source = Source(f"frame {name!r}", {row[0]: row[1] for row in described}, f'"{view}"')
         folder = Path(tempfile.mkdtemp(prefix="frames-", dir=cache.cache_folder()))
         weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
-        read_sources(self.connection, TABLES[name], self.config.tables[name], self.config.study, [source], folder)
+        read_sources(self._declared(name), [source], folder)
         self.connection.unregister(view)
         return folder
 

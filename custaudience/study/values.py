@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import duckdb
 
 from custaudience.study.config import StudySection, TableSection
-from custaudience.study.contracts import Column
+from custaudience.study.contracts import Column, Table
 from custaudience.study.sources import Source, literal, quote
 
 _OFFSET = "'([Zz]|[+-][0-9]{2}(:?[0-9]{2})?)$'"
@@ -15,6 +15,16 @@ _EPOCHS: dict[object, int] = {"unix": 1_000_000, "unix_ms": 1_000, "unix_us": 1}
 _EXCEL_1970 = 25569  # days from 1899-12-30, where Excel's count begins, to 1970-01-01
 _LATEST = 4_102_444_800_000_000  # the year 2100 in microseconds: a larger number counts in another unit
 _WHOLE = ("BIGINT", "INTEGER", "HUGEINT", "SMALLINT")
+
+
+@dataclass(frozen=True)
+class Declared:
+    """How a table is read: where, what it must hold, and what study.toml says of its values."""
+
+    con: duckdb.DuckDBPyConnection
+    table: Table
+    section: TableSection
+    study: StudySection
 
 
 @dataclass(frozen=True)
@@ -31,22 +41,16 @@ class Typed:
     inexact: str = ""
 
 
-def typed_value(
-    con: duckdb.DuckDBPyConnection,
-    column: Column,
-    theirs: str,
-    section: TableSection,
-    study: StudySection,
-    source: Source,
-) -> Typed:
+def typed_value(declared: Declared, column: Column, theirs: str, source: Source) -> Typed:
     """Return the SQL of a column's typed value, from the file's column `theirs`."""
+    section, study = declared.section, declared.study
     raw, kind = quote(theirs), source.columns[theirs]
     if column.type in ("id", "text"):
         lower = column.name == "customer_id" and section.case_insensitive_ids
         text = _text(raw, kind, is_id=column.type == "id", lower=lower)
         return Typed(f"upper({text})" if column.name == "currency" else text, "not_an_id")
     if column.type == "datetime":
-        return _local_time(con, theirs, section, study, source)
+        return _local_time(declared, theirs, source)
     amount = number(theirs, section, source)
     if column.type == "number":
         return Typed(f"TRY_CAST({amount} AS DOUBLE)", "not_a_number")
@@ -111,9 +115,8 @@ def _usual_number(raw: str, kind: str, section: TableSection, *, digits: int) ->
     return f"TRY_CAST({raw} AS DECIMAL({digits}, 6))"
 
 
-def _local_time(
-    con: duckdb.DuckDBPyConnection, theirs: str, section: TableSection, study: StudySection, source: Source
-) -> Typed:
+def _local_time(declared: Declared, theirs: str, source: Source) -> Typed:
+    section, study = declared.section, declared.study
     raw, kind = quote(theirs), source.columns[theirs]
     here = literal(study.timezone)
     shift = section.timezone is not None and section.timezone != study.timezone
@@ -150,10 +153,9 @@ def _local_time(
         return typed(local(stamp) if timed else stamp)
     # DuckDB drops an offset silently when it casts to a naive timestamp, so it is all rows or none
     sample = f"SELECT {raw} FROM {source.sql} LIMIT 1000"
-    found = con.execute(f"SELECT bool_or({_has_offset(text, wanted=True)}) FROM ({sample})").fetchall()
-    whole = (
-        f"CAST({quote(f'raw {theirs}')} AS VARCHAR)"  # the test stands outside, where the file's columns are named so
-    )
+    found = declared.con.execute(f"SELECT bool_or({_has_offset(text, wanted=True)}) FROM ({sample})").fetchall()
+    # the test stands outside, where the file's columns are named so
+    whole = f"CAST({quote(f'raw {theirs}')} AS VARCHAR)"
     if found[0][0]:
         return typed(f"TRY_CAST({text} AS TIMESTAMPTZ) AT TIME ZONE {here}", _has_offset(whole, wanted=False))
     stamp = f"TRY_CAST({text} AS TIMESTAMP)"

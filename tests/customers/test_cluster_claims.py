@@ -42,7 +42,6 @@ from custaudience.evidence import Claim, Terms
 from custaudience.present import render_claim, term
 from custaudience.recipes import clusters_at, segments_at
 from custaudience.study import Study, open_study
-from custaudience.study.synthetic import make_shop
 
 ROOT = Path(__file__).parents[2]
 AS_OF = dt.date(2025, 10, 31)

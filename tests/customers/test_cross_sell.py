@@ -9,12 +9,12 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
+from synthetic import make_shop
 
 from custaudience.customers import Offer, missed_cross_sell, regular_buyers
 from custaudience.errors import ColumnError, DataError
 from custaudience.evidence import Terms
 from custaudience.study import open_study
-from custaudience.study.synthetic import make_shop
 
 DATA = Path(__file__).resolve().parents[2] / "data"
 AS_OF = dt.date(2025, 12, 31)

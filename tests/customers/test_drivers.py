@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy.stats import chi2_contingency, f_oneway, kruskal, mannwhitneyu, ncf, ncx2, spearmanr
+from synthetic import make_shop
 
 from custaudience.customers import DriverTests, driver_study, find_drivers
 from custaudience.customers.cohorts.cohorts import time_to_second_order
@@ -31,7 +32,6 @@ from custaudience.evidence import Terms
 from custaudience.recipes import drivers_at
 from custaudience.study.orders import orders_of
 from custaudience.study.study import open_study
-from custaudience.study.synthetic import make_shop
 
 DATA = Path(__file__).parents[2] / "data"
 AS_OF = dt.date(2025, 10, 31)

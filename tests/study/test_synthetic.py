@@ -15,10 +15,10 @@ import pytest
 from pandas.testing import assert_frame_equal
 from scipy import stats
 from statsmodels.stats.contingency_tables import StratifiedTable
+from synthetic import SyntheticStudy, make_b2b, make_shop
+from synthetic.writing import csv_bytes, workbook_bytes, write_study
 
 from custaudience.study import open_study
-from custaudience.study.synthetic import SyntheticStudy, make_b2b, make_shop
-from custaudience.study.synthetic.writing import csv_bytes, workbook_bytes, write_study
 
 DATA = Path(__file__).resolve().parents[2] / "data"
 MAKERS = {"shop": make_shop, "b2b": make_b2b}

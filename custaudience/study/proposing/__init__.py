@@ -5,10 +5,12 @@ from __future__ import annotations
 import glob
 import hashlib
 import os
+import re
 import shutil
+import zoneinfo
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 
 import duckdb
@@ -16,27 +18,19 @@ import duckdb
 from custaudience.errors import ConfigError, DataError, near_miss
 from custaudience.study.config import StudySection, load_config
 from custaudience.study.contracts import TABLES
+from custaudience.study.proposing import vocabulary
 from custaudience.study.proposing.documents import describe, dictionary, study_toml
-from custaudience.study.proposing.presets import Preset, find_preset, why_not_preset
-from custaudience.study.proposing.questions import Answers, Question
-from custaudience.study.proposing.roles import facts_of, table_of, why_no_table
+from custaudience.study.proposing.proposal import Answers, Proposal, Question, TableProposal
+from custaudience.study.proposing.roles import table_of, why_no_table
 from custaudience.study.proposing.sampling import Sample, take_samples
-from custaudience.study.proposing.study_values import given_currency, propose_study_values
-from custaudience.study.proposing.tables import TableProposal, propose_table
+from custaudience.study.proposing.tables import propose_table, together
+from custaudience.study.proposing.vocabulary import Preset, find_preset, why_not_preset
 
 __all__ = ["Answers", "Proposal", "Question", "describe", "propose_study", "refuse_taken", "write_study"]
 
+_UNKNOWN = "XTS"  # the code ISO 4217 keeps for tests; goes on with the other questions when this one is open
+_UKRAINIAN = re.compile(r"[іїєґІЇЄҐ]")
 _MEMORY = "600MB"  # so that a proposal from a file of any size stays under one gigabyte
-
-
-@dataclass
-class Proposal:
-    """What is proposed for a study: the values of ``[study]`` with why, its tables, and what was not used."""
-
-    study: dict[str, str]
-    why: dict[str, str]
-    tables: list[TableProposal]
-    unused: list[str] = field(default_factory=list)
 
 
 def propose_study(
@@ -47,31 +41,15 @@ def propose_study(
     preset: str | None = None,
     progress: Callable[[str], None] = lambda text: None,
 ) -> Proposal:
-    """Look into exports and propose a study.
+    """Look into exports (CSV, TSV, XLSX, Parquet) and propose a study called `name`.
 
-    Parameters
-    ----------
-    files : sequence of path
-        CSV, TSV, XLSX or Parquet.
-    answers : Answers
-        To what is ambiguous: "currency", "timezone", "language", and keys such as "transactions.date_order".
-    name : str
-        The study's name.
-    preset : str, optional
-        A vendor's export, where it is not recognised by itself.
-    progress : function
-        Called with a word on what is being done.
-
-    Raises
-    ------
-    DataError
-        If a file cannot be read, or holds none of our tables.
-    ConfigError
-        If something ambiguous was not answered; every open question is named with how to answer it.
+    `answers` are those to what is ambiguous: "currency", "timezone", "language", and keys such as
+    "transactions.date_order"; every question left open is named in a ConfigError with how to answer it. `preset` is a
+    vendor's export that is not recognised by itself; `progress` is told what is being done.
     """
     if not files:
         raise ConfigError("no export was given. Name one: custaudience init DIR --from FILE.")
-    currency = given_currency(answers)
+    currency = _given_currency(answers)
     con = duckdb.connect(config={"memory_limit": _MEMORY, "autoinstall_known_extensions": "false"})
     try:
         paths = [Path(file).expanduser().absolute() for file in files]
@@ -90,10 +68,11 @@ def propose_study(
         tables = []
         for table, (chosen, of_vendor) in by_table.items():
             progress(f"counting the rows of {', '.join(sample.label for sample in chosen)}")
-            tables.append(propose_table(con, table, chosen, of_vendor, study, answers))
+            tables.append(TableProposal(table, chosen, together(chosen), preset=of_vendor))
+            propose_table(con, tables[-1], study, answers)
     finally:
         con.close()
-    values, why = propose_study_values(tables, name, answers)
+    values, why = _study_values(tables, name, answers)
     answers.finish()
     return Proposal(values, why, tables, unused)
 
@@ -101,18 +80,7 @@ def propose_study(
 def write_study(
     proposal: Proposal, folder: str | os.PathLike[str], *, copy: bool = False, progress: Callable[[str], None] = print
 ) -> Path:
-    """Write study.toml and README.md into a new folder; the data stay where they are unless `copy`.
-
-    Returns
-    -------
-    Path
-        study.toml.
-
-    Raises
-    ------
-    ConfigError
-        If the folder holds a study already.
-    """
+    """Write study.toml and README.md into a new folder; the data stay where they are unless `copy`."""
     target = Path(folder).expanduser().absolute()
     refuse_taken(target)
     made = _missing_folders(target)
@@ -137,13 +105,7 @@ def write_study(
 
 
 def refuse_taken(folder: Path) -> None:
-    """Say why a study cannot be made here.
-
-    Raises
-    ------
-    ConfigError
-        If the folder is a file, or holds a study already.
-    """
+    """Say why a study cannot be made here."""
     if folder.exists() and not folder.is_dir():
         raise ConfigError(
             f"{folder.name} is a file. Name a folder to make for the study: custaudience init DIR --from FILE."
@@ -228,10 +190,9 @@ def _sort(
     """Return, by table, its samples and the preset; and a sentence for each sample that is none."""
     claimed: dict[str, list[tuple[Sample, _Found]]] = {}
     unused = []
-    if preset is not None and (lacking := why_not_preset(samples, preset)):
+    if preset is not None and (lacking := why_not_preset({sample.label: sample.header for sample in samples}, preset)):
         raise DataError(lacking)
     for sample in samples:
-        facts = facts_of(sample)
         given = answers.given(f"table.{sample.label}")
         if given not in (None, "none", *TABLES):
             raise ConfigError(
@@ -241,14 +202,14 @@ def _sort(
         if given == "none":
             unused.append(f"{sample.label}: left out, as answered.")
             continue
-        found = find_preset(sample, preset)
+        found = find_preset(sample.header, preset)
         if found and given not in (None, found[1].table):
             found = None
-        table = given or (found[1].table if found else table_of(sample, facts, answers))
+        table = given or (found[1].table if found else table_of(sample, answers))
         if table is None and any(answers.given(f"transactions.{c.name}") for c in TABLES["transactions"].columns):
             table = "transactions"
         if table is None:
-            unused.append(why_no_table("", sample, facts))
+            unused.append(why_no_table("", sample))
         else:
             claimed.setdefault(table, []).append((sample, found))
     if not claimed:
@@ -292,3 +253,113 @@ def _difference(pairs: list[tuple[Sample, _Found]]) -> str:
         if names
     ]
     return "; ".join(only) or "they stand on sheets of their own"
+
+
+def _given_currency(answers: Answers) -> str | None:
+    """Return the currency that was given beforehand."""
+    given = answers.given("currency")
+    if given is not None and (fault := _no_currency(given)):
+        raise ConfigError(f"currency: {fault}")
+    return given
+
+
+def _study_values(tables: list[TableProposal], name: str, answers: Answers) -> tuple[dict[str, str], dict[str, str]]:
+    """Return the values of ``[study]``, and why each is so."""
+    currency, why_currency = _currency(tables, answers)
+    zone, why_zone = _zone(tables, currency, answers)
+    headers = [header for table in tables for header in table.sample.header]
+    ukrainian = next((header for header in headers if _UKRAINIAN.search(header)), "")
+    language = answers.given("language") or ("uk" if ukrainian else "en")
+    of_buyers = [table for table in tables if table.table in ("transactions", "customers")]
+    named = [header for table in of_buyers for header in table.sample.header if vocabulary.names_organisation(header)]
+    unit = answers.given("unit") or ("organisation" if named else "person")
+    if unit not in ("person", "organisation"):
+        raise ConfigError(f"unit: {unit!r} is no answer. Possible: person, organisation.")
+    values = {"name": name, "currency": currency, "timezone": zone, "language": language, "unit": unit}
+    because = f"a column is called {named[0]!r}" if named else "no column names organisations"
+    why = {
+        "currency": why_currency,
+        "timezone": why_zone,
+        "language": f"of the report; {ukrainian!r} is Ukrainian" if ukrainian else "of the report",
+        "unit": f"what a customer is; {because}",
+    }
+    return values, why
+
+
+def _currency(tables: list[TableProposal], answers: Answers) -> tuple[str, str]:
+    given = _given_currency(answers)
+    for table in tables:
+        if table.currency:
+            if given not in (None, table.currency):
+                raise ConfigError(f"currency {given}: the rows of {table.sample.label} say {table.currency}.")
+            return table.currency, "as its rows say"
+    named = {code: why for table in tables for code, why in _named_currencies(table)}
+    if given is not None:
+        against = [why for code, why in named.items() if code != given]
+        return given, "as answered" + (f", though {against[0]}" if against else "")
+    if len(named) == 1:
+        code, why = next(iter(named.items()))
+        if "'$'" not in why:  # which a score of countries write
+            return code, why
+    evidence = "; ".join(named.values()) + "." if named else "No file says."
+    if len(named) > 1:
+        evidence += " Amounts of two currencies cannot be added: leave a file out, or export it in one."
+    answer = answers.settle(
+        Question(
+            "currency",
+            "In which currency are the amounts (ISO code, such as EUR, UAH, USD)?",
+            (),
+            evidence,
+            next(iter(named), ""),
+            _no_currency,
+        )
+    )
+    return answer or _UNKNOWN, "as answered"
+
+
+def _named_currencies(table: TableProposal) -> list[tuple[str, str]]:
+    """Return the currencies that a header or the signs at the amounts name, and why."""
+    found = []
+    for ours in ("revenue", "unit_price", "spend"):
+        if code := vocabulary.currency_in_header(table.columns.get(ours, "")):
+            found.append((code, f"{table.columns[ours]!r} names {code}"))
+    if code := vocabulary.currency_of(table.settings.get("currency_sign", "")):
+        found.append((code, f"{table.settings['currency_sign']!r} stands at the amounts"))
+    return found
+
+
+def _zone(tables: list[TableProposal], currency: str, answers: Answers) -> tuple[str, str]:
+    if not any(table.date is not None and table.date.has_time for table in tables) and not answers.given("timezone"):
+        return "UTC", "the dates have no time of day, so any zone gives the same days"
+    usual = "" if currency == _UNKNOWN else vocabulary.usual_zone(currency)
+    answer = answers.settle(
+        Question(
+            "timezone",
+            "In which time zone does the company count its days and months?",
+            (),
+            "The dates have a time of day, and no file names a zone for the company"
+            + (f"; {currency} suggests {usual}." if usual else "."),
+            usual,
+            _no_zone,
+        )
+    )
+    return answer or "UTC", "as answered"
+
+
+def _no_currency(answer: str) -> str:
+    if answer in vocabulary.currency_codes():
+        return ""
+    code = answer.upper() if answer.upper() in vocabulary.currency_codes() else vocabulary.currency_of(answer)
+    meant = (
+        f" Did you mean {code!r}?" if code else near_miss(answer.upper(), ("EUR", "UAH", "USD", "GBP", "PLN", "VND"))
+    )
+    return f"{answer!r} is no ISO 4217 code, such as USD, EUR or UAH.{meant}"
+
+
+def _no_zone(answer: str) -> str:
+    zones = zoneinfo.available_timezones()
+    if answer in zones:
+        return ""
+    ending = sorted(zone for zone in zones if zone.lower().endswith(f"/{answer.lower().replace(' ', '_')}"))
+    meant = f" Did you mean {ending[0]!r}?" if ending else near_miss(answer, zones)
+    return f"time zone {answer!r} does not exist.{meant} Zones are named like Europe/Kyiv."

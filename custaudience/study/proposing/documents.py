@@ -6,39 +6,22 @@ import json
 import re
 import textwrap
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from custaudience.study.contracts import TABLES
-from custaudience.study.proposing.tables import TableProposal
+from custaudience.study.proposing.proposal import Proposal, TableProposal
 from custaudience.study.proposing.vocabulary import is_status_column
 
-if TYPE_CHECKING:
-    from custaudience.study.proposing import Proposal
-
 _WIDTH = 100
-_ORDER = (
-    "sheet", "header_row", "separator", "encoding", "timezone", "date_format", "decimal", "thousands", "currency_sign",
-    "constants", "only", "exclude", "refund_rows", "guests", "guest_ids", "revenue_per", "case_insensitive_ids",
-)  # fmt: skip
 _MEANINGS = {
-    "sheet": "where the table stands",
-    "header_row": "the column names stand in this row",
-    "separator": "between the cells",
-    "encoding": "of the text",
-    "timezone": "the clock of the dates",
-    "date_format": "how dates are written",
-    "decimal": "the decimal sign",
-    "thousands": "groups thousands",
-    "currency_sign": "taken off the amounts",
-    "constants": "the same for all rows",
-    "only": "rows that count",
-    "exclude": "rows left out",
-    "refund_rows": "rows that are money paid back",
-    "guests": "buyers without an id",
-    "guest_ids": "ids that stand for nobody in particular",
-    "revenue_per": "what the amount belongs to",
+    "sheet": "where the table stands", "header_row": "the column names stand in this row",
+    "separator": "between the cells", "encoding": "of the text", "timezone": "the clock of the dates",
+    "date_format": "how dates are written", "decimal": "the decimal sign", "thousands": "groups thousands",
+    "currency_sign": "taken off the amounts", "constants": "the same for all rows", "only": "rows that count",
+    "exclude": "rows left out", "refund_rows": "rows that are money paid back", "guests": "buyers without an id",
+    "guest_ids": "ids that stand for nobody in particular", "revenue_per": "what the amount belongs to",
     "case_insensitive_ids": "ids in small letters",
-}
+}  # fmt: skip
 _LONGEST = 60  # letters of a column's name that are shown
 _CATEGORIES = {"currency", "category", "kind", "channel"}  # texts of ours that name nobody
 _CONTACT = re.compile(r"\S+@\S+\.\S+|\+?\d[\d ()-]{6,}\d")
@@ -68,7 +51,7 @@ def _describe_table(table: TableProposal) -> Iterator[str]:
         yield f"  {ours:<12} {_name(theirs)!r}: {why}"
         values = list(dict.fromkeys(table.sample.column(theirs)))[:3]
         yield _wrapped(f"{_agreement(table, ours)}, such as {', '.join(map(_cut, values))}", " " * 15)
-    for key in _ORDER:
+    for key in _MEANINGS:
         if key in table.settings:
             yield _wrapped(f"{key} = {_toml(table.settings[key])}", "  ")
             yield from (_wrapped(sentence, " " * 15) for sentence in table.why.get(key, []))
@@ -95,16 +78,14 @@ def _ruled(table: TableProposal, name: str) -> bool:
 
 def _extent(table: TableProposal) -> str:
     """Return how many rows a table has, and from when to when."""
-    rows = f"{table.rows:,} {'rows looked at' if table.sampled else 'rows'}"
-    if table.scan and table.scan.kept < table.scan.rows:
+    rows = f"{table.scan.rows:,} {'rows looked at' if table.sampled else 'rows'}"
+    if table.scan.kept < table.scan.rows:
         rows += f" ({table.scan.rows - table.scan.kept:,} left out by the rules below)"
-    dates = f", {table.scan.first} to {table.scan.last}" if table.scan and table.scan.first else ""
+    dates = f", {table.scan.first} to {table.scan.last}" if table.scan.first else ""
     return rows + dates
 
 
 def _agreement(table: TableProposal, ours: str) -> str:
-    if table.scan is None:
-        return "read in the sample"
     rows, counted = table.scan.kept, table.scan.columns[ours]
     if counted.filled == counted.read == rows:
         return f"all {rows:,} rows can be read"
@@ -146,7 +127,7 @@ def _table_toml(table: TableProposal, paths: Mapping[str, str]) -> Iterator[str]
         yield from textwrap.wrap(_one_line(note), _WIDTH, initial_indent="# ", subsequent_indent="# ")
     named = [paths[sample.label] for sample in table.samples]
     yield f"path = {_toml(named[0] if len(named) == 1 else named)}"
-    for key in _ORDER:
+    for key in _MEANINGS:
         if key in table.settings:
             yield from _commented_lines(key, table.settings[key], table.why.get(key, []))
     if table.why.get("counted"):
@@ -196,7 +177,7 @@ def _dictionary_row(table: TableProposal, theirs: str) -> str:
     column = next((column for column in TABLES[table.table].columns if column.name == ours), None)
     values = table.sample.column(theirs)
     filled = len(values) / max(1, len(table.sample.rows))
-    if table.scan and ours in table.scan.columns:
+    if ours in table.scan.columns:
         filled = table.scan.columns[ours].filled / max(1, table.scan.kept)
     few = list(dict.fromkeys(values))
     # what identifies people, or might, is not repeated in a file that is passed on
@@ -254,12 +235,10 @@ def _code(text: str) -> str:
 
 
 def _wrapped(text: str, indent: str) -> str:
-    return textwrap.fill(
-        _one_line(text), _WIDTH, initial_indent=indent, subsequent_indent=indent + "  ", break_on_hyphens=False
-    )
+    return _hanging(indent, text, indent + "  ")
 
 
-def _hanging(label: str, text: str) -> str:
-    return textwrap.fill(
-        _one_line(text), _WIDTH, initial_indent=label, subsequent_indent=" " * len(label), break_on_hyphens=False
-    )
+def _hanging(label: str, text: str, below: str = "") -> str:
+    rest = below or " " * len(label)
+    text = _one_line(text)
+    return textwrap.fill(text, _WIDTH, initial_indent=label, subsequent_indent=rest, break_on_hyphens=False)

@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+import codecs
+import csv
+import io
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import duckdb
 
 from custaudience.errors import DataError, near_miss
-from custaudience.study.hints import is_total
-from custaudience.study.proposing.styles import is_plain_value
-from custaudience.study.proposing.texts import find_encoding, find_separator, read_pieces, records_of
+from custaudience.study.proposing.styles import Facts, is_plain_value
+from custaudience.study.reading import is_total
 from custaudience.study.sources import literal, refuse_disguised
 from custaudience.study.spreadsheets import SPREADSHEETS, open_workbook, sheets_with_content, text_rows
 
+_START, _BLOCK, _BLOCKS = 1 << 20, 1 << 17, 12
+_SEPARATORS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
+_ENCODINGS = ["cp1251", "cp1252", "cp1250", "koi8_u", "cp866", "cp1258"]
+_BYTE_ORDERS = {"utf-16": "utf-16-le", "utf-16-le": "utf-16-le", "utf-16-be": "utf-16-be"}
 _ROWS = 20_000
 _TEXTS, _PARQUET = {".csv", ".tsv", ".tab", ".txt"}, {".parquet", ".pq"}
 _KINDS = _TEXTS | _PARQUET | SPREADSHEETS
@@ -54,7 +61,11 @@ class Sample:
     evidence: dict[str, str] = field(default_factory=dict)
     types: dict[str, str] = field(default_factory=dict)
     name: str = ""
-    known: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)  # worked out once, by column
+
+    @cached_property
+    def facts(self) -> dict[str, Facts]:
+        """What stands in each column."""
+        return {name: Facts(name, self.column(name), self.types.get(name, "VARCHAR")) for name in self.header}
 
     @property
     def label(self) -> str:
@@ -69,19 +80,7 @@ class Sample:
 
 
 def take_samples(con: duckdb.DuckDBPyConnection, file: Path) -> tuple[list[Sample], list[str]]:
-    """Look into a file and return the tables it holds: one, or one for each sheet that is not empty.
-
-    Returns
-    -------
-    samples : list of Sample
-    unused : list of str
-        Why a sheet of the workbook holds no table; empty unless another sheet holds one.
-
-    Raises
-    ------
-    DataError
-        If it is not there, not what its name says, empty, or has no line of column names.
-    """
+    """Look into a file and return the tables it holds: one, or one for each sheet that is not empty."""
     _refuse_missing(file)
     try:
         refuse_disguised(file)
@@ -147,28 +146,19 @@ def _sample_workbook(file: Path) -> tuple[list[Sample], list[str]]:
         if not filled:
             faults.append(DataError(f"{file.name}, sheet {name!r} has a header but no rows. Export it again."))
             continue
-        step = max(1, len(filled) // _ROWS)
-        samples.append(
-            Sample(
-                file,
-                header,
-                filled[: _ROWS // 4] + filled[_ROWS // 4 :: step][: _ROWS - _ROWS // 4],
-                filled[-3:],
-                sheet=name,
-                header_row=header_row,
-                evidence={"header_row": why} if why else {},
-            )
-        )
+        evidence = {"header_row": why} if why else {}
+        at: dict[str, Any] = {"sheet": name, "header_row": header_row}
+        samples.append(Sample(file, header, _spread(filled), filled[-3:], evidence=evidence, **at))
     if not samples:
         raise faults[0]
     return samples, [str(fault).partition(". ")[0] + "." for fault in faults]
 
 
 def _sample_text(file: Path) -> Sample:
-    encoding, why_encoding = find_encoding(file)
-    pieces = read_pieces(file, encoding)
-    separator, why_separator = find_separator(file, pieces[0])
-    start = records_of(pieces[0], separator)
+    encoding, why_encoding = _find_encoding(file)
+    pieces = _read_pieces(file, encoding)
+    separator, why_separator = _find_separator(file, pieces[0])
+    start = _records_of(pieces[0], separator)
     records = [record for _, record in start]
     found, why = _find_header(file.name, records[:_LOOKED_AT], _usual_width(records))
     header_row = start[found - 1][0]
@@ -178,25 +168,24 @@ def _sample_text(file: Path) -> Sample:
             "lines above the header out."
         )
     # the first line of a later piece is cut, and cannot be told from a whole one
-    later = [record for piece in pieces[1:] for _, record in records_of(piece, separator)[1:-1]]
+    later = [record for piece in pieces[1:] for _, record in _records_of(piece, separator)[1:-1]]
     header = _named(file.name, records[found - 1])
     body = [row for row in records[found:] + later if any(row)]
     if not body:
         raise DataError(f"{file.name} has a header but no rows. Export it again.")
-    last = [record for _, record in records_of(pieces[-1], separator)] if len(pieces) > 1 else body
-    step = max(1, len(body) // _ROWS)
-    evidence = {"encoding": why_encoding, "separator": why_separator, "header_row": why}
+    last = [record for _, record in _records_of(pieces[-1], separator)] if len(pieces) > 1 else body
+    tail = [row for row in last if any(row)][-3:]
+    found_out = {"encoding": why_encoding, "separator": why_separator, "header_row": why}
     return Sample(
-        file,
-        header,
-        # the start whole, so that the lines of one order stand together; of the rest every so many
-        body[: _ROWS // 4] + body[_ROWS // 4 :: step][: _ROWS - _ROWS // 4],
-        [row for row in last if any(row)][-3:],
-        encoding=encoding,
-        separator=separator,
-        header_row=header_row,
-        evidence={key: text for key, text in evidence.items() if text},
-    )
+        file, header, _spread(body), tail, encoding=encoding, separator=separator, header_row=header_row,
+        evidence={key: text for key, text in found_out.items() if text},
+    )  # fmt: skip
+
+
+def _spread(rows: list[list[str]]) -> list[list[str]]:
+    """Return the start whole, so that the lines of one order stand together, and of the rest every so many."""
+    first = _ROWS // 4
+    return rows[:first] + rows[first :: max(1, len(rows) // _ROWS)][: _ROWS - first]
 
 
 def _usual_width(rows: Iterable[list[str]]) -> int:
@@ -236,3 +225,103 @@ def _named(label: str, cells: list[str]) -> tuple[str, ...]:
             "is meant cannot be guessed."
         )
     return header
+
+
+def _find_encoding(file: Path) -> tuple[str, str]:
+    """Return a text file's encoding and the evidence for it; the whole file is looked at."""
+    with file.open("rb") as stream:
+        start = stream.read(_START)
+        if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+            return "utf-16", "it begins with the mark of UTF-16"
+        if b"\0" in start:
+            return _without_mark(file, start)
+        stream.seek(0)
+        decoder = codecs.getincrementaldecoder("utf-8")()
+        place = 0
+        try:
+            while block := stream.read(_START):
+                decoder.decode(block)
+                place += len(block)
+            decoder.decode(b"", final=True)
+            return "utf-8", "every byte of it is UTF-8"
+        except UnicodeDecodeError:
+            stream.seek(max(0, place - _START // 2))
+            sample = stream.read(2 * _START) if place else start
+    from charset_normalizer import from_bytes
+
+    best = from_bytes(sample, cp_isolation=_ENCODINGS).best()
+    if best is None:
+        raise DataError(f"{file.name} is not UTF-8, and no usual encoding reads it. Export it again as CSV in UTF-8.")
+    text = sample.decode(best.encoding, errors="replace")
+    seen = next((word for word in text.split() if not word.isascii() and len(word) > 3), "")
+    return best.encoding, f"it is no UTF-8; as {best.encoding} it reads {seen.strip(',;')[:30]!r}"
+
+
+def _without_mark(file: Path, start: bytes) -> tuple[str, str]:
+    """Return which UTF-16 a file with zero bytes is: in most scripts every other byte of it is small."""
+    even, odd = start[::2].count(0), start[1::2].count(0)
+    if max(even, odd) > 0.2 * len(start) / 2 and min(even, odd) < 0.1 * max(even, odd):
+        name = "utf-16-le" if odd > even else "utf-16-be"
+        return name, "every other byte of it is zero, as in UTF-16 without its mark"
+    line = start[: start.index(b"\0")].count(b"\n") + 1
+    raise DataError(
+        f"{file.name} holds a zero byte, which no text has (line {line:,}): the copy is damaged, or it is no text "
+        "file. Export it again as CSV in UTF-8."
+    )
+
+
+def _read_pieces(file: Path, encoding: str) -> list[str]:
+    """Return the text of the file's start, and of blocks from all over the rest when it is long."""
+    size = file.stat().st_size
+    with file.open("rb") as stream:
+        start = stream.read(_START)
+        places = []
+        if size > _START:
+            span = size - _START - _BLOCK
+            places = sorted({_START + max(0, span) * k // (_BLOCKS - 1) for k in range(_BLOCKS)})
+        raw = []
+        for place in places:
+            # UTF-16 has two bytes to a letter
+            stream.seek(place - place % 2)
+            raw.append(stream.read(size if place == places[-1] else _BLOCK))
+    text = codecs.getincrementaldecoder(encoding)(errors="ignore").decode(start)
+    name = encoding
+    if encoding in _BYTE_ORDERS:
+        name = "utf-16-be" if start.startswith(codecs.BOM_UTF16_BE) else _BYTE_ORDERS[encoding]
+    return [text.removeprefix("\ufeff"), *(block.decode(name, errors="ignore") for block in raw)]
+
+
+def _records_of(text: str, separator: str) -> list[tuple[int, list[str]]]:
+    """Return the records of a piece of text, each with the line it begins in."""
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator)
+    records, line = [], 1
+    try:
+        for record in reader:
+            records.append((line, record))
+            line = reader.line_num + 1
+    except csv.Error:  # a quote that a cut left open runs to the end of the piece
+        pass
+    return records
+
+
+def _find_separator(file: Path, start: str) -> tuple[str, str]:
+    """Return what separates the cells, and the evidence: the sign that splits most lines alike."""
+    if not start.strip():
+        raise DataError(f"{file.name} holds blank lines only. Export it again.")
+    best: tuple[float, int, str, str] = (0.0, 0, ",", "")
+    for sign, name in _SEPARATORS.items():
+        records = _records_of(start, sign)
+        widths = Counter(len(record) for _, record in records[:-1] or records if any(record))
+        wide = {width: rows for width, rows in widths.items() if width > 1}
+        if not wide:
+            continue
+        width, rows = max(wide.items(), key=lambda item: (item[1], item[0]))
+        share = rows / sum(widths.values())
+        why = f"with a {name}, {rows:,} of {sum(widths.values()):,} lines looked at have {width} fields"
+        best = max(best, (round(share, 2), width, sign, why))
+    if not best[1]:
+        raise DataError(
+            f"{file.name}: its lines are not split by a comma, semicolon, tab or bar, so it has one column. An export "
+            "needs at least who bought, when, and for how much: export it again as CSV."
+        )
+    return best[2], best[3]

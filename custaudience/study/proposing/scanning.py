@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,15 +13,15 @@ from typing import Any
 import duckdb
 
 from custaudience.errors import ColumnError, DataError
-from custaudience.study.config import StudySection, TableSection
-from custaudience.study.contracts import TABLES
+from custaudience.study.config import TableSection
 from custaudience.study.proposing.sampling import Sample
 from custaudience.study.reading import rejected_lines
 from custaudience.study.sources import Source, literal, open_file, quote, wrong_encoding
-from custaudience.study.values import trimmed, typed_value
+from custaudience.study.values import Declared, trimmed, typed_value
 
 LARGEST = 2_000_000_000  # bytes of text; above, every row is left to `check`, which reads them once anyway
 _KEPT = '"row: kept"'
+_NUMBERS, _TEXTS = ("rows", "kept", "day_first", "month_first"), ("day_example", "month_example", "first", "last")
 _TOP = 12  # commonest ids that are looked at
 
 
@@ -60,9 +61,9 @@ class Scan:
         Lines with more or fewer fields than the header; `broken_line` says which is the first.
     """
 
-    rows: int
-    kept: int
-    columns: dict[str, Counted]
+    rows: int = 0
+    kept: int = 0
+    columns: dict[str, Counted] = field(default_factory=dict)
     day_first: int = 0
     month_first: int = 0
     day_example: str = ""
@@ -76,34 +77,26 @@ class Scan:
     broken_line: str = ""
 
 
-def scan(
-    con: duckdb.DuckDBPyConnection,
-    files: list[Path],
-    table: str,
-    mapped: Mapping[str, str],
-    section: TableSection,
-    study: StudySection,
-    statuses: list[str],
-    scratch: Path,
-) -> Scan:
+def scan(declared: Declared, mapped: Mapping[str, str], files: list[Path], statuses: list[str], scratch: Path) -> Scan:
     """Look once at every row of a table's files.
 
-    Parameters
-    ----------
-    mapped : mapping
-        Our column by the file's.
-    section, study
-        What is proposed so far.
-    statuses : list of str
-        The file's columns whose values are counted.
-
-    Raises
-    ------
-    DataError
-        If a file cannot be parsed, or lacks a column that the others have.
+    `mapped` is our column by the file's; of `statuses`, the file's columns, the values are counted.
     """
-    found = [_scan_file(con, file, table, mapped, section, study, statuses, scratch) for file in files]
+    found = []
+    for file in files:
+        source = open_file(declared.con, file, declared.section, scratch)
+        found.append(_scan_file(_Look(declared, mapped, source, statuses), file))
     return found[0] if len(found) == 1 else _add(found)
+
+
+@dataclass(frozen=True)
+class _Look:
+    """One file to be scanned: how it is read, our columns by its own, and its columns of statuses."""
+
+    declared: Declared
+    mapped: Mapping[str, str]
+    source: Source
+    statuses: list[str]
 
 
 def write_sample(sample: Sample, section: TableSection, folder: Path) -> tuple[Path, TableSection]:
@@ -116,19 +109,10 @@ def write_sample(sample: Sample, section: TableSection, folder: Path) -> tuple[P
     return file, section.model_copy(update={"separator": ",", "encoding": "utf-8", "header_row": 1})
 
 
-def _scan_file(
-    con: duckdb.DuckDBPyConnection,
-    file: Path,
-    table: str,
-    mapped: Mapping[str, str],
-    section: TableSection,
-    study: StudySection,
-    statuses: list[str],
-    scratch: Path,
-) -> Scan:
-    source = open_file(con, file, section, scratch)
+def _scan_file(look: _Look, file: Path) -> Scan:
+    con, section, source = look.declared.con, look.declared.section, look.source
     ruled = (*section.only, *section.exclude)
-    missing = [theirs for theirs in (*mapped.values(), *statuses, *ruled) if theirs not in source.columns]
+    missing = [theirs for theirs in (*look.mapped.values(), *look.statuses, *ruled) if theirs not in source.columns]
     if missing:
         has = ", ".join(map(repr, list(source.columns)[:8]))
         raise ColumnError(
@@ -136,40 +120,30 @@ def _scan_file(
         )
     con.execute("DROP TABLE IF EXISTS reject_scans; DROP TABLE IF EXISTS reject_errors")
     try:
-        cells = ", ".join(_cells(con, table, mapped, section, study, source, statuses))
-        figures = dict(_figures(table, mapped, section, source, statuses))
+        figures = dict(_figures(look))
         named = ", ".join(f"{sql} AS {quote(name)}" for name, sql in figures.items())
-        values = con.execute(f"SELECT {named} FROM (SELECT {cells} FROM {source.sql})").fetchall()[0]
+        sql = f"SELECT {named} FROM (SELECT {', '.join(_cells(look))} FROM {source.sql})"
+        got: dict[str, Any] = dict(zip(figures, con.execute(sql).fetchall()[0], strict=True))
     except duckdb.Error as error:
         if "not utf-8" in str(error) or "nvalid unicode" in str(error):
             raise DataError(wrong_encoding(file, section.encoding, "bytes that no UTF-8 text has")) from None
         if "state machine" in str(error):
             raise DataError(_mixed_lines(file)) from None
         raise DataError(f"{file.name} cannot be read: {str(error).splitlines()[0][:300]}") from None
-    got: dict[str, Any] = dict(zip(figures, values, strict=True))
     broken, broken_line = _broken_lines(con, source) if source.text else (0, "")
     if source.text and not got["rows"] and not broken:
         raise DataError(_mixed_lines(file))
+    counted = {
+        name: Counted(got[f"filled {name}"], got[f"read {name}"], (got[f"unread {name}"] or "").strip())
+        for name in _ours(look)
+    }
+    said: dict[str, Any] = {name: str(got.get(name) or "") for name in _TEXTS}
+    numbers: dict[str, Any] = {name: int(got.get(name) or 0) for name in _NUMBERS}
+    statuses = {name: _folded(got[f"values {k}"], got[f"above {k}"]) for k, name in enumerate(look.statuses)}
     return Scan(
-        got["rows"],
-        got["kept"],
-        {
-            column.name: Counted(got[f"filled {k}"], got[f"read {k}"], (got[f"unread {k}"] or "").strip())
-            for k, column in enumerate(TABLES[table].columns)
-            if column.name in mapped
-        },
-        int(got.get("day_first") or 0),
-        int(got.get("month_first") or 0),
-        str(got.get("day_example") or ""),
-        str(got.get("month_example") or ""),
-        str(got.get("first") or ""),
-        str(got.get("last") or ""),
-        list(got.get("ids") or []),
-        {theirs: _folded(got[f"values {k}"], got[f"above {k}"]) for k, theirs in enumerate(statuses)},
-        dict(got.get("currencies") or {}),
-        broken,
-        broken_line,
-    )
+        columns=counted, ids=list(got.get("ids") or []), statuses=statuses,
+        currencies=dict(got.get("currencies") or {}), broken=broken, broken_line=broken_line, **numbers, **said,
+    )  # fmt: skip
 
 
 def _mixed_lines(file: Path) -> str:
@@ -195,23 +169,20 @@ def _kept(section: TableSection) -> str:
     return " AND ".join(tests)
 
 
-def _cells(
-    con: duckdb.DuckDBPyConnection,
-    table: str,
-    mapped: Mapping[str, str],
-    section: TableSection,
-    study: StudySection,
-    source: Source,
-    statuses: list[str],
-) -> Iterator[str]:
+def _ours(look: _Look) -> list[str]:
+    """Return our columns that the file has, in the order of the table's declaration."""
+    return [column.name for column in look.declared.table.columns if column.name in look.mapped]
+
+
+def _cells(look: _Look) -> Iterator[str]:
     """Yield the SQL of each cell as the figures take it: once, for a figure asks for it several times."""
-    yield f"{_kept(section)} AS {_KEPT}"
-    for column in TABLES[table].columns:
-        if theirs := mapped.get(column.name):
-            text = f"CAST({quote(theirs)} AS VARCHAR)" if source.columns[theirs] != "VARCHAR" else quote(theirs)
+    yield f"{_kept(look.declared.section)} AS {_KEPT}"
+    for column in look.declared.table.columns:
+        if theirs := look.mapped.get(column.name):
+            text = quote(theirs) if look.source.columns[theirs] == "VARCHAR" else f"CAST({quote(theirs)} AS VARCHAR)"
             yield f"nullif({trimmed(text)}, '') AS {_cell(column.name)}"
-            yield f"{typed_value(con, column, theirs, section, study, source).sql} AS {_read(column.name)}"
-    for place, theirs in enumerate(statuses):
+            yield f"{typed_value(look.declared, column, theirs, look.source).sql} AS {_read(column.name)}"
+    for place, theirs in enumerate(look.statuses):
         text = f"CAST({quote(theirs)} AS VARCHAR)"
         yield f"coalesce({trimmed(text)}, '') AS {quote(f'status {place}')}"
 
@@ -224,43 +195,39 @@ def _read(ours: str) -> str:
     return quote(f"read {ours}")
 
 
-def _figures(
-    table: str, mapped: Mapping[str, str], section: TableSection, source: Source, statuses: list[str]
-) -> Iterator[tuple[str, str]]:
+def _figures(look: _Look) -> Iterator[tuple[str, str]]:
     """Yield the name and the SQL of each figure."""
     yield "rows", "count(*)"
     yield "kept", f"count(*) FILTER ({_KEPT})"
-    for place, column in enumerate(TABLES[table].columns):
-        if column.name in mapped:
-            cell, read = _cell(column.name), _read(column.name)
-            yield f"filled {place}", f"count({cell}) FILTER ({_KEPT})"
-            yield f"read {place}", f"count({read}) FILTER ({_KEPT} AND {cell} IS NOT NULL)"
-            yield f"unread {place}", f"any_value({cell}) FILTER ({read} IS NULL AND {_KEPT})"
-    yield from _date_figures(table, mapped, section, source)
-    if "customer_id" in mapped:
-        cell = _cell("customer_id")
-        yield "ids", f"approx_top_k({cell}, {_TOP}) FILTER ({_KEPT} AND {cell} IS NOT NULL)"
-    if "currency" in mapped:
-        cell = _cell("currency")
-        yield "currencies", f"histogram(upper({cell})) FILTER ({_KEPT} AND {cell} IS NOT NULL)"
-    amount = next((_read(name) for name in ("revenue", "unit_price") if name in mapped), "NULL")
-    for place in range(len(statuses)):
+    for name in _ours(look):
+        cell, read = _cell(name), _read(name)
+        yield f"filled {name}", f"count({cell}) FILTER ({_KEPT})"
+        yield f"read {name}", f"count({read}) FILTER ({_KEPT} AND {cell} IS NOT NULL)"
+        yield f"unread {name}", f"any_value({cell}) FILTER ({read} IS NULL AND {_KEPT})"
+    yield from _date_figures(look)
+    for name, figure, counted in (
+        ("customer_id", "ids", f"approx_top_k({_cell('customer_id')}, {_TOP})"),
+        ("currency", "currencies", f"histogram(upper({_cell('currency')}))"),
+    ):
+        if name in look.mapped:
+            yield figure, f"{counted} FILTER ({_KEPT} AND {_cell(name)} IS NOT NULL)"
+    amount = next((_read(name) for name in ("revenue", "unit_price") if name in look.mapped), "NULL")
+    for place in range(len(look.statuses)):
         yield f"values {place}", f"histogram({quote(f'status {place}')})"
         yield f"above {place}", f"histogram({quote(f'status {place}')}) FILTER ({amount} > 0)"
 
 
-def _date_figures(
-    table: str, mapped: Mapping[str, str], section: TableSection, source: Source
-) -> Iterator[tuple[str, str]]:
-    dated = next((c for c in TABLES[table].columns if c.type == "datetime" and c.name in mapped), None)
+def _date_figures(look: _Look) -> Iterator[tuple[str, str]]:
+    columns, section = look.declared.table.columns, look.declared.section
+    dated = next((column.name for column in columns if column.type == "datetime" and column.name in look.mapped), None)
     if dated is None:
         return
-    cell, read = _cell(dated.name), _read(dated.name)
+    cell, read = _cell(dated), _read(dated)
     yield "first", f"CAST(min({read}) FILTER ({_KEPT}) AS DATE)"
     yield "last", f"CAST(max({read}) FILTER ({_KEPT}) AS DATE)"
     declared = (section.date_format,) if isinstance(section.date_format, str) else section.date_format or ()
     formats = [one for one in declared if re.match("%[dm][./-]%[dm]", one)]
-    if source.columns[mapped[dated.name]] != "VARCHAR" or not formats:
+    if look.source.columns[look.mapped[dated]] != "VARCHAR" or not formats:
         return
     # a day above 12 that could be read shows the order, unless the year stands in front; so does what can only be read
     # the other way round
@@ -288,7 +255,7 @@ def _broken_lines(con: duckdb.DuckDBPyConnection, source: Source) -> tuple[int, 
     )
 
 
-def _folded(values: dict[str, int] | None, above: dict[str, int] | None) -> dict[str, tuple[int, int]]:
+def _folded(values: Mapping[str, int] | None, above: Mapping[str, int] | None) -> dict[str, tuple[int, int]]:
     """Return rows by value, and those above zero; capitals make no difference, as for the reader."""
     found: dict[str, tuple[str, int, int]] = {}
     for value, rows in sorted((values or {}).items(), key=lambda item: (-item[1], item[0])):
@@ -298,34 +265,31 @@ def _folded(values: dict[str, int] | None, above: dict[str, int] | None) -> dict
 
 
 def _add(found: list[Scan]) -> Scan:
-    currencies: dict[str, int] = {}
-    counts: dict[str, tuple[dict[str, int], dict[str, int]]] = {}
+    """Add the scans of several files."""
+    currencies: Counter[str] = Counter()
+    counts: dict[str, tuple[Counter[str], Counter[str]]] = {}
     for one in found:
-        for name, n in one.currencies.items():
-            currencies[name] = currencies.get(name, 0) + n
+        currencies.update(one.currencies)
         for column, values in one.statuses.items():
-            rows, above = counts.setdefault(column, ({}, {}))
-            for value, (n, positive) in values.items():
-                rows[value] = rows.get(value, 0) + n
-                above[value] = above.get(value, 0) + positive
+            rows, above = counts.setdefault(column, (Counter(), Counter()))
+            rows.update({value: n for value, (n, _) in values.items()})
+            above.update({value: n for value, (_, n) in values.items()})
     columns = {}
     for name in found[0].columns:
         each = [one.columns[name] for one in found]
         unreadable = next((counted.unreadable for counted in each if counted.unreadable), "")
         columns[name] = Counted(sum(c.filled for c in each), sum(c.read for c in each), unreadable)
+    summed: dict[str, Any] = {
+        name: sum(getattr(one, name) for one in found)
+        for name in ("rows", "kept", "day_first", "month_first", "broken")
+    }
+    shown: dict[str, Any] = {
+        name: next((text for one in found if (text := getattr(one, name))), "")
+        for name in ("day_example", "month_example", "broken_line")
+    }
     return Scan(
-        sum(one.rows for one in found),
-        sum(one.kept for one in found),
-        columns,
-        sum(one.day_first for one in found),
-        sum(one.month_first for one in found),
-        next((one.day_example for one in found if one.day_example), ""),
-        next((one.month_example for one in found if one.month_example), ""),
-        min((one.first for one in found if one.first), default=""),
-        max(one.last for one in found),
-        list(dict.fromkeys(name for one in found for name in one.ids)),
-        {column: _folded(rows, above) for column, (rows, above) in counts.items()},
-        currencies,
-        sum(one.broken for one in found),
-        next((one.broken_line for one in found if one.broken_line), ""),
-    )
+        columns=columns, first=min((one.first for one in found if one.first), default=""),
+        last=max(one.last for one in found), ids=list(dict.fromkeys(name for one in found for name in one.ids)),
+        statuses={column: _folded(rows, above) for column, (rows, above) in counts.items()},
+        currencies=dict(currencies), **summed, **shown,
+    )  # fmt: skip

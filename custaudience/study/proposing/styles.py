@@ -7,7 +7,9 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
+from custaudience.study.contracts import Column
 from custaudience.study.proposing.vocabulary import currency_codes, currency_of
 
 _DATE = re.compile(
@@ -27,6 +29,8 @@ _AMOUNT = re.compile(
     r" ?(?P<number>\d[\d .,']*\d|\d) ?(?P<after>[^\d\s+,'()-][^\d\s+,'()-]{0,5})?"
 )
 _TURNED = 5  # dates of each kind that a spreadsheet must have left before it is suspected
+_ORDERS = 0.02  # share of distinct values below which a column is a kind of something, no number of orders
+_DATES, _NUMBERS = ("DATE", "TIMESTAMP"), ("INT", "DOUBLE", "FLOAT", "DECIMAL", "HUGEINT")
 _ENOUGH = 0.8  # of the values must be so before a column is taken for dates or amounts
 
 
@@ -238,3 +242,64 @@ def _parses(value: str, date_format: str) -> bool:
 
 def _is_day(value: str) -> bool:
     return _parses(value, "%Y%m%d")
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What stands in one column of a sample."""
+
+    name: str
+    values: list[str]
+    kind: str = "VARCHAR"
+
+    @cached_property
+    def date(self) -> DateStyle | None:
+        """How it writes dates, None when it holds none."""
+        if self.kind.startswith(_DATES):
+            timed = self.kind != "DATE" and any(not value.endswith("00:00:00") for value in self.values)
+            zone = "offset" if "ZONE" in self.kind else ""
+            return DateStyle((), "year", len(self.values), len(self.values), timed, zone)
+        return self._written_date or counted_date(self.values)
+
+    @cached_property
+    def amount(self) -> AmountStyle | None:
+        """How it writes numbers, None when it holds none."""
+        if any(name in self.kind for name in _NUMBERS):
+            return AmountStyle("", "", "", len(self.values), len(self.values))
+        return None if self._written_date else amount_style(self._looked_at)
+
+    @cached_property
+    def _written_date(self) -> DateStyle | None:
+        return date_style(self._looked_at)
+
+    @property
+    def _looked_at(self) -> list[str]:
+        """Up to some 5,000 of the values, from everywhere: what they do not show, the look at all rows does."""
+        return self.values[:: max(1, len(self.values) // 5_000)]
+
+    @property
+    def _is_money(self) -> bool:
+        """Whether the numbers have cents; 17850.0 is an id that somebody's script read as a number."""
+        if not (self.amount and self.amount.decimal):
+            return False
+        ends = [value.rpartition(self.amount.decimal)[2] for value in self.values if self.amount.decimal in value]
+        return any(len(end) <= 2 and end.strip("0") for end in ends)
+
+    @property
+    def distinct(self) -> float:
+        """Share of distinct values among those filled."""
+        return len(set(self.values)) / max(1, len(self.values))
+
+    def fits(self, column: Column) -> bool:
+        """Say whether what stands in it can be this column."""
+        if not self.values:
+            return False
+        if column.type == "datetime":
+            return self.date is not None
+        if column.type in ("money", "number"):
+            return self.amount is not None
+        if column.name == "customer_id":  # neither days nor sums of money are anybody's number
+            return self._written_date is None and not self._is_money
+        if column.name == "order_id" and len(self.values) >= 40 and self.distinct < _ORDERS:
+            return False
+        return column.name == "currency" or self._written_date is None

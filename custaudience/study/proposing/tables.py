@@ -5,128 +5,53 @@ from __future__ import annotations
 import re
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import duckdb
 
 from custaudience.errors import DataError, near_miss
-from custaudience.study.config import StudySection, TableSection
+from custaudience.study.config import StudySection
 from custaudience.study.contracts import TABLES
-from custaudience.study.proposing import rows as row_rules
-from custaudience.study.proposing import scanning
-from custaudience.study.proposing.amounts import settle_amounts, settle_currency
-from custaudience.study.proposing.dates import propose_dates, settle_date_order
-from custaudience.study.proposing.presets import Preset
-from custaudience.study.proposing.questions import Answers
-from custaudience.study.proposing.roles import Facts, assign, facts_of
+from custaudience.study.proposing import rows, scanning
+from custaudience.study.proposing.formats import propose_dates, settle_amounts, settle_currency, settle_date_order
+from custaudience.study.proposing.proposal import Answers, TableProposal
+from custaudience.study.proposing.roles import assign
 from custaudience.study.proposing.sampling import Sample
-from custaudience.study.proposing.scanning import Scan, scan, write_sample
-from custaudience.study.proposing.styles import DateStyle
+from custaudience.study.proposing.scanning import scan, write_sample
 from custaudience.study.sources import default_separator
+from custaudience.study.values import Declared
 
 _READABLE = 0.995  # share of an optional column's values that must be readable for it to be used
 _LOST_DIGITS = re.compile(r"\d([.,]\d+)?E\+\d+")
 _SIDE = 20_000  # rows of several files together that are looked at closely
 
 
-@dataclass
-class TableProposal:
-    """What is proposed for one table, and why.
-
-    Attributes
-    ----------
-    samples : list of Sample
-        Its files; they have the same columns.
-    sample : Sample
-        Rows of all of them.
-    columns : dict
-        Our column by the file's.
-    settings : dict
-        Everything else of ``[tables.NAME]`` but the path.
-    why : dict
-        Evidence by our column, or by setting: sentences.
-    scan : Scan or None
-        What the rows say; None before they were counted.
-    sampled : bool
-        Whether only the sample's rows were counted, because the file is very large.
-    currency : str
-        The currency that its column of currencies says, as an ISO code; "" when it says none.
-    """
-
-    table: str
-    samples: list[Sample]
-    sample: Sample
-    columns: dict[str, str] = field(default_factory=dict)
-    settings: dict[str, Any] = field(default_factory=dict)
-    why: dict[str, list[str]] = field(default_factory=dict)
-    preset: tuple[str, Preset] | None = None
-    scan: Scan | None = None
-    sampled: bool = False
-    currency: str = ""
-    date: DateStyle | None = None
-    notes: list[str] = field(default_factory=list)
-
-    @property
-    def rows(self) -> int:
-        """Rows that were counted."""
-        return self.scan.rows if self.scan else len(self.sample.rows)
-
-    def say(self, key: str, sentence: str) -> None:
-        """Add a sentence of evidence."""
-        if sentence and sentence not in self.why.setdefault(key, []):
-            self.why[key].append(sentence)
-
-    def give_up(self, ours: str, why: str) -> None:
-        """Use a column no longer, and note why."""
-        theirs = self.columns.pop(ours)
-        self.why.pop(ours, None)
-        self.notes.append(f"{theirs!r} could be {ours}, but {why}: it is not used.")
-
-
 def propose_table(
-    con: duckdb.DuckDBPyConnection,
-    table: str,
-    samples: list[Sample],
-    preset: tuple[str, Preset] | None,
-    study: StudySection,
-    answers: Answers,
-) -> TableProposal:
-    """Propose one table.
-
-    Raises
-    ------
-    DataError
-        If a column is missing, dates are written in two orders or amounts in two ways, or a file cannot be read.
-    """
-    sample = _together(samples)
-    proposal = TableProposal(table, samples, sample, preset=preset)
-    facts = facts_of(sample)
+    con: duckdb.DuckDBPyConnection, proposal: TableProposal, study: StudySection, answers: Answers
+) -> None:
+    """Propose one table: its columns, how values are written, which rows count."""
+    of_sales = proposal.table == "transactions"
     _layout(proposal)
-    _columns(proposal, facts, answers)
-    settle_amounts(proposal, facts, answers)
-    propose_dates(proposal, facts)
-    rules = row_rules.Rules()
-    row_rules.totals_rows(sample, proposal.columns, rules)
-    _merge(proposal, rules)
-    statuses = [] if preset or table != "transactions" else row_rules.status_columns(sample, facts, proposal.columns)
+    _columns(proposal, answers)
+    settle_amounts(proposal, answers)
+    propose_dates(proposal)
+    rows.totals_rows(proposal)
+    statuses = rows.status_columns(proposal) if of_sales and not proposal.preset else []
     _look_at_all(con, proposal, study, statuses)
-    if settle_date_order(proposal, facts, answers):
+    if settle_date_order(proposal, answers):
         _look_at_all(con, proposal, study, statuses)
     _say_unreadable(proposal, study)
-    if table == "transactions":
-        _transaction_rows(proposal, facts, study, rules, answers)
-    _merge(proposal, rules)
-    return proposal
+    if of_sales:
+        _transaction_rows(proposal, study, answers)
 
 
-def _together(samples: Sequence[Sample]) -> Sample:
+def together(samples: Sequence[Sample]) -> Sample:
     """Return one sample of the rows of all files, in the columns of the first."""
     first = samples[0]
     if len(samples) == 1:
         return first
-    rows: list[list[str]] = []
+    body: list[list[str]] = []
     tail: list[list[str]] = []
     for other in samples:
         for what in ("encoding", "separator", "header_row"):
@@ -136,9 +61,9 @@ def _together(samples: Sequence[Sample]) -> Sample:
                     f"{getattr(other, what)!r}. Files of one table must be alike: export them again in one way."
                 )
         places = [other.header.index(name) for name in first.header]
-        for into, those in ((rows, other.rows[: _SIDE // len(samples)]), (tail, other.tail)):
+        for into, those in ((body, other.rows[: _SIDE // len(samples)]), (tail, other.tail)):
             into += [[row[place] if place < len(row) else "" for place in places] for row in those]
-    return replace(first, rows=rows, tail=tail, known={})
+    return replace(first, rows=body, tail=tail)
 
 
 def _layout(proposal: TableProposal) -> None:
@@ -155,22 +80,22 @@ def _layout(proposal: TableProposal) -> None:
         proposal.say(key, sentence)
 
 
-def _columns(proposal: TableProposal, facts: dict[str, Facts], answers: Answers) -> None:
+def _columns(proposal: TableProposal, answers: Answers) -> None:
     sample, table = proposal.sample, proposal.table
     if proposal.preset is None:
-        for ours, (theirs, why) in assign(table, sample, facts, answers).items():
+        for ours, (theirs, why) in assign(table, sample, answers).items():
             proposal.columns[ours] = theirs
             proposal.say(ours, why)
         return
     name, preset = proposal.preset
-    proposal.columns = preset.columns_of(sample)
+    proposal.columns = preset.columns_of(sample.header)
     for column in TABLES[table].columns:
         given = answers.given(f"{table}.{column.name}")
         if given is not None:
             if given not in sample.header:
                 raise DataError(f"{sample.label} has no column {given!r}.{near_miss(given, sample.header)}")
             proposal.columns[column.name] = given
-    proposal.settings |= preset.settings_of(sample)
+    proposal.settings |= preset.settings_of(sample.header)
     constants = proposal.settings.get("constants", {})
     missing = [
         column.name
@@ -194,35 +119,28 @@ def _columns(proposal: TableProposal, facts: dict[str, Facts], answers: Answers)
 def _look_at_all(
     con: duckdb.DuckDBPyConnection, proposal: TableProposal, study: StudySection, statuses: list[str]
 ) -> None:
-    section, files = section_of(proposal), [sample.file for sample in proposal.samples]
+    section, files = proposal.section, [sample.file for sample in proposal.samples]
     size = sum(sample.file.stat().st_size for sample in proposal.samples if sample.separator is not None)
     proposal.sampled = size > scanning.LARGEST
     with tempfile.TemporaryDirectory(prefix="custaudience-") as scratch:
         if proposal.sampled:
             file, section = write_sample(proposal.sample, section, Path(scratch))
             files = [file]
-        proposal.scan = scan(con, files, proposal.table, proposal.columns, section, study, statuses, Path(scratch))
+        proposal.scan = scan(
+            Declared(con, TABLES[proposal.table], section, study), proposal.columns, files, statuses, Path(scratch)
+        )
     note = (
-        f"{proposal.sample.label} holds {size / 1e9:.1f} GB: this rests on {proposal.rows:,} rows out of all parts of "
-        "it, and so do the numbers of rows below. `custaudience check` reads every row, once; as Parquet that would "
-        "take a fraction of the time and of the disk."
+        f"{proposal.sample.label} holds {size / 1e9:.1f} GB: this rests on {proposal.scan.rows:,} rows out of all "
+        "parts of it, and so do the numbers of rows below. `custaudience check` reads every row, once; as Parquet that "
+        "would take a fraction of the time and of the disk."
     )
     if proposal.sampled and note not in proposal.notes:
         proposal.notes.append(note)
 
 
-def section_of(proposal: TableProposal) -> TableSection:
-    """Return the proposed section, as the reader takes it."""
-    return TableSection.model_validate(
-        {"path": proposal.sample.file.name, "columns": proposal.columns, **proposal.settings}
-    )
-
-
 def _say_unreadable(proposal: TableProposal, study: StudySection) -> None:
     """Give up optional columns that cannot be read, for they would only set rows aside; say what else cannot be."""
     found = proposal.scan
-    if found is None:
-        return
     if found.broken:
         lines = "is 1 broken line" if found.broken == 1 else f"are {found.broken:,} broken lines"
         sentence = f"There {lines} in {found.rows + found.broken:,}: {found.broken_line}. "
@@ -264,44 +182,29 @@ def _say_unreadable(proposal: TableProposal, study: StudySection) -> None:
             )
 
 
-def _transaction_rows(
-    proposal: TableProposal, facts: dict[str, Facts], study: StudySection, rules: row_rules.Rules, answers: Answers
-) -> None:
-    found = proposal.scan
-    if found is not None:
-        row_rules.nameless_total(proposal.sample, proposal.columns, found, rules)
-        row_rules.status_rows(found, proposal.table, rules, answers)
-        if "guests" not in proposal.settings:
-            row_rules.guest_rows(proposal.sample, facts, proposal.columns, found, study.max_quarantined, rules, answers)
+def _transaction_rows(proposal: TableProposal, study: StudySection, answers: Answers) -> None:
+    rows.nameless_total(proposal)
+    rows.status_rows(proposal, answers)
+    if "guests" not in proposal.settings:
+        rows.guest_rows(proposal, study.max_quarantined, answers)
     if proposal.preset is None:
-        row_rules.amount_per_order(proposal.sample, proposal.columns, rules, answers)
-        _say_own_orders(proposal, facts)
-    theirs = proposal.columns["customer_id"]
-    mails = [value for value in facts[theirs].values if "@" in value]
-    if len(mails) > 0.5 * len(facts[theirs].values) and any(value != value.lower() for value in mails):
+        rows.amount_per_order(proposal, answers)
+        _say_own_orders(proposal)
+    buyers = proposal.facts("customer_id").values
+    mails = [value for value in buyers if "@" in value]
+    if len(mails) > 0.5 * len(buyers) and any(value != value.lower() for value in mails):
         proposal.settings["case_insensitive_ids"] = True
         proposal.say("case_insensitive_ids", "e-mail addresses, some with capitals")
     settle_currency(proposal, answers)
 
 
-def _say_own_orders(proposal: TableProposal, facts: dict[str, Facts]) -> None:
+def _say_own_orders(proposal: TableProposal) -> None:
     """Note when each row would be an order of its own though it names a product: its number may be the line's."""
-    theirs = proposal.columns.get("order_id")
-    if theirs and "product_id" in proposal.columns and len(facts[theirs].values) > 1 and facts[theirs].distinct == 1:
+    if not {"order_id", "product_id"} <= set(proposal.columns):
+        return
+    one = proposal.facts("order_id")
+    if len(one.values) > 1 and one.distinct == 1:
         proposal.notes.append(
-            f"Each row has a {theirs!r} of its own, so each counts as an order. If it is the number of the line, take "
-            "its line out of study.toml: then what a customer buys on one day is one order."
+            f"Each row has a {one.name!r} of its own, so each counts as an order. If it is the number of the line, "
+            "take its line out of study.toml: then what a customer buys on one day is one order."
         )
-
-
-def _merge(proposal: TableProposal, rules: row_rules.Rules) -> None:
-    for option, value in rules.settings.items():
-        if isinstance(value, dict):
-            into = proposal.settings.setdefault(option, {})
-            for column, values in value.items():
-                into[column] = list(dict.fromkeys([*into.get(column, ()), *values]))
-        else:
-            proposal.settings.setdefault(option, value)
-    for key, sentences in rules.why.items():
-        for sentence in sentences:
-            proposal.say(key, sentence)

@@ -58,7 +58,7 @@ def test_a_sample_is_recognised_and_every_row_has_its_reason(sample: str) -> Non
     proposal = propose_study([SAMPLES / sample], answers=Answers(answers_for(sample)), name="Shop")
     one = proposal.tables[0]
     assert one.preset is not None and one.preset[0] == expected["preset"]
-    assert (one.table, one.rows) == (expected["table"], expected["rows"])
+    assert (one.table, one.scan.rows) == (expected["table"], expected["rows"])
     assert not proposal.unused
 
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 import pytest
 
 from custaudience.study.contracts import TABLES
-from custaudience.study.proposing.dates import zone_in_header
-from custaudience.study.proposing.presets import presets
+from custaudience.study.proposing.formats import zone_in_header
 from custaudience.study.proposing.vocabulary import (
     currency_in_header,
     currency_of,
     is_guest,
     name_score,
     plain_name,
+    presets,
     status_of,
     vocabulary,
 )

@@ -48,7 +48,7 @@ def test_one_row_far_down_decides(late, formats, put, propose) -> None:
     proposal = propose(put("orders.csv", HEAD + text + f"C1,O2,{late},1.50\n" + text))
     one = proposal.tables[0]
     assert one.date is not None and one.date.order == "unclear"
-    assert one.settings["date_format"] == formats and one.rows == 380_001
+    assert one.settings["date_format"] == formats and one.scan.rows == 380_001
     assert "in 1 row that number is over 12" in one.why["date_format"][0]
 
 

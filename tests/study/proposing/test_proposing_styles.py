@@ -12,10 +12,9 @@ from hypothesis import strategies as st
 
 from custaudience.study.config import StudySection, TableSection
 from custaudience.study.contracts import TABLES
-from custaudience.study.proposing.roles import Facts
-from custaudience.study.proposing.styles import amount_style, counted_date, date_style, is_plain_value
+from custaudience.study.proposing.styles import Facts, amount_style, counted_date, date_style, is_plain_value
 from custaudience.study.sources import Source, literal
-from custaudience.study.values import typed_value
+from custaudience.study.values import Declared, typed_value
 
 STUDY = StudySection(name="Shop", currency="EUR", timezone="UTC")
 CONNECTION = duckdb.connect()
@@ -26,7 +25,7 @@ def read_back(values: list[str], column: str, section: TableSection) -> list[obj
     """Read values as the strict pass does."""
     rows = ", ".join(f"({k}, {literal(value)})" for k, value in enumerate(values))
     source = Source("values", {"raw": "VARCHAR"}, f"(VALUES {rows}) t(k, raw)", 1)
-    typed = typed_value(CONNECTION, COLUMNS[column], "raw", section, STUDY, source)
+    typed = typed_value(Declared(CONNECTION, TABLES["transactions"], section, STUDY), COLUMNS[column], "raw", source)
     return [row[0] for row in CONNECTION.execute(f"SELECT {typed.sql} FROM {source.sql} ORDER BY k").fetchall()]
 
 
@@ -177,7 +176,7 @@ def test_signs_of_several_currencies_are_all_named() -> None:
     ],
 )
 def test_what_can_be_a_customer(values, fits) -> None:
-    assert Facts("id", values, len(values)).fits(COLUMNS["customer_id"]) is fits
+    assert Facts("id", values).fits(COLUMNS["customer_id"]) is fits
 
 
 @pytest.mark.parametrize("cell, plain", [("12", True), ("1 250,00", True), ("03.04.2025", True), ("Total", False)])

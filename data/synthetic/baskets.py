@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from numpy.random import Generator
 
-from custaudience.study.synthetic.people import CATEGORY_SHARES, FIRST_DAY, GROUPS
+from synthetic.people import CATEGORY_SHARES, FIRST_DAY, GROUPS
 
 PRICE_GROWTH = 0.006  # a month
 WITH_BRICKS = {"Цемент": 0.85, "Пісок": 0.80}

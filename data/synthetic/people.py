@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from numpy.random import Generator
 
-from custaudience.study.synthetic.catalogue import BUILDING, GARDEN, KITCHEN, LIGHT, PAINT, PLUMBING, TEXTILE, TOOLS
+from synthetic.catalogue import BUILDING, GARDEN, KITCHEN, LIGHT, PAINT, PLUMBING, TEXTILE, TOOLS
 
 FIRST_DAY = np.datetime64("2023-11-01")
 N_DAYS = 731  # to 31 October 2025: 24 months

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from numpy.random import Generator, default_rng
 
-from custaudience.study.synthetic.made import SyntheticStudy
+from synthetic.made import SyntheticStudy
 
 B2B_SEED = 20221101
 FIRST_DAY, N_DAYS = np.datetime64("2022-11-01"), 1096  # to 31 October 2025: 36 months

@@ -1,13 +1,94 @@
-"""What cannot be seen from a file is asked; what nobody answered is collected, and stops the proposal."""
+"""What is proposed, and what cannot be seen from a file and is asked; what nobody answered stops the proposal."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 from custaudience.errors import ConfigError, near_miss
+from custaudience.study.config import TableSection
+from custaudience.study.proposing.sampling import Sample
+from custaudience.study.proposing.scanning import Scan
+from custaudience.study.proposing.styles import DateStyle, Facts
+from custaudience.study.proposing.vocabulary import Preset
 
 _PATIENCE = 2  # how often a question is asked again
+
+
+@dataclass
+class TableProposal:
+    """What is proposed for one table, and why.
+
+    Attributes
+    ----------
+    samples : list of Sample
+        Its files; they have the same columns.
+    sample : Sample
+        Rows of all of them.
+    columns : dict
+        Our column by the file's.
+    settings : dict
+        Everything else of ``[tables.NAME]`` but the path.
+    why : dict
+        Evidence by our column, or by setting: sentences.
+    scan : Scan
+        What the rows say, once they were counted.
+    sampled : bool
+        Whether only the sample's rows were counted, because the file is very large.
+    currency : str
+        The currency that its column of currencies says, as an ISO code; "" when it says none.
+    """
+
+    table: str
+    samples: list[Sample]
+    sample: Sample
+    columns: dict[str, str] = field(default_factory=dict)
+    settings: dict[str, Any] = field(default_factory=dict)
+    why: dict[str, list[str]] = field(default_factory=dict)
+    preset: tuple[str, Preset] | None = None
+    scan: Scan = field(default_factory=Scan)
+    sampled: bool = False
+    currency: str = ""
+    date: DateStyle | None = None
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def section(self) -> TableSection:
+        """The proposed section, as the reader takes it."""
+        return TableSection.model_validate({"path": self.sample.file.name, "columns": self.columns, **self.settings})
+
+    def facts(self, ours: str) -> Facts:
+        """Return what stands in the column that is one of ours."""
+        return self.sample.facts[self.columns[ours]]
+
+    def say(self, key: str, sentence: str) -> None:
+        """Add a sentence of evidence."""
+        if sentence and sentence not in self.why.setdefault(key, []):
+            self.why[key].append(sentence)
+
+    def leave_out(self, option: str, column: str, value: str, why: str) -> None:
+        """Add a value of a column to `exclude` or `refund_rows`; the reader tells no capitals apart."""
+        rules = self.settings.setdefault(option, {})
+        if value.lower() not in (one.lower() for one in rules.get(column, ())):
+            rules[column] = [*rules.get(column, ()), value]
+        self.say(option, why)
+
+    def give_up(self, ours: str, why: str) -> None:
+        """Use a column no longer, and note why."""
+        theirs = self.columns.pop(ours)
+        self.why.pop(ours, None)
+        self.notes.append(f"{theirs!r} could be {ours}, but {why}: it is not used.")
+
+
+@dataclass
+class Proposal:
+    """What is proposed for a study: the values of ``[study]`` with why, its tables, and what was not used."""
+
+    study: dict[str, str]
+    why: dict[str, str]
+    tables: list[TableProposal]
+    unused: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -52,13 +133,7 @@ class Answers:
         self._open: dict[str, Question] = {}
 
     def settle(self, question: Question) -> str:
-        """Return the answer; without one, remember the question and go on with its suggestion or first option.
-
-        Raises
-        ------
-        ConfigError
-            If the answer is none of the options, or its check finds fault; who can be asked is asked again.
-        """
+        """Return the answer; without one, remember the question and go on with its suggestion or first option."""
         self._used.add(question.key)
         answer = self._given.get(question.key)
         if answer is None and self._ask is None:
@@ -87,13 +162,7 @@ class Answers:
         return self._given.get(key)
 
     def finish(self) -> None:
-        """Stop when questions are open, or an answer fits no question.
-
-        Raises
-        ------
-        ConfigError
-            With every open question, what the data show, and how to answer it.
-        """
+        """Stop when questions are open, or an answer fits no question."""
         self.stop_if_open()
         unknown = [key for key in self._given if key not in self._used]
         if unknown:
@@ -103,13 +172,7 @@ class Answers:
             )
 
     def stop_if_open(self) -> None:
-        """Stop when questions are open, for what is asked next depends on them.
-
-        Raises
-        ------
-        ConfigError
-            With every open question, what the data show, and how to answer it.
-        """
+        """Stop when questions are open, for what is asked next depends on them."""
         if self._open:
             count = len(self._open)
             lines = [f"{count} {'thing is' if count == 1 else 'things are'} ambiguous, and nothing is taken silently:"]

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from custaudience.study.synthetic.made import SyntheticStudy
+from synthetic.made import SyntheticStudy
 
 TITLE = ("Packing machines and service: all contracts", "November 2022 - October 2025, EUR without VAT. SYNTHETIC DATA")
 _MADE = dt.datetime(2025, 11, 3, 9, 0)  # when the workbooks say they were made

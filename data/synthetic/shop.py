@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 from numpy.random import Generator, default_rng
 
-from custaudience.study.synthetic import baskets, people
-from custaudience.study.synthetic.catalogue import BUILDING, catalogue
-from custaudience.study.synthetic.made import SyntheticStudy
+from synthetic import baskets, people
+from synthetic.catalogue import BUILDING, catalogue
+from synthetic.made import SyntheticStudy
 
 SHOP_SEED = 7
 GUEST_SHARE, CANCELLED_SHARE, REFUND_SHARE = 0.08, 0.045, 0.04

@@ -1,0 +1,8 @@
+"""Makes importable what makes the made-up studies."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "data"))  # for the package synthetic

@@ -13,7 +13,7 @@ import types
 from pathlib import Path
 
 from custaudience.errors import ConfigError
-from custaudience.reports.parameter_table import parameters_cell
+from custaudience.reports.parameters import parameters_cell
 
 FILES = {"start_here": "00_start_here.ipynb", "rfm_and_lifecycle": "30_rfm_and_lifecycle.ipynb"}
 FILES["cohorts"] = "31_cohorts.ipynb"
@@ -119,6 +119,13 @@ def install():
     site.render_appendix_page = render_appendix_page
     sys.modules["custaudience.reports.site"] = site
     custaudience.reports.site = site
+
+
+def write_lists(study, **options):
+    """Write a month's lists, as the command does."""
+    from custaudience.reports.contact_files import ListRequest, write_contact_files
+
+    return write_contact_files(ListRequest(study=study, **options))
 
 
 def files_of(folder: Path) -> list[str]:

@@ -12,7 +12,7 @@ import pandas as pd
 
 from custaudience.evidence import Claim, ledger_frame
 from custaudience.monitoring.claims import month_claims
-from custaudience.reports.run_info import NotebookRun, RunInfo
+from custaudience.reports.manifest import NotebookRun, RunInfo
 
 AS_OF = dt.date(2017, 12, 31)
 NOTEBOOKS = ("00_start_here", "30_rfm_and_lifecycle", "31_cohorts")

@@ -9,7 +9,7 @@ import time
 import pytest
 
 from custaudience.reports import swap
-from custaudience.reports.lock import process_start
+from custaudience.reports.swap import is_running
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="no SIGKILL there")
 
@@ -158,7 +158,7 @@ def test_workers_and_kernels_end_with_the_run(home, command, tmp_path, number):
 
     first.send_signal(number)
     assert first.wait(30) != 0
-    wait_for(lambda: not any(process_start(pid) for pid in family), seconds=20)
+    wait_for(lambda: not any(is_running(pid) for pid in family), seconds=20)
 
     if number == signal.SIGKILL:
         assert (reports / ".lock").exists() and list(reports.glob(".2017-12.build-*"))

@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from custaudience.reports.study_check import describe_study, month_lines
+from custaudience.reports.studies import describe_study, month_lines
 
 HEAD = "customer_id,order_id,ordered_at,revenue\n"
 SALES = """a,1,2025-01-01 10:00:00,1100.00

@@ -17,7 +17,7 @@ import pandas as pd
 
 from custaudience.errors import ConfigError, ParameterError, near_miss
 from custaudience.reports import places, swap
-from custaudience.reports.contact_rows import UNKNOWN_CONSENT, contact_notes, ideal_list, plain, readable, write_csv
+from custaudience.reports.contact_rows import WORDS, contact_notes, ideal_list, plain, readable, write_csv
 from custaudience.reports.parameters import last_day
 from custaudience.reports.plan import own_language, settle_month
 from custaudience.reports.studies import aligned
@@ -37,39 +37,19 @@ _TERMS = ("share", "seed", "level", "bought", "missing", "window_days", "fingerp
 
 @dataclass(frozen=True, kw_only=True)
 class ListRequest:
-    """What somebody asks of a month's lists.
+    """What somebody asks of a month's lists; things to look for are as in `recipes.contact_lists_at`, several each."""
 
-    Attributes
-    ----------
-    study : path
-        Folder of the study, relative to where you stand.
-    month : str, optional
-        "2017-11"; by default the last one complete in the data.
-    hold_out : float
-        Share of the customers who may be written to that is held out, from 0 to 0.9.
-    seed : int
-        Of the draw.
-    level, bought, missing, window_days
-        As in `recipes.contact_lists_at`; several things each.
-    language : str, optional
-        Of the reasons; by default the study's own.
-    private : path, optional
-        Folder in place of ``private`` below ``CUSTAUDIENCE_HOME`` or where you stand.
-    again : bool
-        Write anew although lists of this month were written on other terms. Their draw is then no longer true.
-    """
-
-    study: str | os.PathLike[str]
-    month: str | None = None
-    hold_out: float = 0.0
-    seed: int = 1
+    study: str | os.PathLike[str]  # folder, relative to where you stand
+    month: str | None = None  # "2017-11"; None: the last one complete in the data
+    hold_out: float = 0.0  # share of the customers who may be written to, from 0 to 0.9
+    seed: int = 1  # of the draw
     level: str = ""
     bought: Sequence[str] = ()
     missing: Sequence[str] = ()
     window_days: int = 30
-    language: str | None = None
-    private: str | os.PathLike[str] | None = None
-    again: bool = False
+    language: str | None = None  # of the reasons; None: the study's own
+    private: str | os.PathLike[str] | None = None  # in place of private below CUSTAUDIENCE_HOME or where you stand
+    again: bool = False  # write anew, though lists were written on other terms: their draw is then no longer true
 
     def __post_init__(self) -> None:
         if not 0 <= self.hold_out <= 0.9:
@@ -81,21 +61,11 @@ class ListRequest:
 
 @dataclass(frozen=True)
 class ContactFiles:
-    """What was written, and what to say of it.
+    """What was written, and what to say of it."""
 
-    Attributes
-    ----------
-    folder : Path
-        ``private/<study>/<month>/lists``.
-    lines : tuple of str
-        Counts by list, and what an earlier hold-out shows; no customer.
-    warnings : tuple of str
-        What must be known before a letter goes out.
-    """
-
-    folder: Path
-    lines: tuple[str, ...]
-    warnings: tuple[str, ...]
+    folder: Path  # private/<study>/<month>/lists
+    lines: tuple[str, ...]  # counts by list, and what an earlier hold-out shows; no customer
+    warnings: tuple[str, ...]  # what must be known before a letter goes out
 
 
 def write_contact_files(request: ListRequest) -> ContactFiles:
@@ -105,13 +75,6 @@ def write_contact_files(request: ListRequest) -> ContactFiles:
     who must not get a letter, ``hold_out.json`` the terms of the draw, ``drawn.parquet`` who was drawn for what, by
     which a later run judges it; ``ideal.csv`` the ideal customers, to know and not to write to; ``README.txt`` says
     all this to the reader. The same request writes the same files.
-
-    Raises
-    ------
-    ParameterError
-        If a parameter cannot be, or the month's lists were written on other terms and `again` is not set.
-    LockedError
-        If another run writes lists of this study.
     """
     from custaudience.customers.contacts.lists import draw_hold_out
     from custaudience.customers.contacts.outcomes import look_back
@@ -155,7 +118,7 @@ def write_contact_files(request: ListRequest) -> ContactFiles:
             (build / RECORD).write_text(text, encoding="utf-8")
             swap.publish_folder(build, folder, private=True)
         earlier = _judge_latest(root, month, study)
-    warnings = () if lists.n_agreed is not None else (UNKNOWN_CONSENT,)
+    warnings = () if lists.n_agreed is not None else (WORDS["unknown_consent"],)
     return ContactFiles(folder, (*_lines(record, lists), ideal.line, *earlier), warnings)
 
 
@@ -278,13 +241,7 @@ def _judge_latest(root: Path, month: str, study: Study) -> list[str]:
 
 
 def judge_month(folder: str | os.PathLike[str], study: Study, month: str) -> list[Claim]:
-    """Return what the hold-out recorded in a folder shows by the end of a later month, "2017-12"; none without one.
-
-    Raises
-    ------
-    ParameterError
-        If the folder, ``private/<study>/<earlier month>/lists``, holds no record, or one that cannot be read.
-    """
+    """Return what the hold-out recorded in ``private/<study>/<month>/lists`` shows by the end of a later month."""
     from custaudience.customers.contacts.judgement import hold_out_claims
     from custaudience.customers.contacts.outcomes import judge_hold_out
 

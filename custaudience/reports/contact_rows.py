@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+import tomllib
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
+from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from custaudience.customers.contacts.lists import ContactLists
     from custaudience.study import Study
 
+WORDS = tomllib.loads(files("custaudience.reports").joinpath("contact_words.toml").read_text(encoding="utf-8"))
 _SIGNS = "=+\\-@\uff1d\uff0b\uff0d\uff20"  # the last four as East Asian keyboards write them
 _AT_START = re.compile(f"\\s*[{_SIGNS}]|[\t\r\n]")
 _AFTER_SEPARATOR = re.compile(f"([;,\t\r\n]\\s*)(?=[{_SIGNS}])")
@@ -104,25 +107,23 @@ def contact_notes(lists: ContactLists, record: dict[str, Any], study: str, langu
     from custaudience.customers.contacts.lists import LIST_NAMES
 
     counts = record["counts"]
-    notes: list[tuple[str, dict[str, Any]]] = []
-    if lists.n_agreed is None:
-        notes.append((UNKNOWN_CONSENT, {}))
-    notes.append((HEAD, {"study": study, "month": record["month"], "day": record["as_of"]}))
+    notes: list[tuple[str, dict[str, Any]]] = [("unknown_consent", {})] if lists.n_agreed is None else []
+    notes.append(("head", {"study": study, "month": record["month"], "day": record["as_of"]}))
     for name in (name for name in counts if name != "any"):
         values = {"file": f"{name}.csv", "list": LIST_NAMES[name], "n": counts[name]["n_to_write"]}
         refused = lists.refused.get(name)
-        notes.append((NOT_LISTED, values | {"reason": refused}) if refused else (LISTED, values))
+        notes.append(("not_listed", values | {"reason": refused}) if refused else ("listed", values))
     if lists.n_agreed is not None:
-        notes.append((NO_CONSENT, {"n": counts["any"]["n_may_not"]}))
+        notes.append(("no_consent", {"n": counts["any"]["n_may_not"]}))
     if record["share"]:
         held = {"n": counts["any"]["n_held_out"], "share": record["share"], "seed": str(record["seed"])}
-        notes += [(HELD_OUT, held), (KEEP, {})]
+        notes += [("held_out", held), ("keep", {})]
     else:
-        notes.append((NOT_HELD_OUT, {}))
+        notes.append(("not_held_out", {}))
     if record["replaced"]:
-        notes.append((REPLACED, {"n": len(record["replaced"])}))
-    notes += [(ORDER, {}), (VALUE, {}), (SAFE, {}), (TEXT, {})]
-    return [plain(text, values, language) for text, values in notes]
+        notes.append(("replaced", {"n": len(record["replaced"])}))
+    notes += [("order", {}), ("value", {}), ("safe", {}), ("text", {})]
+    return [plain(WORDS[name], values, language) for name, values in notes]
 
 
 @dataclass(frozen=True)
@@ -147,12 +148,12 @@ def ideal_list(study: Study, as_of: dt.date, *, held_out: Collection[str], langu
         people = "customer" if ideal.n_ideal == 1 else "customers"
         line = f"  ideal: {ideal.n_ideal:,} {people}, to know and not to write to"
         rows = _ideal_rows(study, ideal, held_out, language)
-        return IdealList(rows, plain(IDEAL_LISTED, {"n": ideal.n_ideal}, language), line)
-    reason: dict[str, Any] = {"reason": NOBODY}
+        return IdealList(rows, plain(WORDS["ideal_listed"], {"n": ideal.n_ideal}, language), line)
+    reason: dict[str, Any] = {"reason": WORDS["nobody"]}
     if ideal.refused:
         reason = {"reason": ideal.refused[0].reason, **ideal.refused[0].values}
     line = f"  ideal: {plain(reason['reason'], reason, 'en')}"
-    return IdealList(pd.DataFrame(), plain(NO_IDEAL, reason, language), line)
+    return IdealList(pd.DataFrame(), plain(WORDS["no_ideal"], reason, language), line)
 
 
 def _ideal_rows(study: Study, ideal: IdealCustomers, held_out: Collection[str], language: str) -> pd.DataFrame:
@@ -185,57 +186,7 @@ def _ideal_reason(row: dict[Any, Any], ideal: IdealCustomers, currency: str, lan
         "days": row["days_since_last_order"], "after": row["overdue_after_days"], "engaged": "", "satisfied": "",
     }  # fmt: skip
     if row.get("n_contacted"):
-        values |= {"engaged": ENGAGED, "responded": row["n_responded"], "contacted": row["n_contacted"]}
+        values |= {"engaged": WORDS["engaged"], "responded": row["n_responded"], "contacted": row["n_contacted"]}
     if pd.notna(row.get("score")):
-        values |= {"satisfied": SATISFIED, "score": row["score"], "best": ideal.satisfaction_best}
-    return plain(REASON, values, language)
-
-
-UNKNOWN_CONSENT = template(
-    "It is not known who agreed to be written to: no column of the study says so. Ask before a letter goes out."
-)
-HEAD = template(
-    "{study:text}, {month:month}: whom to write to, as of {day:date}. These files hold customers: do not publish them."
-)
-LISTED = template("{file:text} ({list:term}): {n:count} {n:plural customer|customers} to write to.")
-NOT_LISTED = template("There is no {file:text} ({list:term}): {reason:term}.")
-NO_CONSENT = template(
-    "{n:count} {n:plural customer|customers} with a reason to be written to did not agree to it and {n:plural "
-    "stands|stand} in no file."
-)
-HELD_OUT = template(
-    "hold_out.csv: {n:count} {n:plural customer|customers}, drawn at random ({share:percent} of those who may be "
-    "written to, seed {seed:text}), who must get no letter. Without them nobody can tell what the letters add."
-)
-KEEP = template(
-    "Keep drawn.parquet and hold_out.json as they are: next month custaudience lists judges by them what the letters "
-    "did."
-)
-NOT_HELD_OUT = template("Nobody is held out: what the letters add cannot be told from these lists.")
-REPLACED = template(
-    "These lists were written anew on other terms ({n:count} {n:plural time|times}): if letters went out by the "
-    "earlier ones, the draw is not true, and must not be judged."
-)
-ORDER = template("The most pressing stand first. Who is on several lists is named on each; one letter is enough.")
-VALUE = template(
-    "expected_value: what customers who were on the same list a month earlier spent since, on average, without any "
-    "letter; not what a letter adds. Empty where too few did."
-)
-SAFE = template("An apostrophe stands before a cell that a spreadsheet would take for a formula.")
-TEXT = template(
-    "A spreadsheet drops leading zeros of a customer number when the file is opened by a double click: import the "
-    "column customer_id as text."
-)
-REASON = template(
-    "{n:count} {n:plural order|orders} over {span:count} {span:plural day|days}, {revenue:money0} in all; silent for "
-    "{days:count} {days:plural day|days}, usual gaps last up to {after:count}{engaged:sentence}{satisfied:sentence}."
-)
-ENGAGED = template("; responded to {responded:count} of {contacted:count} {contacted:plural campaign|campaigns}")
-SATISFIED = template("; answered {score:number} of {best:number}")
-IDEAL_LISTED = template(
-    "ideal.csv: {n:count} ideal {n:plural customer|customers}, the most valuable first, to know them: for interviews, "
-    "and to look for others like them. It is no list to write to: consent stands in a column, and who is held out this "
-    "month is not to be asked, either."
-)
-NO_IDEAL = template("There is no ideal.csv: {reason:sentence}")
-NOBODY = template("nobody is ideal by the cut-offs of notebook 40.")
+        values |= {"satisfied": WORDS["satisfied"], "score": row["score"], "best": ideal.satisfaction_best}
+    return plain(WORDS["reason"], values, language)

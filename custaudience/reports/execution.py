@@ -36,15 +36,13 @@ _QUIET_KERNEL = ["--IPKernelApp.log_level=50"]
 _PATIENCE = {"start_timeout": 180, "iopub_timeout": 60}
 _INJECTED = "injected-parameters"
 _KEPT_CELL_METADATA = {"tags", "alt", "jupyter", "slideshow", "nbgrader"}
-_KERNELSPEC = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
-_LANGUAGE_INFO = {  # without the version, which differs between computers
-    "codemirror_mode": {"name": "ipython", "version": 3},
-    "file_extension": ".py",
-    "mimetype": "text/x-python",
-    "name": "python",
-    "nbconvert_exporter": "python",
-    "pygments_lexer": "ipython3",
-}
+_METADATA = {
+    "kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},
+    "language_info": {  # without the version, which differs between computers
+        "codemirror_mode": {"name": "ipython", "version": 3}, "file_extension": ".py", "mimetype": "text/x-python",
+        "name": "python", "nbconvert_exporter": "python", "pygments_lexer": "ipython3",
+    },
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -100,12 +98,7 @@ def execute_all(
 ) -> list[Outcome]:
     """Run notebooks in `jobs` worker processes; return their outcomes in the order given.
 
-    Parameters
-    ----------
-    on_done : callable
-        Called in this process with each outcome as it comes.
-    on_wait : callable
-        Called about once a second meanwhile.
+    `on_done` is called in this process with each outcome as it comes, `on_wait` about once a second meanwhile.
     """
     outcomes: dict[Path, Outcome] = {}
 
@@ -197,15 +190,10 @@ def _run_papermill(task: Task) -> str:
 
     try:
         execute_notebook(
-            _literally(task.source),
-            _literally(task.output),
-            parameters=dict(task.parameters) or None,
-            kernel_name="python3",
-            progress_bar=False,
-            execution_timeout=task.timeout,
-            extra_arguments=list(_QUIET_KERNEL),
-            **_PATIENCE,
-        )
+            _literally(task.source), _literally(task.output), parameters=dict(task.parameters) or None,
+            kernel_name="python3", progress_bar=False, execution_timeout=task.timeout,
+            extra_arguments=list(_QUIET_KERNEL), **_PATIENCE,
+        )  # fmt: skip
     except PapermillExecutionError as error:
         return _one_line(error.ename, error.evalue)
     except CellTimeoutError as error:
@@ -236,13 +224,10 @@ def _progress(nb: Any) -> tuple[int | None, bool]:
     """
     begun, unfinished, number = None, False, 0
     for cell in nb.cells:
-        if cell.cell_type != "code" or not cell.source.strip():
-            continue
-        number += _INJECTED not in cell.metadata.get("tags", [])
-        if cell.metadata.get("papermill", {}).get("start_time"):
-            begun = number
-        else:
-            unfinished = True
+        if cell.cell_type == "code" and cell.source.strip():
+            number += _INJECTED not in cell.metadata.get("tags", [])
+            has_begun = bool(cell.metadata.get("papermill", {}).get("start_time"))
+            begun, unfinished = number if has_begun else begun, unfinished or not has_begun
     return begun, unfinished
 
 
@@ -282,10 +267,8 @@ def normalise(nb: NotebookNode) -> NotebookNode:
             number = count if cell.execution_count else None
             tidy |= {"execution_count": number, "outputs": [_tidy_output(o, number) for o in _joined(cell.outputs)]}
         cells.append(tidy)
-    metadata = {"kernelspec": _KERNELSPEC, "language_info": _LANGUAGE_INFO}
-    if "custaudience" in nb.metadata:
-        metadata["custaudience"] = dict(nb.metadata["custaudience"])
-    return from_dict({"cells": cells, "metadata": metadata, "nbformat": 4, "nbformat_minor": 5})
+    own = {"custaudience": dict(nb.metadata["custaudience"])} if "custaudience" in nb.metadata else {}
+    return from_dict({"cells": cells, "metadata": _METADATA | own, "nbformat": 4, "nbformat_minor": 5})
 
 
 def notebook_text(nb: NotebookNode) -> str:

@@ -87,19 +87,13 @@ def write_manifest(folder: Path, info: RunInfo, inputs: Inputs, seconds: float) 
         "seed": seeds or None,
         "inputs": dict(sorted(inputs.files.items())),
         "notebooks": [
-            {
-                "file": run.file,
-                "sha256": file_sha256(inputs.notebooks[run.file]),
-                "status": run.status,
-                "seconds": round(run.seconds, 2),
-                "reason": run.reason,
-                "failed_cell": run.failed_cell,
-            }
+            {"file": run.file, "sha256": file_sha256(inputs.notebooks[run.file]), "status": run.status,
+             "seconds": round(run.seconds, 2), "reason": run.reason, "failed_cell": run.failed_cell}
             for run in info.notebooks
         ],
         "versions": _versions(),
         "seconds": round(seconds, 2),
-    }
+    }  # fmt: skip
     _write(folder, content)
 
 

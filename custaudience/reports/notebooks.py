@@ -53,13 +53,7 @@ class Notebook:
 
 
 def read_notebook(path: Path) -> Notebook:
-    """Read slug, title and needs of a notebook, without running anything.
-
-    Raises
-    ------
-    ConfigError
-        If it is no notebook, or its metadata do not hold ``custaudience = {"slug": …, "needs": […]}``.
-    """
+    """Read slug, title and needs of a notebook, without running anything."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         about = content["metadata"]["custaudience"]
@@ -73,13 +67,7 @@ def read_notebook(path: Path) -> Notebook:
 
 
 def find_notebooks(folder: Path | None = None) -> list[Notebook]:
-    """Return the numbered notebooks of a folder in order; by default those of the home or the clone.
-
-    Raises
-    ------
-    ConfigError
-        If there is none, or two share a slug.
-    """
+    """Return the numbered notebooks of a folder in order; by default those of the home or the clone."""
     folder = folder or places.notebooks_folder()
     found = [read_notebook(path) for path in sorted(folder.glob("*.ipynb")) if _NUMBERED.fullmatch(path.name)]
     slugs = [notebook.slug for notebook in found]
@@ -124,13 +112,7 @@ def notebook_map(tables: Iterable[str], folder: Path | None = None) -> pd.DataFr
 def refresh_notebooks(
     notebooks: Sequence[Notebook], *, jobs: int = 1, on_done: Callable[[Outcome], None] = lambda outcome: None
 ) -> tuple[list[Path], list[Outcome]]:
-    """Run notebooks on their defaults in fresh kernels and write them back in normal form.
-
-    Returns
-    -------
-    changed, failed : list of Path, list of Outcome
-        The files that now differ from before; the runs that failed, whose files are left as they were.
-    """
+    """Run notebooks on their defaults and write them back in normal form; return what differs now, and what failed."""
     import nbformat
 
     changed, failed = [], []

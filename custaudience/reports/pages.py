@@ -103,8 +103,9 @@ class Source:
             text = render_claim(claim, language=self.language)
             first, stop, rest = text.partition(". ")
             verdict = status_name(claim.status, self.language)
-            words: dict[str, Any] = {"text": text, "lead": first + stop.rstrip(), "rest": rest}
-            printed.append(words | {"ref": self.evidence.ref(claim.id), "status": claim.status, "verdict": verdict})
+            ref, lead = self.evidence.ref(claim.id), first + stop.rstrip()
+            row = {"text": text, "lead": lead, "rest": rest, "ref": ref, "status": claim.status, "verdict": verdict}
+            printed.append(row)
         return printed
 
     def cited(self, *ids: str) -> list[dict[str, Any]]:
@@ -204,10 +205,8 @@ def segment_rows(source: Source) -> list[dict[str, Any]]:
 def _segment_row(source: Source, row: dict[Any, Any]) -> dict[str, Any]:
     key = str(row["segment"])
     small = pd.isna(row["n_customers"])
-    shares = {
-        name: None if small or pd.isna(row.get(name)) else float(row[name])
-        for name in ("share_of_customers", "share_of_revenue")
-    }
+    shares: dict[str, Any] = {name: row.get(name) for name in ("share_of_customers", "share_of_revenue")}
+    shares = {name: None if small or pd.isna(share) else float(share) for name, share in shares.items()}
     refs = [source.evidence.ref(f"rfm_and_lifecycle.{claim}.{key}") for claim in _OF_SEGMENT]
     return shares | {
         "key": key,

@@ -30,13 +30,9 @@ if TYPE_CHECKING:
 
 Kind = Literal["folder", "date", "str", "int", "float", "bool"]
 _WORDS: dict[Kind, str] = {
-    "folder": "the path of a folder, as text",
-    "date": "a date as text, YYYY-MM-DD",
-    "str": "text",
-    "int": "a whole number",
-    "float": "a number",
-    "bool": "true or false",
-}
+    "folder": "the path of a folder, as text", "date": "a date as text, YYYY-MM-DD", "str": "text",
+    "int": "a whole number", "float": "a number", "bool": "true or false",
+}  # fmt: skip
 _TYPES: dict[Kind, Any] = {"folder": str, "str": str, "int": int, "float": FiniteFloat, "bool": bool}
 _YES, _NO = {"true", "yes", "on", "1"}, {"false", "no", "off", "0"}
 
@@ -67,13 +63,7 @@ class Parameter:
         return words if self.low is None else f"{words} from {self.low:g} to {self.high:g}"
 
     def check(self, value: object) -> Any:
-        """Return `value` if it is of the declared type and within bounds; dates come back as date or None.
-
-        Raises
-        ------
-        ParameterError
-            Naming what was expected and what came.
-        """
+        """Return `value` if it is of the declared type and within bounds; dates come back as date or None."""
         if self.annotation == "str" and isinstance(value, (int, float)):
             example = self.choices[0] if self.choices else str(self.default) or "…"
             example = "2017-11-30" if self.kind == "date" else example
@@ -89,13 +79,15 @@ class Parameter:
             guess = near_miss(value, self.choices) if isinstance(value, str) else ""
             raise ParameterError(f"{self.name} = {value!r} is not {self.expected}.{guess}") from None
 
-    def convert(self, text: str) -> Any:
-        """Return the value that the text of a command line stands for, checked.
+    def convert(self, given: object) -> Any:
+        """Return the value given, or that the text of a command line stands for, checked.
 
         By the declared type, not by guessing: ``007`` stays text where text is declared.
         """
-        text = text.strip()
-        value: Any = text
+        if not isinstance(given, str):
+            return self.check(given)
+        value: Any = given.strip()
+        text = value
         if self.kind == "int" and re.fullmatch(r"[+-]?\d+", text):
             value = int(text)
         elif self.kind == "float" and "_" not in text:
@@ -222,13 +214,7 @@ class Parameters:
 
 
 def last_day(month: str) -> dt.date:
-    """Return the last day of a month.
-
-    Examples
-    --------
-    >>> last_day("2024-02")
-    datetime.date(2024, 2, 29)
-    """
+    """Return the last day of a month, such as "2024-02"."""
     first = dt.date.fromisoformat(f"{month}-01")
     return (first + dt.timedelta(days=32)).replace(day=1) - dt.timedelta(days=1)
 
@@ -266,20 +252,9 @@ def parameters(slug: str) -> Parameters:
 
 
 def check_parameters(given: Mapping[str, object], slugs: Iterable[str]) -> dict[str, dict[str, Any]]:
-    """Return the typed values that each notebook gets; text is converted by the declared type.
+    """Return the typed values that each notebook gets: of those `given`, what it declares.
 
-    Parameters
-    ----------
-    given : mapping of name to value
-        Text, as a command line gives it, or values of the declared type. Each goes to the notebooks that
-        declare it.
-    slugs : iterable of str
-        The notebooks that are to run.
-
-    Raises
-    ------
-    ParameterError
-        If no notebook declares a name, or a value is mistyped or out of bounds.
+    Text, as a command line gives it, is converted by the declared type.
     """
     tables = {slug: declared(slug) for slug in slugs}
     known = sorted({name for table in tables.values() for name in table})
@@ -290,11 +265,7 @@ def check_parameters(given: Mapping[str, object], slugs: Iterable[str]) -> dict[
                 f"they declare {', '.join(known)}.{near_miss(name, known)}"
             )
     return {
-        slug: {
-            name: table[name].convert(value) if isinstance(value, str) else table[name].check(value)
-            for name, value in given.items()
-            if name in table
-        }
+        slug: {name: table[name].convert(value) for name, value in given.items() if name in table}
         for slug, table in tables.items()
     }
 

@@ -110,13 +110,7 @@ def index_sheet(source: Source, links: Sequence[Link], top: Markup, foot: Markup
 
 
 def write_cards(build: Path, info: RunInfo) -> None:
-    """Write each persona as HTML, Markdown and JSON in each language; as PNG where the run was asked to.
-
-    Raises
-    ------
-    MissingEngineError
-        If pictures are asked for, and no Chromium is installed.
-    """
+    """Write each persona as HTML, Markdown and JSON in each language; as PNG where the run was asked to."""
     folder = build / FOLDER
     personas = [persona for persona in read_personas(build) if persona.n is not None]
     for language in info.languages:

@@ -48,13 +48,7 @@ def refuse_address(*paths: str | os.PathLike[str] | None) -> None:
 
 
 def study_folder(text: str | os.PathLike[str]) -> Path:
-    """Return the folder of a study named in a notebook: absolute, else below the home or the clone.
-
-    Raises
-    ------
-    ParameterError
-        If it is an address, or is in none of these places.
-    """
+    """Return the folder of a study named in a notebook: absolute, else below the home or the clone."""
     refuse_address(text)
     path = Path(text).expanduser()
     candidates = [path] if path.is_absolute() else [base / path for base in base_folders()]

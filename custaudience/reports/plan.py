@@ -26,41 +26,19 @@ _SET_BY_THE_RUN = {"study": "the STUDY argument", "out": "--out"}
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
-    """What somebody asks of a run.
+    """What somebody asks of a run; the month then holds only the notebooks asked for."""
 
-    Attributes
-    ----------
-    study : path
-        Folder of the study, relative to where you stand.
-    month : str, optional
-        "2017-11"; by default the last one complete in the data.
-    notebooks : sequence of str
-        Slugs, file names or numbers; by default all. The month then holds only these.
-    parameters : mapping of name to value
-        Each goes to the notebooks that declare it; text is converted by the declared type.
-    jobs : int, optional
-        Worker processes; by default 2, or 1 on a computer with one core.
-    out, private : path, optional
-        Folders in place of ``reports`` and ``private``, which lie below ``CUSTAUDIENCE_HOME`` when that is
-        set, else where you stand. The report goes to ``out/<study>/<month>``.
-    languages : sequence of str
-        The first is that of ``index.html``; by default the study's own.
-    timeout : float, optional
-        Seconds for one cell, None for no limit.
-    pictures : bool
-        Write each persona's card as PNG, too; an installed Chromium draws it.
-    """
-
-    study: str | os.PathLike[str]
-    month: str | None = None
-    notebooks: Sequence[str] = ()
-    parameters: Mapping[str, object] = field(default_factory=dict)
-    jobs: int | None = None
+    study: str | os.PathLike[str]  # folder, relative to where you stand
+    month: str | None = None  # "2017-11"; None: the last one complete in the data
+    notebooks: Sequence[str] = ()  # slugs, file names or numbers; none: all
+    parameters: Mapping[str, object] = field(default_factory=dict)  # each for the notebooks that declare it
+    jobs: int | None = None  # worker processes; None: 2, or 1 on a computer with one core
+    # in place of reports and private, which lie below CUSTAUDIENCE_HOME when that is set, else where you stand
     out: str | os.PathLike[str] | None = None
     private: str | os.PathLike[str] | None = None
-    languages: Sequence[str] = ()
-    timeout: float | None = CELL_TIMEOUT
-    pictures: bool = False
+    languages: Sequence[str] = ()  # the first is that of index.html; none: the study's own
+    timeout: float | None = CELL_TIMEOUT  # seconds for one cell; None: no limit
+    pictures: bool = False  # personas as PNG, too; an installed Chromium draws them
 
 
 @dataclass(frozen=True)
@@ -78,15 +56,7 @@ class Plan:
 
 
 def make_plan(request: Request) -> Plan:
-    """Check the usage of a run; opens the study but reads no table.
-
-    Raises
-    ------
-    CustaudienceError
-        If a notebook, parameter, month or language does not exist, or the study cannot be opened.
-    MissingEngineError
-        If pictures are asked for, and no Chromium is installed.
-    """
+    """Check the usage of a run; opens the study but reads no table."""
     if request.pictures:
         from custaudience.present.card_files import installed_browser
 
@@ -120,13 +90,7 @@ def make_plan(request: Request) -> Plan:
 
 
 def settle_month(study: Study, month: str | None) -> str:
-    """Return the month to report, the last complete one by default; reads the study's transactions.
-
-    Raises
-    ------
-    ParameterError
-        If the data do not hold that month to its end.
-    """
+    """Return the month to report, the last complete one by default; reads the study's transactions."""
     if month is None:
         return study.last_complete_month
     available = study.months_available()

@@ -186,20 +186,11 @@ def _run_info(plan: Plan, month: str, notebooks: Iterator[NotebookRun]) -> RunIn
     study: Any = plan.study
     runs = tuple(notebooks)
     return RunInfo(
-        study=study.folder_name,
-        study_name=study.name,
-        month=month,
-        as_of=last_day(month),
-        currency=study.currency,
-        timezone=study.timezone,
-        min_group_size=study.min_group_size,
-        languages=plan.languages,
-        notebooks=runs,
-        version=custaudience.__version__,
-        caveats=study.caveats,
+        study=study.folder_name, study_name=study.name, month=month, as_of=last_day(month), currency=study.currency,
+        timezone=study.timezone, min_group_size=study.min_group_size, languages=plan.languages, notebooks=runs,
+        version=custaudience.__version__, caveats=study.caveats, pictures=plan.request.pictures,
         status="failed" if any(run.status == "failed" for run in runs) else "complete",
-        pictures=plan.request.pictures,
-    )
+    )  # fmt: skip
 
 
 def _write_ledger(build: Path) -> None:

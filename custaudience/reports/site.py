@@ -52,11 +52,6 @@ def render_month(build: Path, info: RunInfo) -> None:
 
     ``index.html``, ``segments.html`` and a page per topic with claims in the first language,
     ``index.<language>.html`` … in the others, and ``appendix/index.html`` in English.
-
-    Raises
-    ------
-    WordsError
-        If a language is not shipped, or a claim does not fit its template.
     """
     for language in info.languages:
         translator(language)  # refuses what is not shipped before anything is written
@@ -119,12 +114,8 @@ def render_study_index(study_folder: Path) -> None:
     newest: Mapping[str, Any] = next((m for m in found.values() if m), {})
     language = next(iter(newest.get("languages", ())), "en")
     page = _environment(language).get_template("study_index.html.j2").render(
-        _context(language, language),
+        _context(language, language), months=months, failed=failed, caveats=newest.get("caveats", ()),
         name=newest.get("study_name") or newest.get("study") or study_folder.name,
-        caveats=newest.get("caveats", ()),
-        months=months,
-        failed=failed,
-        version=custaudience.__version__,
     )  # fmt: skip
     _write(study_folder / "index.html", page)
 

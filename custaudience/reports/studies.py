@@ -57,13 +57,7 @@ def make_study(
     wishes: Wishes = _NO_WISHES,
     talk: Talk = _PRINTING,
 ) -> bool:
-    """Propose a study from exports, relative to where you stand, and write it when it is confirmed; say whether.
-
-    Raises
-    ------
-    CustaudienceError
-        If a file cannot be read, something ambiguous is open, or the folder holds a study already.
-    """
+    """Propose a study from exports, relative to where you stand, and write it when it is confirmed; say whether."""
     from custaudience.present import locale
     from custaudience.study.proposing import Answers, describe, propose_study, refuse_taken, write_study
 
@@ -98,11 +92,6 @@ def describe_study(study_path: str | os.PathLike[str], *, as_of: str | None = No
 
     The warnings know no line after `as_of`, by default the last day of the last month that is complete in the data;
     the months and totals of the books are those of all data.
-
-    Raises
-    ------
-    CustaudienceError
-        If the study cannot be read, or too much of it had to be set aside.
     """
     from custaudience.present.words import render_claim
     from custaudience.study import open_study
@@ -118,9 +107,8 @@ def describe_study(study_path: str | os.PathLike[str], *, as_of: str | None = No
     health = study.health(as_of=day)
     lines = [f"{study.name} ({study.folder_name})" + (f", as of {day}" if day else "")]
     for row in health.tables.itertuples():
-        lines.append(
-            f"  {row.table}: {row.rows_in:,} rows read, {row.rows_used:,} used, {row.rows_set_aside:,} set aside"
-        )
+        used, aside = f"{row.rows_used:,} used", f"{row.rows_set_aside:,} set aside"
+        lines.append(f"  {row.table}: {row.rows_in:,} rows read, {used}, {aside}")
     if day:
         faults = [claim for claim in row_claims(health) if claim.id.startswith("data.rows_set_aside.")]
         lines += _wrapped(render_claim(claim, language="en") for claim in faults)
@@ -177,10 +165,8 @@ def aligned(table: list[list[str]], gap: int = 2) -> list[str]:
     """Set the first column to the left and figures to the right."""
     rows = [row + [""] * (len(table[0]) - len(row)) for row in table]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return [
-        "  " + (" " * gap).join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])]).rstrip()
-        for row in rows
-    ]
+    cells = ([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])] for row in rows)
+    return ["  " + (" " * gap).join(row).rstrip() for row in cells]
 
 
 def _notes(study: Study, books: pd.DataFrame) -> list[str]:
@@ -189,9 +175,8 @@ def _notes(study: Study, books: pd.DataFrame) -> list[str]:
     digits, last = study.minor_digits, dated["month"].iloc[-1]
     notes = []
     if books["guests_net"].any():
-        notes.append(
-            "Guests: lines set aside for want of a customer id. A control of revenue is held against net + guests."
-        )
+        why = "lines set aside for want of a customer id. A control of revenue is held against net + guests."
+        notes.append(f"Guests: {why}")
     for name, what in (("excluded_net", "Left out as study.toml says"), ("set_aside_net", "Set aside as faulty")):
         if books[name].any():
             total, most = books[name].sum(), books.loc[books[name].abs().idxmax()]
@@ -247,11 +232,6 @@ def _notebook_lines(have: set[str]) -> list[str]:
 
 def _wrapped(sentences: Iterable[str], mark: str = "") -> list[str]:
     start = "  " + ("  " + mark if mark else "")
-    return [
-        line
-        for sentence in sentences
-        for line in textwrap.wrap(
-            sentence, _WIDTH, initial_indent=start, subsequent_indent=" " * (len(start) + (0 if mark else 2)),
-            break_long_words=False, break_on_hyphens=False
-        )
-    ]  # fmt: skip
+    below = " " * (len(start) + (0 if mark else 2))
+    wrap = textwrap.TextWrapper(_WIDTH, start, below, break_long_words=False, break_on_hyphens=False)
+    return [line for sentence in sentences for line in wrap.wrap(sentence)]

@@ -5,9 +5,12 @@ As a script it is the command line with these in place: ``python fakes.py report
 
 from __future__ import annotations
 
+import csv
 import json
 import os
+import re
 import shutil
+import subprocess
 import sys
 import types
 from pathlib import Path
@@ -126,6 +129,28 @@ def write_lists(study, **options):
     from custaudience.reports.contact_files import ListRequest, write_contact_files
 
     return write_contact_files(ListRequest(study=study, **options))
+
+
+def command(*arguments, cwd, **environment):
+    """Run the installed command to its end."""
+    program = Path(sys.executable).parent / "custaudience"
+    env = os.environ | environment
+    options = {"capture_output": True, "text": True, "timeout": 900, "check": False}
+    return subprocess.run([str(program), *map(str, arguments)], cwd=cwd, env=env, **options)
+
+
+def text_of(page):
+    """Return what a reader of a page sees, with plain blanks."""
+    words = re.sub(r"<style.*?</style>|<[^>]+>", " ", page.read_text(encoding="utf-8"), flags=re.DOTALL)
+    return re.sub(r"\s+", " ", words.replace("\u00a0", " ").replace("&#160;", " "))
+
+
+def rows_of(path):
+    """Return the rows of a list as a spreadsheet opens it."""
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        first = file.readline()
+        file.seek(0)
+        return list(csv.DictReader(file, delimiter=";" if ";" in first else ","))
 
 
 def files_of(folder: Path) -> list[str]:

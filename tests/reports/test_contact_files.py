@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import stat
 from collections.abc import Callable
@@ -12,7 +11,7 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
-from fakes import write_lists
+from fakes import rows_of, write_lists
 from typer.testing import CliRunner
 
 from custaudience.cli import app
@@ -66,13 +65,6 @@ def without_consent(study: Path) -> Path:
     toml = study / "study.toml"
     toml.write_text(toml.read_text(encoding="utf-8").split("[tables.customers]")[0], encoding="utf-8")
     return study
-
-
-def rows_of(path: Path) -> list[dict[str, str]]:
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        first = file.readline()
-        file.seek(0)
-        return list(csv.DictReader(file, delimiter=";" if ";" in first else ","))
 
 
 def bytes_of(folder: Path) -> dict[str, bytes]:

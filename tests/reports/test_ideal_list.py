@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import csv
 import stat
 from pathlib import Path
 
 import pandas as pd
 import pytest
-from fakes import write_lists
+from fakes import rows_of, write_lists
 
 from custaudience import open_study
 from custaudience.recipes import ideal_customers_at, segments_at
@@ -44,11 +43,6 @@ def study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         encoding="utf-8",
     )
     return folder
-
-
-def rows_of(path: Path) -> list[dict[str, str]]:
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        return list(csv.DictReader(file))
 
 
 def test_everybody_ideal_stands_in_it_with_reason_consent_and_hold_out(study: Path) -> None:

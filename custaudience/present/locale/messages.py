@@ -166,6 +166,9 @@ def _from_data() -> Iterator[tuple[str, str]]:
     for row in (*rules["segment"], *([rules["no_order"]] if "no_order" in rules else ())):
         for key in ("name", "meaning", "action"):
             yield row.get(key, ""), _place(segments)
+    notes = PACKAGE / "reports" / "contact_words.toml"
+    for text in tomllib.loads(notes.read_text(encoding="utf-8")).values():
+        yield text, _place(notes)
     topics = PACKAGE / "reports" / "topics.toml"
     for topic in tomllib.loads(topics.read_text(encoding="utf-8"))["topic"]:
         for row in (topic, *topic["sections"]):

@@ -131,7 +131,8 @@ def claims(currency: str = "USD", scale: float = 1.0) -> list[Claim]:
         _claim("cohorts.finding",
                "Within {days:count} days {share:percent} have ordered again ({low:percent} to {high:percent}).",
                {"days": 90, "share": 0.71, "low": 0.69, "high": 0.73}, kind="estimate", statistic="survival",
-               value=0.71, unit="fraction", low=0.69, high=0.73, level=0.95, n=2469, method="", notebook="31_cohorts.ipynb"),
+               value=0.71, unit="fraction", low=0.69, high=0.73, level=0.95, n=2469, method="",
+               notebook="31_cohorts.ipynb"),
     ]  # fmt: skip
     return made
 

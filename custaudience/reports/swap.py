@@ -13,7 +13,7 @@ import platform
 import shutil
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psutil
@@ -38,34 +38,29 @@ def run_lock(path: Path) -> Iterator[None]:
     """Hold `path` for the time of a ``with`` block; `LockedError` where another process (or this one) holds it.
 
     The operating system lets go of it when the process dies, however it dies; where a file system does not lock,
-    the process that filelock names in the file decides.
+    filelock asks whether the process still runs. Who holds it stands beside: Windows lets nobody read a locked file.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
+    holder = path.with_name(f"{path.name}-holder")
     lock = FileLock(path, timeout=_PATIENCE)
     try:
         lock.acquire()
     except Timeout:
-        pid, host, *_ = [*_lines(path), "", ""]
-        who = f"process {pid} on {host}" if pid.isdecimal() else "another process"
+        who = ""
+        with suppress(OSError):  # not written yet, or just removed
+            who = holder.read_text(encoding="utf-8")
         raise LockedError(
-            f"another run of this study is going on ({who}). Wait for it to end; if it is surely gone, remove {path}."
+            f"another run of this study is going on ({who or 'another process'}). Wait for it to end; if it is surely gone, remove {path}."
         ) from None
-    of_system = not isinstance(lock, SoftFileLock)  # else filelock itself names the holder, and removes the file
     try:
-        if of_system:
-            path.write_text(f"{os.getpid()}\n{platform.node()}\n", encoding="utf-8")
+        holder.write_text(f"process {os.getpid()} on {platform.node()}", encoding="utf-8")
         yield
     finally:
-        if of_system and sys.platform != "win32":  # an open file cannot be removed there
+        holder.unlink(missing_ok=True)
+        # a soft lock removes its file itself; on Windows an open file cannot be removed
+        if sys.platform != "win32" and not isinstance(lock, SoftFileLock):
             path.unlink(missing_ok=True)
         lock.release()
-
-
-def _lines(path: Path) -> list[str]:
-    try:
-        return path.read_text(encoding="utf-8", errors="replace").split("\n")
-    except OSError:  # locked on Windows, or just removed
-        return []
 
 
 def is_running(pid: int) -> bool:

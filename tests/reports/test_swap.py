@@ -108,21 +108,15 @@ def dead_pid():
     return process.pid
 
 
-@pytest.mark.parametrize(
-    "left",
-    [
-        lambda: f"{dead_pid()}\n{platform.node()}\n",
-        lambda: f"{os.getpid()}\n{platform.node()}\n",
-        lambda: f"{os.getpid()}\na container that is gone\n",
-        lambda: "",
-        lambda: '{"pid": 1',
-    ],
-    ids=["dead", "recycled", "other host", "empty", "nonsense"],
-)
+@pytest.mark.parametrize("left", ["process 7 on another computer", f"process {os.getpid()} on {platform.node()}", ""])
 def test_a_stale_lock_is_recognised(tmp_path, left):
-    (tmp_path / ".lock").write_text(left())
+    """Nobody holds the file, whoever once did and whatever has become of his number."""
+    holder = tmp_path / ".lock-holder"
+    (tmp_path / ".lock").touch()
+    holder.write_text(left)
     with run_lock(tmp_path / ".lock"):
-        assert (tmp_path / ".lock").read_text().startswith(f"{os.getpid()}\n")
+        assert holder.read_text() == f"process {os.getpid()} on {platform.node()}"
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no flock there")
@@ -137,9 +131,9 @@ def test_where_the_file_system_does_not_lock_the_process_decides(tmp_path, monke
         mine = path.read_text()
         with pytest.raises(LockedError, match=f"process {os.getpid()} on "), run_lock(path):
             pytest.fail("two hold it")
-    assert not path.exists()
+    assert not list(tmp_path.iterdir())
     path.write_text("1\nanother computer\n")
-    with pytest.raises(LockedError, match="process 1 on another computer"), run_lock(path):
+    with pytest.raises(LockedError, match="another process"), run_lock(path):
         pytest.fail("it is believed")
     path.write_text(mine.replace(str(os.getpid()), str(dead_pid()), 1))
     with run_lock(path):

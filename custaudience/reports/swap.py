@@ -46,11 +46,11 @@ def run_lock(path: Path) -> Iterator[None]:
     try:
         lock.acquire()
     except Timeout:
-        who = ""
+        who = "another process"
         with suppress(OSError):  # not written yet, or just removed
-            who = holder.read_text(encoding="utf-8")
+            who = holder.read_text(encoding="utf-8") or who
         raise LockedError(
-            f"another run of this study is going on ({who or 'another process'}). Wait for it to end; if it is surely gone, remove {path}."
+            f"another run of this study is going on ({who}). Wait for it to end; if it is surely gone, remove {path}."
         ) from None
     try:
         holder.write_text(f"process {os.getpid()} on {platform.node()}", encoding="utf-8")

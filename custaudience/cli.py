@@ -50,7 +50,7 @@ def check(
 ) -> None:
     """Read a study strictly and say what is in it: rows used and set aside, controls, warnings."""
     with _for_users():
-        from custaudience.reports.study_check import describe_study
+        from custaudience.reports.studies import describe_study
 
         typer.echo(describe_study(study, as_of=as_of))
 
@@ -72,23 +72,14 @@ def init(
 ) -> None:
     """Look into exports and propose a study: which file is what, how it is written, and the evidence for it."""
     with _for_users():
-        from custaudience.reports.study_init import make_study
+        from custaudience.reports.studies import Talk, Wishes, make_study
 
         given = _pairs(answer, "--answer") | {k: v for k, v in (("currency", currency), ("timezone", timezone)) if v}
         asking = not yes and sys.stdin.isatty()
         show = _progress()
-        written = make_study(
-            folder,
-            [*files, *(more or [])],
-            answers=given,
-            preset=preset,
-            name=name,
-            copy=copy,
-            ask=_ask if asking else None,
-            confirm=(lambda: typer.confirm("Write this study?")) if asking else (lambda: yes),
-            say=typer.echo,
-            progress=lambda text: show(text, False),
-        )
+        confirm = (lambda: typer.confirm("Write this study?")) if asking else (lambda: yes)
+        talk = Talk(_ask if asking else None, confirm, typer.echo, lambda text: show(text, False))
+        written = make_study(folder, [*files, *(more or [])], Wishes(given, preset, name, copy), talk)
         raise typer.Exit(0 if written else 1)
 
 
@@ -107,21 +98,13 @@ def report(
 ) -> None:
     """Run the notebooks on a study and publish one month's report; prints the path of its first page."""
     with _for_users():
-        from custaudience.reports.runner import run_report
+        from custaudience.reports.runner import Request, run_report
 
-        result = run_report(
-            study,
-            month=month,
-            notebooks=notebook,
-            parameters=_pairs(parameter),
-            jobs=jobs,
-            out=out,
-            languages=language,
-            private=private,
-            timeout=timeout,
-            pictures=pictures,
-            progress=_progress(),
-        )
+        request = Request(
+            study=study, month=month, notebooks=notebook or (), parameters=_pairs(parameter), jobs=jobs, out=out,
+            private=private, languages=language or (), timeout=timeout, pictures=pictures,
+        )  # fmt: skip
+        result = run_report(request, _progress())
         typer.echo(str(result.index))
         raise typer.Exit(result.exit_code)
 
@@ -142,21 +125,13 @@ def lists(
 ) -> None:
     """Write whom to write to (overdue, missing a product, regular) to private files; prints counts only."""
     with _for_users():
-        from custaudience.reports.contact_files import write_contact_files
+        from custaudience.reports.contact_files import ListRequest, write_contact_files
 
-        written = write_contact_files(
-            study,
-            month=month,
-            hold_out=hold_out,
-            seed=seed,
-            level=level,
-            bought=bought or (),
-            missing=missing or (),
-            window_days=window,
-            language=language,
-            private=private,
-            again=again,
-        )
+        request = ListRequest(
+            study=study, month=month, hold_out=hold_out, seed=seed, level=level, bought=bought or (),
+            missing=missing or (), window_days=window, language=language, private=private, again=again,
+        )  # fmt: skip
+        written = write_contact_files(request)
         for warning in written.warnings:
             typer.echo(f"custaudience: {warning}", err=True)
         typer.echo("\n".join([*written.lines, str(written.folder)]))
@@ -166,7 +141,7 @@ def lists(
 def refresh(names: Names = None, jobs: Jobs = None) -> None:
     """Run notebooks on their defaults and write them back in the form that is committed."""
     with _for_users():
-        from custaudience.reports.notebook_check import refresh_named
+        from custaudience.reports.notebooks import refresh_named
 
         changed, failed = refresh_named(names, jobs=jobs, progress=_progress())
         for path in changed:
@@ -178,7 +153,7 @@ def refresh(names: Names = None, jobs: Jobs = None) -> None:
 def check_committed(names: Names = None) -> None:
     """Say where committed notebooks are not what they must be."""
     with _for_users():
-        from custaudience.reports.notebook_check import check_named
+        from custaudience.reports.notebooks import check_named
 
         faults = check_named(names)
         for file, fault in faults:

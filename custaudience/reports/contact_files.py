@@ -1,10 +1,13 @@
-"""`custaudience lists`: the month's lists of customers to write to, in files that only their owner reads."""
+"""`custaudience lists`: the month's lists of customers to write to, in files that only their owner reads.
+
+Beside them stands the record of the draw: the terms that they were written on, by which a later run judges it.
+"""
 
 from __future__ import annotations
 
 import json
 import os
-import shutil
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,122 +17,108 @@ import pandas as pd
 
 from custaudience.errors import ConfigError, ParameterError, near_miss
 from custaudience.reports import places, swap
-from custaudience.reports.contact_csv import UNKNOWN_CONSENT, contact_notes, readable, write_csv
-from custaudience.reports.contact_record import DRAWN, RECORD, judge_latest, listed, make_record, settle_record
-from custaudience.reports.lock import RunLock
+from custaudience.reports.contact_rows import WORDS, contact_notes, ideal_list, plain, readable, write_csv
 from custaudience.reports.parameters import last_day
-from custaudience.reports.plan import settle_month
+from custaudience.reports.plan import own_language, settle_month
+from custaudience.reports.studies import aligned
 
 if TYPE_CHECKING:
     from custaudience.customers.contacts.lists import ContactLists
-    from custaudience.reports.ideal_list import IdealList
+    from custaudience.evidence import Claim
     from custaudience.study import Study
+
+RECORD = "hold_out.json"
+DRAWN = "drawn.parquet"
+NOTEBOOK = "37_whom_to_write_to.ipynb"
+_VERSION = 1
+_MONTH = re.compile(r"\d{4}-\d{2}")
+_TERMS = ("share", "seed", "level", "bought", "missing", "window_days", "fingerprint")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ListRequest:
+    """What somebody asks of a month's lists; things to look for are as in `recipes.contact_lists_at`, several each."""
+
+    study: str | os.PathLike[str]  # folder, relative to where you stand
+    month: str | None = None  # "2017-11"; None: the last one complete in the data
+    hold_out: float = 0.0  # share of the customers who may be written to, from 0 to 0.9
+    seed: int = 1  # of the draw
+    level: str = ""
+    bought: Sequence[str] = ()
+    missing: Sequence[str] = ()
+    window_days: int = 30
+    language: str | None = None  # of the reasons; None: the study's own
+    private: str | os.PathLike[str] | None = None  # in place of private below CUSTAUDIENCE_HOME or where you stand
+    again: bool = False  # write anew, though lists were written on other terms: their draw is then no longer true
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.hold_out <= 0.9:
+            raise ParameterError(f"hold-out {self.hold_out}: expected a share from 0 to 0.9, for example 0.1.")
+        if bool(self.bought) != bool(self.missing):
+            raise ParameterError("bought and missing go together: --bought bricks --missing sand --missing cement.")
+        places.refuse_address(self.study, self.private)
 
 
 @dataclass(frozen=True)
 class ContactFiles:
-    """What was written, and what to say of it.
+    """What was written, and what to say of it."""
 
-    Attributes
-    ----------
-    folder : Path
-        ``private/<study>/<month>/lists``.
-    lines : tuple of str
-        Counts by list, and what an earlier hold-out shows; no customer.
-    warnings : tuple of str
-        What must be known before a letter goes out.
-    """
-
-    folder: Path
-    lines: tuple[str, ...]
-    warnings: tuple[str, ...]
+    folder: Path  # private/<study>/<month>/lists
+    lines: tuple[str, ...]  # counts by list, and what an earlier hold-out shows; no customer
+    warnings: tuple[str, ...]  # what must be known before a letter goes out
 
 
-def write_contact_files(
-    study_path: str | os.PathLike[str],
-    *,
-    month: str | None = None,
-    hold_out: float = 0.0,
-    seed: int = 1,
-    level: str = "",
-    bought: Sequence[str] = (),
-    missing: Sequence[str] = (),
-    window_days: int = 30,
-    language: str | None = None,
-    private: str | os.PathLike[str] | None = None,
-    again: bool = False,
-) -> ContactFiles:
+def write_contact_files(request: ListRequest) -> ContactFiles:
     """Write the lists of a month, with a hold-out drawn at random when one is asked for.
 
-    Parameters
-    ----------
-    study_path : path
-        Folder of the study, relative to where you stand.
-    month : str, optional
-        "2017-11"; by default the last one complete in the data.
-    hold_out : float
-        Share of the customers who may be written to that is held out, from 0 to 0.9.
-    seed : int
-        Of the draw.
-    level, bought, missing, window_days
-        As in `recipes.contact_lists_at`; several things each.
-    language : str, optional
-        Of the reasons; by default the study's own.
-    private : path, optional
-        Folder in place of ``private`` below ``CUSTAUDIENCE_HOME`` or where you stand.
-    again : bool
-        Write anew although lists of this month were written on other terms. Their draw is then no longer true.
-
-    Returns
-    -------
-    ContactFiles
-        ``<list>.csv`` holds whom to write to: with consent where it is known, and not held out. ``hold_out.csv``
-        holds who must not get a letter, ``hold_out.json`` the terms of the draw, ``drawn.parquet`` who was drawn for
-        what, by which a later run judges it; ``ideal.csv`` the ideal customers, to know and not to write to;
-        ``README.txt`` says all this to the reader. The same options write the same files.
-
-    Raises
-    ------
-    ParameterError
-        If a parameter cannot be, or the month's lists were written on other terms and `again` is not set.
-    LockedError
-        If another run writes lists of this study.
+    ``<list>.csv`` holds whom to write to: with consent where it is known, and not held out. ``hold_out.csv`` holds
+    who must not get a letter, ``hold_out.json`` the terms of the draw, ``drawn.parquet`` who was drawn for what, by
+    which a later run judges it; ``ideal.csv`` the ideal customers, to know and not to write to; ``README.txt`` says
+    all this to the reader. The same request writes the same files.
     """
     from custaudience.customers.contacts.lists import draw_hold_out
     from custaudience.customers.contacts.outcomes import look_back
     from custaudience.recipes import contact_lists_at, earlier_contacts_at
-    from custaudience.reports.ideal_list import ideal_list
     from custaudience.study import open_study
 
-    if not 0 <= hold_out <= 0.9:
-        raise ParameterError(f"hold-out {hold_out}: expected a share from 0 to 0.9, for example 0.1.")
-    if bool(bought) != bool(missing):
-        raise ParameterError("bought and missing go together: --bought bricks --missing sand --missing cement.")
-    for path in (study_path, private):
-        if path is not None:
-            places.refuse_address(path)
-    study = open_study(study_path)
-    language = _language(study, language)
+    study = open_study(request.study)
+    language = _language(study, request.language)
     study.refresh()
-    month = settle_month(study, month)
-    lists = contact_lists_at(
-        study, last_day(month), level=level, bought=";".join(bought), missing=";".join(missing), window_days=window_days
-    )
-    held = draw_hold_out(lists.table, share=hold_out, seed=seed, month=month)
+    month = settle_month(study, request.month)
+    bought, missing = ";".join(request.bought), ";".join(request.missing)
+    options: dict[str, Any] = {"level": request.level, "window_days": request.window_days}
+    lists = contact_lists_at(study, last_day(month), bought=bought, missing=missing, **options)
+    held = draw_hold_out(lists.table, share=request.hold_out, seed=request.seed, month=month)
     after, then = earlier_contacts_at(study, lists)
     orders, digits = study.orders(lists.as_of), study.minor_digits
     before = look_back(then, orders, after, study.terms(lists.as_of))
-    expected = before.set_index("list")["revenue_each"].round(digits)
-    record = make_record(study, lists, held, month=month, share=hold_out, seed=seed, window_days=window_days)
-    held_ids = set(lists.table.loc[held, "customer_id"])
-    ideal = ideal_list(study, lists.as_of, held_out=held_ids, language=language)
-    root = _private_folder(study, private)
+    rows = readable(lists, before.set_index("list")["revenue_each"].round(digits), language)
+    ideal = ideal_list(study, lists.as_of, held_out=set(rows.loc[held, "customer_id"]), language=language)
+    record = _record(study, lists, held, month, request)
+    files = {
+        f"{name}.csv": rows[lists.table["may_write"] & ~held & (rows["list"] == name)]
+        for name in record["counts"]
+        if name != "any" and name not in lists.refused
+    }
+    files |= {"hold_out.csv": rows[held]} if request.hold_out else {}
+    files |= {"ideal.csv": ideal.rows} if len(ideal.rows) else {}
+    root = _private_folder(study, request)
     folder = root / month / "lists"
-    with RunLock(root / ".lists.lock"):
-        settle_record(folder, record, again)
-        _publish(folder, lists, held, readable(lists, expected, language), ideal, record, study.name, language)
-        earlier = judge_latest(root, month, study)
-    warnings = () if lists.n_agreed is not None else (UNKNOWN_CONSENT,)
+    with swap.run_lock(root / ".lists.lock"):
+        _settle_record(folder, record, request.again)
+        with swap.private_build(folder) as build:
+            for name, table in files.items():
+                write_csv(build / name, table, language)
+            drawn = lists.table.loc[lists.table["may_write"], ["customer_id", "list", "segment"]]
+            drawn = drawn.assign(held_out=held[drawn.index]).sort_values(["customer_id", "list"], ignore_index=True)
+            drawn.to_parquet(build / DRAWN, index=False)
+            notes = [*contact_notes(lists, record, study.name, language), ideal.note]
+            (build / "README.txt").write_text("\n".join(notes) + "\n", encoding="utf-8-sig", newline="\r\n")
+            text = json.dumps(record, ensure_ascii=False, indent=1) + "\n"
+            (build / RECORD).write_text(text, encoding="utf-8")
+            swap.publish_folder(build, folder, private=True)
+        earlier = _judge_latest(root, month, study)
+    warnings = () if lists.n_agreed is not None else (WORDS["unknown_consent"],)
     return ContactFiles(folder, (*_lines(record, lists), ideal.line, *earlier), warnings)
 
 
@@ -139,76 +128,132 @@ def _language(study: Study, asked: str | None) -> str:
     known = locale.languages()
     if asked is not None and asked not in known:
         raise ParameterError(f"no language '{asked}'; there are {', '.join(known)}.{near_miss(asked, known)}")
-    return asked or (study.language if study.language in known else locale.SOURCE_LANGUAGE)
+    return asked or own_language(study)
 
 
-def _private_folder(study: Study, private: str | os.PathLike[str] | None) -> Path:
+def _private_folder(study: Study, request: ListRequest) -> Path:
     if study.folder is None:
         raise ConfigError("lists need a study with a folder: its name is that of the private folder.")
-    base = Path(private).expanduser().absolute() if private is not None else places.working_base() / "private"
-    root = base / study.folder_name
+    root = places.written_below(request.private, "private") / study.folder_name
     root.mkdir(parents=True, exist_ok=True)
     os.chmod(root, 0o700)
     return root
 
 
-def _publish(
-    folder: Path,
-    lists: ContactLists,
-    held: pd.Series,
-    rows: pd.DataFrame,
-    ideal: IdealList,
-    record: dict[str, Any],
-    study: str,
-    language: str,
-) -> None:
-    """Write the files beside, and put them in place in one step, readable by their owner only."""
-    folder.parent.mkdir(exist_ok=True)
-    os.chmod(folder.parent, 0o700)
-    swap.repair(folder.parent)
-    build = swap.build_folder(folder)
-    build.mkdir(mode=0o700)
-    try:
-        to_write = lists.table["may_write"] & ~held
-        for name in (name for name in record["counts"] if name != "any" and name not in lists.refused):
-            write_csv(build / f"{name}.csv", rows[to_write & (rows["list"] == name)], language)
-        if record["share"]:
-            write_csv(build / "hold_out.csv", rows[held], language)
-        if len(ideal.rows):
-            write_csv(build / "ideal.csv", ideal.rows, language)
-        drawn = lists.table.loc[lists.table["may_write"], ["customer_id", "list", "segment"]]
-        drawn = drawn.assign(held_out=held[drawn.index]).sort_values(["customer_id", "list"], ignore_index=True)
-        drawn.to_parquet(build / DRAWN, index=False)
-        notes = [*contact_notes(lists, record, study, language), ideal.note]
-        (build / "README.txt").write_text("\n".join(notes) + "\n", encoding="utf-8-sig", newline="\r\n")
-        text = json.dumps(record, ensure_ascii=False, indent=1) + "\n"
-        (build / RECORD).write_text(text, encoding="utf-8")
-        swap.publish_folder(build, folder, private=True)
-    finally:
-        shutil.rmtree(build, ignore_errors=True)
-
-
 def _lines(record: dict[str, Any], lists: ContactLists) -> list[str]:
     """Say how many are on each list, who agreed, who is held out."""
-    from custaudience.present.words import render
-
     table = [["", "on the list", "no consent", "held out", "to write to"]]
     for name, row in record["counts"].items():
-        if name in lists.refused:
-            continue
-        cells = [row["n_customers"], row["n_may_not"], row["n_held_out"], row["n_to_write"]]
-        if lists.n_agreed is None:
-            cells[1] = None
-        table.append([name, *("not known" if n is None else f"{n:,}" for n in cells)])
-    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
-    lines = [f"{record['study']} {record['month']}: whom to write to, as of {record['as_of']}"]
-    lines += [
-        "  " + "  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])]).rstrip() for row in table
-    ]
-    for name, reason in lists.refused.items():
-        lines.append(f"  {name}: cannot be listed: {render(reason, {}, language='en')}")
+        if name not in lists.refused:
+            may_not = None if lists.n_agreed is None else row["n_may_not"]
+            cells = (row["n_customers"], may_not, row["n_held_out"], row["n_to_write"])
+            table.append([name, *("not known" if n is None else f"{n:,}" for n in cells)])
+    lines = [f"{record['study']} {record['month']}: whom to write to, as of {record['as_of']}", *aligned(table)]
+    lines += [f"  {name}: cannot be listed: {plain(why, {}, 'en')}" for name, why in lists.refused.items()]
     if record["bought"] and "missing" not in lists.refused:
-        lines.append(f"  missing: bought {listed(record['bought'])} without {listed(record['missing'])}")
+        lines.append(f"  missing: bought {_listed(record['bought'])} without {_listed(record['missing'])}")
     if not record["share"]:
         lines.append("  Nobody is held out: what the letters add cannot be told. Hold some out with --hold-out 0.1")
     return lines
+
+
+def _record(study: Study, lists: ContactLists, held: pd.Series, month: str, request: ListRequest) -> dict[str, Any]:
+    """Return the terms of a draw and its counts."""
+    from custaudience.customers.contacts.lists import count_lists
+
+    read = tuple(name for name in ("customers", "products", "transactions") if name in study.tables)
+    counts = count_lists(lists.table, held).set_index("list")
+    return {
+        "version": _VERSION,
+        "study": study.folder_name,
+        "month": month,
+        "as_of": lists.as_of.isoformat(),
+        "share": request.hold_out,
+        "seed": request.seed,
+        "level": lists.level,
+        "bought": list(lists.offer.bought) if lists.offer else [],
+        "missing": list(lists.offer.goes_with) if lists.offer else [],
+        "window_days": request.window_days,
+        "fingerprint": study.fingerprint(read),
+        "consent_known": lists.n_agreed is not None,
+        "counts": {name: {key: int(n) for key, n in row.items()} for name, row in counts.to_dict("index").items()},
+        "replaced": [],
+    }
+
+
+def _read_record(folder: Path) -> dict[str, Any] | None:
+    """Return the terms that a folder's lists were written on, None where there are none; refuse unreadable ones."""
+    try:
+        record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    except ValueError:
+        record = None
+    if not isinstance(record, dict) or any(name not in record for name in (*_TERMS, "as_of", "replaced")):
+        raise ParameterError(f"{folder / RECORD} cannot be read. Move it aside, then the lists can be written anew.")
+    return record
+
+
+def _settle_record(folder: Path, record: dict[str, Any], again: bool) -> None:
+    """Compare with the terms that the month's lists were written on; refuse others, or remember them as replaced."""
+    before = _read_record(folder)
+    if before is None:
+        return
+    record["replaced"] = before["replaced"]
+    other = [name for name in _TERMS if before[name] != record[name]]
+    if not other:
+        return
+    if not again:
+        changed = {name: f"{name} was {_listed(before[name])}, now {_listed(record[name])}" for name in other}
+        what = "; ".join((changed | {"fingerprint": "the data or their declaration changed"})[name] for name in other)
+        raise ParameterError(
+            f"lists of {record['month']} have been written on other terms: {what}. If letters went out by them, a new "
+            "draw would make the record untrue, and nothing could be learned from it. Give the same options, or "
+            "--again to write anew."
+        )
+    record["replaced"] = [*before["replaced"], {name: before[name] for name in _TERMS}]
+
+
+def _listed(value: Any) -> str:
+    return ", ".join(map(str, value)) or "none" if isinstance(value, list) else str(value)
+
+
+def _judge_latest(root: Path, month: str, study: Study) -> list[str]:
+    """Say what the latest hold-out of an earlier month shows, in lines of English.
+
+    A record that cannot be read is named and does not stop the lists of this month.
+    """
+    from custaudience.present.words import render_claim
+
+    months = (path.parent.parent.name for path in root.glob(f"*/lists/{RECORD}"))
+    for earlier in sorted((name for name in months if _MONTH.fullmatch(name) and name < month), reverse=True):
+        folder = root / earlier / "lists"
+        try:
+            claims = judge_month(folder, study, month)
+            again = (_read_record(folder) or {})["replaced"]
+        except ParameterError as error:
+            return [f"Held out in {earlier}: {error}"]
+        if claims:
+            doubt = " (not true if letters went out before these lists were written anew)" if again else ""
+            sentences = (render_claim(claim, language="en").replace("\u00a0", " ") for claim in claims)
+            return [f"Held out in {earlier}{doubt}:", *(f"  {sentence}" for sentence in sentences)]
+    return []
+
+
+def judge_month(folder: str | os.PathLike[str], study: Study, month: str) -> list[Claim]:
+    """Return what the hold-out recorded in ``private/<study>/<month>/lists`` shows by the end of a later month."""
+    from custaudience.customers.contacts.claims import hold_out_claims
+    from custaudience.customers.contacts.outcomes import judge_hold_out
+
+    record = _read_record(Path(folder))
+    if record is None:
+        raise ParameterError(f"{folder}: no {RECORD} here. Lists are written by custaudience lists STUDY.")
+    if not record["share"]:
+        return []
+    try:
+        drawn = pd.read_parquet(Path(folder) / DRAWN)
+    except (OSError, ValueError) as error:
+        raise ParameterError(f"{Path(folder) / DRAWN} cannot be read: {error}") from None
+    drawn_at, as_of = pd.Timestamp(record["as_of"]).date(), last_day(month)
+    terms = study.terms(as_of)
+    return hold_out_claims(judge_hold_out(drawn, study.orders(as_of), drawn_at, terms), drawn_at, terms)

@@ -1,4 +1,4 @@
-"""Running notebooks: papermill in spawned worker processes, with the traps of the tools closed.
+"""Running notebooks in spawned worker processes, with papermill's traps closed, and the one form they are written in.
 
 Processes, not threads: papermill's ``cwd`` and asyncio are per process. Workers and kernels end with the run:
 a worker leaves as soon as the pipe to the runner breaks, and a kernel looks every second whether its worker
@@ -8,6 +8,7 @@ kernel sits in C code that never lets go of the interpreter.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import logging
 import multiprocessing
@@ -15,20 +16,33 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from custaudience.reports import places
+
+if TYPE_CHECKING:
+    from nbformat import NotebookNode
 
 # ipykernel 7 warns at every start that it talks over TCP and logs how it ends; errors of cells are in the notebook.
 _QUIET_KERNEL = ["--IPKernelApp.log_level=50"]
 # A busy computer may take its time; nbclient gives outputs that come late only 4 seconds.
 _PATIENCE = {"start_timeout": 180, "iopub_timeout": 60}
 _INJECTED = "injected-parameters"
+_KEPT_CELL_METADATA = {"tags", "alt", "jupyter", "slideshow", "nbgrader"}
+_METADATA = {
+    "kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},
+    "language_info": {  # without the version, which differs between computers
+        "codemirror_mode": {"name": "ipython", "version": 3}, "file_extension": ".py", "mimetype": "text/x-python",
+        "name": "python", "nbconvert_exporter": "python", "pygments_lexer": "ipython3",
+    },
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -61,12 +75,10 @@ def execute(task: Task) -> Outcome:
     """
     import nbformat
 
-    from custaudience.reports.scrub import machine_paths, scrubber
-
     _prepare_papermill()
     started = time.monotonic()
     reason = _run_papermill(task)
-    scrub = scrubber(machine_paths(task.folders))
+    scrub = places.scrubber(places.machine_paths(task.folders))
     failed_cell = None
     if task.output.exists():
         nb = nbformat.read(task.output, as_version=4)
@@ -86,12 +98,7 @@ def execute_all(
 ) -> list[Outcome]:
     """Run notebooks in `jobs` worker processes; return their outcomes in the order given.
 
-    Parameters
-    ----------
-    on_done : callable
-        Called in this process with each outcome as it comes.
-    on_wait : callable
-        Called about once a second meanwhile.
+    `on_done` is called in this process with each outcome as it comes, `on_wait` about once a second meanwhile.
     """
     outcomes: dict[Path, Outcome] = {}
 
@@ -183,15 +190,10 @@ def _run_papermill(task: Task) -> str:
 
     try:
         execute_notebook(
-            _literally(task.source),
-            _literally(task.output),
-            parameters=dict(task.parameters) or None,
-            kernel_name="python3",
-            progress_bar=False,
-            execution_timeout=task.timeout,
-            extra_arguments=list(_QUIET_KERNEL),
-            **_PATIENCE,
-        )
+            _literally(task.source), _literally(task.output), parameters=dict(task.parameters) or None,
+            kernel_name="python3", progress_bar=False, execution_timeout=task.timeout,
+            extra_arguments=list(_QUIET_KERNEL), **_PATIENCE,
+        )  # fmt: skip
     except PapermillExecutionError as error:
         return _one_line(error.ename, error.evalue)
     except CellTimeoutError as error:
@@ -222,13 +224,10 @@ def _progress(nb: Any) -> tuple[int | None, bool]:
     """
     begun, unfinished, number = None, False, 0
     for cell in nb.cells:
-        if cell.cell_type != "code" or not cell.source.strip():
-            continue
-        number += _INJECTED not in cell.metadata.get("tags", [])
-        if cell.metadata.get("papermill", {}).get("start_time"):
-            begun = number
-        else:
-            unfinished = True
+        if cell.cell_type == "code" and cell.source.strip():
+            number += _INJECTED not in cell.metadata.get("tags", [])
+            has_begun = bool(cell.metadata.get("papermill", {}).get("start_time"))
+            begun, unfinished = number if has_begun else begun, unfinished or not has_begun
     return begun, unfinished
 
 
@@ -236,14 +235,76 @@ def _write_published(nb: Any, task: Task, scrub: Callable[[str], str]) -> None:
     from papermill.execute import remove_error_markers
     from papermill.translators import papermill_translators
 
-    from custaudience.reports.notebooks import normalise, notebook_text, write_if_changed
-    from custaudience.reports.scrub import scrub_outputs
-
     nb = remove_error_markers(nb)
     for cell in nb.cells:
         if _INJECTED in cell.metadata.get("tags", []):
             translator = papermill_translators.find_translator("python3", "python")
             cell.source = translator.codify(dict(task.shown), "Parameters").strip()
         if cell.cell_type == "code":
-            cell.outputs = scrub_outputs(cell.outputs, scrub)
+            cell.outputs = places.scrub_outputs(cell.outputs, scrub)
     write_if_changed(task.output, notebook_text(normalise(nb)))
+
+
+def normalise(nb: NotebookNode) -> NotebookNode:
+    """Return the notebook in the one form that is committed, the same from every run of the same content.
+
+    Fixed cell ids and counts, no timings, no paths or versions in metadata, no widget state.
+    """
+    from nbformat import from_dict
+
+    cells, seen, count = [], {}, 0  # type: ignore[var-annotated]
+    for cell in nb.cells:
+        digest = hashlib.sha256(f"{cell.cell_type}\0{cell.source}".encode()).hexdigest()[:8]
+        seen[digest] = seen.get(digest, 0) + 1
+        tidy = {
+            "cell_type": cell.cell_type,
+            "id": digest if seen[digest] == 1 else f"{digest}-{seen[digest]}",
+            "metadata": {k: v for k, v in cell.metadata.items() if k in _KEPT_CELL_METADATA and v},
+            "source": cell.source,
+        }
+        if cell.cell_type == "code":
+            count += 1 if cell.execution_count else 0
+            number = count if cell.execution_count else None
+            tidy |= {"execution_count": number, "outputs": [_tidy_output(o, number) for o in _joined(cell.outputs)]}
+        cells.append(tidy)
+    own = {"custaudience": dict(nb.metadata["custaudience"])} if "custaudience" in nb.metadata else {}
+    return from_dict({"cells": cells, "metadata": _METADATA | own, "nbformat": 4, "nbformat_minor": 5})
+
+
+def notebook_text(nb: NotebookNode) -> str:
+    """Return the notebook as its file holds it."""
+    import nbformat
+
+    text: str = nbformat.writes(nb)
+    return text + "\n"
+
+
+def write_if_changed(path: Path, text: str) -> bool:
+    """Write a text file in one step, only when it differs; say whether it did."""
+    if path.exists() and path.read_bytes() == text.encode():
+        return False
+    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    beside.write_bytes(text.encode())
+    os.replace(beside, path)
+    return True
+
+
+def _joined(outputs: Iterable[Any]) -> list[Any]:
+    """Join neighbouring pieces of one stream: where they break is a matter of timing."""
+    joined: list[Any] = []
+    for output in outputs:
+        last = joined[-1] if joined else None
+        if last and output.output_type == "stream" == last["output_type"] and output.name == last["name"]:
+            last["text"] += output.text
+        else:
+            joined.append(dict(output))
+    return joined
+
+
+def _tidy_output(output: dict[str, Any], number: int | None) -> dict[str, Any]:
+    tidy = dict(output)
+    if "data" in tidy:
+        tidy["data"] = {k: v for k, v in tidy["data"].items() if "jupyter.widget" not in k}
+    if tidy["output_type"] == "execute_result":
+        tidy["execution_count"] = number
+    return tidy

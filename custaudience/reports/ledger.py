@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from markupsafe import Markup
 from custaudience.evidence import Claim, read_claims
 from custaudience.evidence import template as _
 from custaudience.present.words import format_value, render, render_claim, status_name, term, terms
-from custaudience.reports.run_info import RunInfo
+from custaudience.reports.manifest import RunInfo
 
 # Units in which a claim's value, its interval included, is written otherwise than as a plain number.
 _FRACTIONS = {"fraction", "share", "rate"}
@@ -65,6 +66,10 @@ class Ledger(Mapping[str, Claim]):
     def __len__(self) -> int:
         return len(self._claims)
 
+    def chosen(self, ids: Iterable[str]) -> list[Claim]:
+        """Return the claims of these ids, without those that this run does not have."""
+        return [self._claims[key] for key in ids if key in self._claims]
+
     def under(self, prefix: str) -> list[Claim]:
         """Return the claims whose id begins with `prefix`."""
         return [claim for claim in self._claims.values() if claim.id.startswith(prefix)]
@@ -88,9 +93,8 @@ def read_ledger(folder: Path) -> Ledger:
 
 
 def _claim(row: dict[Any, Any]) -> Claim:
-    known: dict[str, Any] = {
-        str(key): None if pd.api.types.is_scalar(v) and pd.isna(v) else v for key, v in row.items()
-    }
+    known: dict[str, Any]
+    known = {str(key): None if pd.api.types.is_scalar(v) and pd.isna(v) else v for key, v in row.items()}
     known["values"] = json.loads(known["values"])
     known["rests_on"] = tuple(json.loads(known["rests_on"]))
     known["as_of"] = dt.date.fromisoformat(known["as_of"])
@@ -101,13 +105,9 @@ def _claim(row: dict[Any, Any]) -> Claim:
 
 def _number_or_text(value: str | None) -> float | int | str | None:
     """Undo the ledger's text column: figures come back as figures."""
-    if value is None:
-        return None
     for kind in (int, float):
-        try:
-            return kind(value)
-        except ValueError:
-            continue
+        with suppress(ValueError, TypeError):
+            return kind(value)  # type: ignore[arg-type]
     return value
 
 
@@ -138,13 +138,15 @@ class Evidence:
         """Cite a claim; None when this run does not have it."""
         if claim_id not in self.ledger:
             return None
-        anchor = "e-" + claim_id.replace(".", "-")
-        return self.entries.setdefault(claim_id, Ref(len(self.entries) + 1, anchor))
+        return self._cited(claim_id, "e-" + claim_id.replace(".", "-"))
 
     def table_ref(self, name: str, title: str, notebook: str) -> Ref:
         """Cite a published table."""
         self.tables[name] = (title, notebook)
-        return self.entries.setdefault(f"table {name}", Ref(len(self.entries) + 1, f"t-{name}"))
+        return self._cited(f"table {name}", f"t-{name}")
+
+    def _cited(self, key: str, anchor: str) -> Ref:
+        return self.entries.setdefault(key, Ref(len(self.entries) + 1, anchor))
 
     def all(self) -> list[Entry]:
         """Return the list, with everything that the cited claims rest on."""
@@ -158,48 +160,41 @@ class Evidence:
         return [self._entry(key, ref, said) for key, ref in self.entries.items()]
 
     def _entry(self, key: str, ref: Ref, said: set[str]) -> Entry:
-        if key not in self.ledger:
+        claim = self.ledger.get(key)
+        if claim is None:
             name = key.removeprefix("table ")
             title, notebook = self.tables[name]
             line = self._say(_("Table {name:text}, published as CSV and Parquet."), name=f"tables/{name}.csv")
-            return Entry(
-                ref.number, ref.anchor, title, (line,), notebook=Path(notebook).stem, page=self._page(notebook)
-            )
-        claim = self.ledger[key]
-        return Entry(
-            number=ref.number,
-            anchor=ref.anchor,
-            title=Markup(render_claim(claim, language=self.language, html=True)),
-            lines=tuple(self._lines(claim)),
-            words=self._words(claim, said),
-            status=claim.status,
-            status_name=status_name(claim.status, self.language),
-            rests_on=tuple(found for needed in claim.rests_on if (found := self.ref(needed))),
-            notebook=Path(claim.notebook).stem,
-            page=self._page(claim.notebook),
-        )
+            about: dict[str, Any] = {"title": title, "lines": (line,)}
+        else:
+            notebook = claim.notebook
+            about = {
+                "title": Markup(render_claim(claim, language=self.language, html=True)),
+                "lines": tuple(self._lines(claim)),
+                "words": self._words(claim, said),
+                "status": claim.status,
+                "status_name": status_name(claim.status, self.language),
+                "rests_on": tuple(found for needed in claim.rests_on if (found := self.ref(needed))),
+            }
+        page = next((run.page_path for run in self.info.notebooks if run.file == notebook), "")
+        return Entry(ref.number, ref.anchor, **about, notebook=Path(notebook).stem, page=page)
 
     def _lines(self, claim: Claim) -> Iterator[str]:
         for text in (claim.method, claim.base):
             if text:
-                yield _sentence(render(text, claim.values, language=self.language, html=True))
+                said = render(text, claim.values, language=self.language, html=True)
+                yield said if said[-1:] in (*".!?…", "") else said + Markup(".")
         if claim.n is not None and claim.n != claim.value:
             yield self._say(_("n\u00a0=\u00a0{n:count}."), n=claim.n)
         if claim.low is not None and claim.high is not None and claim.level is not None:
-            form = value_format(claim.unit)
-            low, high = (
-                format_value(v, form, language=self.language, currency=claim.unit) for v in (claim.low, claim.high)
-            )
-            yield self._say(
-                _("{level:percent} interval: {low:text} to {high:text}."), level=claim.level, low=low, high=high
-            )
+            form, look = value_format(claim.unit), {"language": self.language, "currency": claim.unit}
+            ends = {name: format_value(v, form, **look) for name, v in (("low", claim.low), ("high", claim.high))}
+            yield self._say(_("{level:percent} interval: {low:text} to {high:text}."), level=claim.level, **ends)
         if claim.source:
-            source = _SOURCES.get(claim.source, claim.source)
-            yield self._say(_("Source: {name:term}."), name=source)
+            yield self._say(_("Source: {name:term}."), name=_SOURCES.get(claim.source, claim.source))
         if claim.filter:
-            yield self._say(
-                _("Rows: {which:text}."), which=render(claim.filter, claim.values, language=self.language).rstrip(".")
-            )
+            which = render(claim.filter, claim.values, language=self.language).rstrip(".")
+            yield self._say(_("Rows: {which:text}."), which=which)
         if claim.as_of != self.info.as_of:
             yield self._say(_("As of {day:date}."), day=claim.as_of)
 
@@ -213,11 +208,3 @@ class Evidence:
 
     def _say(self, text: str, **values: Any) -> str:
         return render(text, values, language=self.language, html=True)
-
-    def _page(self, notebook: str) -> str:
-        return next((run.page_path for run in self.info.notebooks if run.file == notebook), "")
-
-
-def _sentence(text: str) -> str:
-    """End a phrase like a sentence."""
-    return text if not text or text[-1] in ".!?…" else text + Markup(".")

@@ -1,58 +1,80 @@
-"""manifest.json: what a run was made of and how it went, without a path or a name of this computer."""
+"""What one monthly run is and did: handed from the runner to the pages, and written down in manifest.json.
+
+The manifest names no path and no user of this computer.
+"""
 
 from __future__ import annotations
 
+import datetime as dt
 import hashlib
 import json
 import platform
 from collections.abc import Mapping
+from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
-
-from custaudience.reports.run_info import RunInfo
+from typing import Any, Literal
 
 _PACKAGES = (
-    "custaudience",
-    "pandas",
-    "numpy",
-    "scipy",
-    "statsmodels",
-    "scikit-learn",
-    "duckdb",
-    "pyarrow",
-    "narwhals",
-    "matplotlib",
-    "seaborn",
-    "babel",
-    "papermill",
-    "nbconvert",
-    "ipykernel",
-)
+    "custaudience", "pandas", "numpy", "scipy", "statsmodels", "scikit-learn", "duckdb", "pyarrow", "narwhals",
+    "matplotlib", "seaborn", "babel", "papermill", "nbconvert", "ipykernel",
+)  # fmt: skip
 FILE = "manifest.json"
 
 
-def write_manifest(
-    folder: Path,
-    info: RunInfo,
-    *,
-    inputs: Mapping[str, str],
-    notebooks: Mapping[str, Path],
-    parameters: Mapping[str, Mapping[str, Any]],
-    seconds: float,
-) -> None:
-    """Write ``manifest.json`` into a run's folder.
+@dataclass(frozen=True)
+class NotebookRun:
+    """One notebook of a run.
 
-    Parameters
-    ----------
-    inputs : mapping of file name to sha256
-        Every file of the study, study.toml included, relative to the study's folder.
-    notebooks : mapping of file name to Path
-        The notebooks as they stand in their folder, before running.
-    parameters : mapping of slug to parameters
-        As published: no path of this computer.
+    ``status`` is "ok", "failed" or "skipped"; ``reason`` says which table is missing, or the error in one
+    line; ``failed_cell`` counts code cells from 1. Paths are relative to the month's folder.
     """
-    seeds = {slug: values["seed"] for slug, values in parameters.items() if "seed" in values}
+
+    file: str  # "30_rfm_and_lifecycle.ipynb"
+    slug: str  # "rfm_and_lifecycle"
+    title: str  # first heading of the notebook
+    status: Literal["ok", "failed", "skipped"]
+    seconds: float = 0.0
+    reason: str = ""
+    failed_cell: int | None = None
+    notebook_path: str = ""  # "appendix/30_rfm_and_lifecycle.ipynb"
+    page_path: str = ""  # "appendix/30_rfm_and_lifecycle.html"
+
+
+@dataclass(frozen=True)
+class RunInfo:
+    """One run of a study for one month."""
+
+    study: str  # folder name, "grocery"
+    study_name: str  # "Grocery panel"
+    month: str  # "2017-12"
+    as_of: dt.date
+    currency: str
+    timezone: str
+    min_group_size: int
+    languages: tuple[str, ...]  # first one is index.html
+    notebooks: tuple[NotebookRun, ...]
+    version: str  # of custaudience
+    caveats: tuple[str | dict[str, str], ...] = ()  # from study.toml, maybe one per language; printed with the name
+    status: Literal["complete", "failed", "incomplete"] = "complete"
+    pictures: bool = False  # personas as PNG, too
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What a run was made of: hashes of the study's files, the notebooks as they stand, and their parameters.
+
+    Parameters are those published, by slug: no path of this computer.
+    """
+
+    files: Mapping[str, str]
+    notebooks: Mapping[str, Path]
+    parameters: Mapping[str, Mapping[str, Any]]
+
+
+def write_manifest(folder: Path, info: RunInfo, inputs: Inputs, seconds: float) -> None:
+    """Write ``manifest.json`` into a run's folder."""
+    seeds = {slug: values["seed"] for slug, values in inputs.parameters.items() if "seed" in values}
     content = {
         "study": info.study,
         "study_name": info.study_name,
@@ -61,23 +83,17 @@ def write_manifest(
         "as_of": info.as_of.isoformat(),
         "status": info.status,
         "languages": list(info.languages),
-        "parameters": {slug: dict(values) for slug, values in parameters.items()},
+        "parameters": {slug: dict(values) for slug, values in inputs.parameters.items()},
         "seed": seeds or None,
-        "inputs": dict(sorted(inputs.items())),
+        "inputs": dict(sorted(inputs.files.items())),
         "notebooks": [
-            {
-                "file": run.file,
-                "sha256": file_sha256(notebooks[run.file]),
-                "status": run.status,
-                "seconds": round(run.seconds, 2),
-                "reason": run.reason,
-                "failed_cell": run.failed_cell,
-            }
+            {"file": run.file, "sha256": file_sha256(inputs.notebooks[run.file]), "status": run.status,
+             "seconds": round(run.seconds, 2), "reason": run.reason, "failed_cell": run.failed_cell}
             for run in info.notebooks
         ],
         "versions": _versions(),
         "seconds": round(seconds, 2),
-    }
+    }  # fmt: skip
     _write(folder, content)
 
 

@@ -1,34 +1,35 @@
-"""The notebooks as files: finding them, and the one form in which they are committed and published."""
+"""The notebooks as files: finding them, the one form in which they are committed, and what a committed one must be.
+
+`check_notebook` says where one is not what it must be, `refresh_notebooks` mends.
+"""
 
 from __future__ import annotations
 
-import hashlib
+import ast
+import base64
+import io
+import itertools
 import json
 import os
 import re
-from collections.abc import Iterable, Sequence
+import tempfile
+import tokenize
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from custaudience.errors import ConfigError, ParameterError, near_miss
 from custaudience.reports import places
+from custaudience.reports.execution import Outcome, Task, execute_all, normalise, notebook_text, write_if_changed
+from custaudience.reports.parameters import declared, parameters_cell_faults
 
 if TYPE_CHECKING:
     import pandas as pd
-    from nbformat import NotebookNode
 
+MAX_PNG_BYTES = 200_000
+MAX_LINES = 25
 _NUMBERED = re.compile(r"\d\d_(\w+)\.ipynb")
-_KEPT_CELL_METADATA = {"tags", "alt", "jupyter", "slideshow", "nbgrader"}
-_KERNELSPEC = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
-_LANGUAGE_INFO = {  # without the version, which differs between computers
-    "codemirror_mode": {"name": "ipython", "version": 3},
-    "file_extension": ".py",
-    "mimetype": "text/x-python",
-    "name": "python",
-    "nbconvert_exporter": "python",
-    "pygments_lexer": "ipython3",
-}
 
 
 @dataclass(frozen=True)
@@ -46,15 +47,13 @@ class Notebook:
         """The file's name."""
         return self.path.name
 
+    def missing(self, have: Iterable[str]) -> list[str]:
+        """Return the tables it needs that are not among those a study has."""
+        return [table for table in self.needs if table not in have]
+
 
 def read_notebook(path: Path) -> Notebook:
-    """Read slug, title and needs of a notebook, without running anything.
-
-    Raises
-    ------
-    ConfigError
-        If it is no notebook, or its metadata do not hold ``custaudience = {"slug": …, "needs": […]}``.
-    """
+    """Read slug, title and needs of a notebook, without running anything."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         about = content["metadata"]["custaudience"]
@@ -68,13 +67,7 @@ def read_notebook(path: Path) -> Notebook:
 
 
 def find_notebooks(folder: Path | None = None) -> list[Notebook]:
-    """Return the numbered notebooks of a folder in order; by default those of the home or the clone.
-
-    Raises
-    ------
-    ConfigError
-        If there is none, or two share a slug.
-    """
+    """Return the numbered notebooks of a folder in order; by default those of the home or the clone."""
     folder = folder or places.notebooks_folder()
     found = [read_notebook(path) for path in sorted(folder.glob("*.ipynb")) if _NUMBERED.fullmatch(path.name)]
     slugs = [notebook.slug for notebook in found]
@@ -96,110 +89,155 @@ def select_notebooks(found: Sequence[Notebook], names: Iterable[str] | None) -> 
     return [n for n in found if not wanted or n.file in chosen]
 
 
-def normalise(nb: NotebookNode) -> NotebookNode:
-    """Return the notebook in the one form that is committed, the same from every run of the same content.
-
-    Fixed cell ids and counts, no timings, no paths or versions in metadata, no widget state.
-    """
-    from nbformat import from_dict
-
-    cells, seen, count = [], {}, 0  # type: ignore[var-annotated]
-    for cell in nb.cells:
-        digest = hashlib.sha256(f"{cell.cell_type}\0{cell.source}".encode()).hexdigest()[:8]
-        seen[digest] = seen.get(digest, 0) + 1
-        tidy = {
-            "cell_type": cell.cell_type,
-            "id": digest if seen[digest] == 1 else f"{digest}-{seen[digest]}",
-            "metadata": {k: v for k, v in cell.metadata.items() if k in _KEPT_CELL_METADATA and v},
-            "source": cell.source,
-        }
-        if cell.cell_type == "code":
-            count += 1 if cell.execution_count else 0
-            number = count if cell.execution_count else None
-            tidy |= {"execution_count": number, "outputs": [_tidy_output(o, number) for o in _joined(cell.outputs)]}
-        cells.append(tidy)
-    metadata = {"kernelspec": _KERNELSPEC, "language_info": _LANGUAGE_INFO}
-    if "custaudience" in nb.metadata:
-        metadata["custaudience"] = dict(nb.metadata["custaudience"])
-    return from_dict({"cells": cells, "metadata": metadata, "nbformat": 4, "nbformat_minor": 5})
-
-
-def notebook_text(nb: NotebookNode) -> str:
-    """Return the notebook as its file holds it."""
-    import nbformat
-
-    text: str = nbformat.writes(nb)
-    return text + "\n"
-
-
-def write_if_changed(path: Path, text: str) -> bool:
-    """Write a text file in one step, only when it differs; say whether it did."""
-    if path.exists() and path.read_bytes() == text.encode():
-        return False
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
-    beside.write_bytes(text.encode())
-    os.replace(beside, path)
-    return True
-
-
-def _joined(outputs: Iterable[Any]) -> list[Any]:
-    """Join neighbouring pieces of one stream: where they break is a matter of timing."""
-    joined: list[Any] = []
-    for output in outputs:
-        last = joined[-1] if joined else None
-        if last and output.output_type == "stream" == last["output_type"] and output.name == last["name"]:
-            last["text"] += output.text
-        else:
-            joined.append(dict(output))
-    return joined
-
-
-def _tidy_output(output: dict[str, Any], number: int | None) -> dict[str, Any]:
-    tidy = dict(output)
-    if "data" in tidy:
-        tidy["data"] = {k: v for k, v in tidy["data"].items() if "jupyter.widget" not in k}
-    if tidy["output_type"] == "execute_result":
-        tidy["execution_count"] = number
-    return tidy
-
-
 def _title(content: dict[str, Any]) -> str:
-    for cell in content.get("cells", ()):
-        if cell.get("cell_type") == "markdown":
-            source = cell.get("source", "")
-            for line in (source if isinstance(source, str) else "".join(source)).splitlines():
-                if line.startswith("# "):
-                    return line[2:].strip()
-    return ""
+    cells = (cell for cell in content.get("cells", ()) if cell.get("cell_type") == "markdown")
+    lines = (line for cell in cells for line in "".join(cell.get("source", "")).splitlines())
+    headings = (line[2:].strip() for line in lines if line.startswith("# "))
+    return next(headings, "")
 
 
 def notebook_map(tables: Iterable[str], folder: Path | None = None) -> pd.DataFrame:
-    """Return every notebook, its question, and whether a study with these tables can feed it.
-
-    Parameters
-    ----------
-    tables : iterable of str
-        Names of the tables a study has.
-    folder : Path, optional
-        Where the notebooks lie; by default the project's.
-
-    Returns
-    -------
-    DataFrame, one row per notebook
-        ``notebook``, ``question``, ``needs``, ``can it run``.
-    """
+    """Return every notebook, its question, its needs, and whether a study with these tables can feed it."""
     import pandas as pd
 
     have = set(tables)
     rows = []
     for notebook in find_notebooks(folder):
-        missing = [name for name in notebook.needs if name not in have]
-        rows.append(
-            (
-                notebook.file,
-                notebook.title,
-                ", ".join(notebook.needs),
-                f"no: {', '.join(missing)} missing" if missing else "yes",
-            )
-        )
+        missing = ", ".join(notebook.missing(have))
+        can = f"no: {missing} missing" if missing else "yes"
+        rows.append((notebook.file, notebook.title, ", ".join(notebook.needs), can))
     return pd.DataFrame(rows, columns=["notebook", "question", "needs", "can it run"])
+
+
+def refresh_notebooks(
+    notebooks: Sequence[Notebook], *, jobs: int = 1, on_done: Callable[[Outcome], None] = lambda outcome: None
+) -> tuple[list[Path], list[Outcome]]:
+    """Run notebooks on their defaults and write them back in normal form; return what differs now, and what failed."""
+    import nbformat
+
+    changed, failed = [], []
+    with tempfile.TemporaryDirectory() as folder:
+        tasks = [Task(n.path, Path(folder) / n.file) for n in notebooks]
+        for outcome in execute_all(tasks, jobs=jobs, on_done=on_done):
+            if not outcome.ok:
+                failed.append(outcome)
+                continue
+            text = notebook_text(nbformat.read(outcome.task.output, as_version=4))
+            if write_if_changed(outcome.task.source, text):
+                changed.append(outcome.task.source)
+    return changed, failed
+
+
+def check_notebook(path: Path) -> list[str]:
+    """Say what is wrong with a committed notebook, one sentence each; empty when nothing is."""
+    import nbformat
+
+    try:
+        about = read_notebook(path)
+    except ConfigError as error:
+        return [str(error)]
+    nb = nbformat.read(path, as_version=4)
+    return [*_form_faults(path, nb), *_anatomy_faults(about, nb), *_cell_faults(nb), *_output_faults(nb)]
+
+
+def refresh_named(
+    names: Sequence[str] | None, *, jobs: int | None, progress: Callable[[str, bool], None]
+) -> tuple[list[Path], list[Outcome]]:
+    """Refresh the project's notebooks by slug or number, all by default, and tell `progress` of each."""
+
+    def tell(outcome: Outcome) -> None:
+        cell = f" in code cell {outcome.failed_cell}" if outcome.failed_cell else ""
+        how = "" if outcome.ok else f", failed{cell}: {outcome.reason}"
+        progress(f"{outcome.task.source.name}, {outcome.seconds:.1f} s{how}", True)
+
+    chosen = select_notebooks(find_notebooks(), names)
+    return refresh_notebooks(chosen, jobs=jobs or min(2, os.cpu_count() or 1), on_done=tell)
+
+
+def check_named(names: Sequence[str] | None) -> list[tuple[str, str]]:
+    """Return file and fault for everything that is wrong with the project's notebooks."""
+    chosen = select_notebooks(find_notebooks(), names)
+    return [(notebook.file, fault) for notebook in chosen for fault in check_notebook(notebook.path)]
+
+
+def _form_faults(path: Path, nb: Any) -> Iterator[str]:
+    kernel = nb.metadata.get("kernelspec", {}).get("name")
+    if kernel != "python3":
+        yield f"its kernelspec is {kernel!r}, not 'python3': other computers have no such kernel"
+    if path.read_bytes() != notebook_text(normalise(nb)).encode():
+        yield "it is not in normal form: run custaudience notebooks refresh"
+
+
+def _anatomy_faults(about: Notebook, nb: Any) -> Iterator[str]:
+    if about.title == about.slug:
+        yield "it has no title: a text cell that begins with '# '"
+    if about.path.stem[3:] != about.slug:
+        yield f"its slug is '{about.slug}', but its file is {about.file}"
+    code = [cell for cell in nb.cells if cell.cell_type == "code"]
+    tagged = [i for i, cell in enumerate(code) if "parameters" in cell.metadata.get("tags", [])]
+    if len(tagged) != 1:
+        yield f"{len(tagged)} cells are tagged 'parameters', one is needed"
+        return
+    try:
+        yield from parameters_cell_faults(code[tagged[0]].source, about.slug)
+        default = declared(about.slug)["study"].default
+        if about.default_study and about.default_study != default:
+            yield f"its metadata name the default study {about.default_study!r}, the table {default!r}"
+    except ParameterError as error:
+        yield str(error)
+    after = code[tagged[0] + 1].source if tagged[0] + 1 < len(code) else ""
+    if f'custaudience.parameters("{about.slug}")' not in after:
+        yield f'the cell after the parameters must call custaudience.parameters("{about.slug}")'
+
+
+def _cell_faults(nb: Any) -> Iterator[str]:
+    for number, cell in _code_cells(nb):
+        lines = cell.source.splitlines()
+        if len(lines) > MAX_LINES:
+            yield f"code cell {number} has {len(lines)} lines; at most {MAX_LINES} read well"
+        try:
+            tree = ast.parse(cell.source)
+        except SyntaxError:
+            yield f"code cell {number} is not plain Python"
+            continue
+        for node in ast.walk(tree):
+            if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+                yield f"code cell {number} defines '{node.name}': that belongs in the package"
+        if _ends_in_semicolon(cell.source):
+            yield f"code cell {number} has a line that ends in ';', which hides nothing outside Jupyter"
+
+
+def _output_faults(nb: Any) -> Iterator[str]:
+    if not any(cell.outputs for _, cell in _code_cells(nb)):
+        yield "it has no outputs: readers see no result and nbval compares nothing"
+    folders = re.compile("|".join(rf"{re.escape(f)}(?=[/\\])" for f in places.machine_paths()))
+    for number, cell in _code_cells(nb):
+        if cell.source.strip() and cell.execution_count is None:
+            yield f"code cell {number} has not been run"
+        for output in cell.outputs:
+            if output.output_type == "error":
+                yield f"code cell {number} ended in {output.ename}: {output.evalue}"
+            elif output.output_type == "stream" and output.name == "stderr":
+                yield f"code cell {number} wrote a warning: {output.text.strip().splitlines()[-1][:120]}"
+            else:
+                yield from (f"code cell {number} {fault}" for fault in _content_faults(output, folders))
+
+
+def _content_faults(output: Any, folders: re.Pattern[str]) -> Iterator[str]:
+    for kind, content in output.get("data", {"text/plain": output.get("text", "")}).items():
+        if kind == "image/png":
+            size = len(base64.b64decode(content))
+            if size >= MAX_PNG_BYTES:
+                yield f"shows a picture of {size // 1000} kB; draw it smaller or at fewer dots per inch"
+        elif isinstance(content, str) and (found := folders.search(content)):
+            yield f"shows a folder of this computer: {found[0]}"
+
+
+def _code_cells(nb: Any) -> Iterator[tuple[int, Any]]:
+    return enumerate((cell for cell in nb.cells if cell.cell_type == "code"), start=1)
+
+
+def _ends_in_semicolon(source: str) -> bool:
+    ends = (tokenize.NEWLINE, tokenize.NL, tokenize.COMMENT, tokenize.ENDMARKER)
+    tokens = list(tokenize.generate_tokens(io.StringIO(source).readline))
+    return any(a.string == ";" and b.type in ends for a, b in itertools.pairwise(tokens))

@@ -2,37 +2,57 @@
 
 from __future__ import annotations
 
+import base64
 import tomllib
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from custaudience.evidence import Claim
 from custaudience.evidence import template as _
+from custaudience.present import figure_bytes
 from custaudience.present.figures import in_language
 from custaudience.present.sparkline import sparkline
-from custaudience.present.style import ACCENTS
+from custaudience.present.style import ACCENTS, use_style
 from custaudience.present.tables import fewer_than
 from custaudience.present.words import format_value, label, render, render_claim, status_name, translator
 from custaudience.reports.ledger import Evidence, Ledger
-from custaudience.reports.run_info import RunInfo
+from custaudience.reports.manifest import RunInfo
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 # With fewer earlier months than a year has, usual cannot be told from unusual.
 ENOUGH_MONTHS = 12
+_OF_SEGMENT = ("segment_customers", "segment_revenue")
 
-# key of the claim, name, column of the table months, what its line shows, format, whether days matter
+
+@dataclass(frozen=True)
+class _Tile:
+    """A figure of the month: key of its claim, its name, column of the table months, and what its line shows."""
+
+    key: str
+    name: str
+    column: str
+    drawn: str
+    drawn_column: str
+    form: str = "count"
+    by_day: bool = False  # whether the number of trading days matters
+
+
 _TILES = (
-    ("revenue", _("Revenue"), "revenue_per_trading_day", _("Revenue per trading day"), "money0", True),
-    ("customers", _("Customers who ordered"), "n_customers", _("Customers who ordered"), "count", False),
-    ("orders", _("Orders"), "n_orders", _("Orders"), "count", True),
-    ("revenue_per_order", _("Revenue per order"), "revenue_per_order", _("Revenue per order"), "money", False),
-)
-_MONTH_VALUES = {"revenue": "revenue", "customers": "n_customers", "orders": "n_orders"}
+    _Tile("revenue", _("Revenue"), "revenue", _("Revenue per trading day"), "revenue_per_trading_day", "money0", True),
+    _Tile("customers", _("Customers who ordered"), "n_customers", _("Customers who ordered"), "n_customers"),
+    _Tile("orders", _("Orders"), "n_orders", _("Orders"), "n_orders", by_day=True),
+    _Tile("revenue_per_order", _("Revenue per order"), "revenue_per_order", _("Revenue per order"), "revenue_per_order",
+          "money"),
+)  # fmt: skip
 
 
 @dataclass
@@ -53,6 +73,11 @@ class Source:
         path = self.folder / "tables" / f"{name}.parquet"
         return pd.read_parquet(path) if path.exists() else None
 
+    def rows(self, name: str) -> list[dict[Any, Any]]:
+        """Return the rows of a published table, none when this run has none."""
+        table = self.table(name)
+        return [] if table is None else table.to_dict("records")
+
     def say(self, text: str, **values: Any) -> str:
         """Write a template in the page's language; the page escapes it."""
         return render(text, values, language=self.language, currency=self.info.currency)
@@ -67,24 +92,42 @@ class Source:
             return missing
         return format_value(value, form, language=self.language, currency=self.info.currency)
 
-    def claim(self, claim: Claim | None) -> dict[str, Any] | None:
-        """Return a claim as a page prints it: text, status and citation."""
-        if claim is None:
-            return None
-        text = render_claim(claim, language=self.language)
-        first, stop, rest = text.partition(". ")
-        return {
-            "text": text,
-            "lead": first + stop.rstrip(),
-            "rest": rest,
-            "ref": self.evidence.ref(claim.id),
-            "status": claim.status,
-            "verdict": status_name(claim.status, self.language),
-        }
+    def few(self) -> str:
+        """Say that a group is too small to show."""
+        return fewer_than(self.info.min_group_size, self.language)
 
     def claims(self, found: list[Claim]) -> list[dict[str, Any]]:
-        """Return several claims as a page prints them."""
-        return [printed for claim in found if (printed := self.claim(claim))]
+        """Return claims as a page prints them: text, status and citation."""
+        printed = []
+        for claim in found:
+            text = render_claim(claim, language=self.language)
+            first, stop, rest = text.partition(". ")
+            verdict = status_name(claim.status, self.language)
+            ref, lead = self.evidence.ref(claim.id), first + stop.rstrip()
+            row = {"text": text, "lead": lead, "rest": rest, "ref": ref, "status": claim.status, "verdict": verdict}
+            printed.append(row)
+        return printed
+
+    def cited(self, *ids: str) -> list[dict[str, Any]]:
+        """Return the claims of these ids as a page prints them, as far as this run has them."""
+        return self.claims(self.ledger.chosen(ids))
+
+
+@contextmanager
+def drawing(height: float, width: float = 5.2) -> Iterator[Axes]:
+    """Give an axes of its own (inches), outside pyplot: pages are drawn by a process that shows no window."""
+    from matplotlib.figure import Figure
+
+    with use_style():
+        yield Figure(figsize=(width, height), layout="constrained").subplots()
+
+
+def picture(ax: Axes, alt: str) -> dict[str, Any]:
+    """Return what a page needs to show a drawing: its source as a data address, alt text and size in pixels."""
+    drawn = base64.b64encode(figure_bytes(ax, alt=alt, form="svg")).decode("ascii")
+    width, height = ax.get_figure(root=True).get_size_inches()  # type: ignore[union-attr]
+    source = f"data:image/svg+xml;base64,{drawn}"
+    return {"source": source, "alt": alt, "width": round(96 * width), "height": round(96 * height)}
 
 
 @lru_cache(maxsize=1)
@@ -102,17 +145,14 @@ def segment_name(key: str, language: str) -> str:
     return translator(language)(known) if known else label(key, language)
 
 
-_OF_SEGMENT = ("segment_customers", "segment_revenue")
-
-
-def page_name(stem: str, language: str, info: RunInfo) -> str:
+def page_name(stem: str, language: str, info: RunInfo, suffix: str = "html") -> str:
     """Return the file name of a page: the first language has the plain one."""
-    return f"{stem}.html" if language == info.languages[0] else f"{stem}.{language}.html"
+    return f"{stem}.{suffix}" if language == info.languages[0] else f"{stem}.{language}.{suffix}"
 
 
 def index_page(
-    source: Source, *, said_elsewhere: Collection[str] = (), acts: Collection[str] = (),
-    personas: Callable[[Source], dict[str, Any] | None] = lambda source: None,
+    source: Source, said_elsewhere: Collection[str], acts: Collection[str],
+    personas: Callable[[Source], dict[str, Any] | None],
 ) -> dict[str, Any]:  # fmt: skip
     """Return what the executive page says.
 
@@ -123,10 +163,11 @@ def index_page(
     ledger, info = source.ledger, source.info
     finding = ledger.get("start_here.finding") or ledger.get("rfm_and_lifecycle.finding")
     page: dict[str, Any] = {"finding_ref": source.evidence.ref(finding.id) if finding else None}
-    because = ledger.get("what_changed.because")
-    page["because"] = source.claim(because)
-    page["because_page"] = page_name("what_changed", source.language, info) if because else ""
-    page["facts"] = _facts(source)
+    page["because"] = next(iter(source.cited("what_changed.because")), None)
+    page["because_page"] = page_name("what_changed", source.language, info) if page["because"] else ""
+    page["facts"] = source.cited("data.rows_read", "data.rows_used", "data.rows_set_aside")
+    for fact in page["facts"]:
+        fact["text"] = fact["text"].rstrip(".")
     page["finding"] = (
         render_claim(finding, language=source.language)
         if finding
@@ -135,10 +176,11 @@ def index_page(
     page["tiles"] = _tiles(source)
     page["segments_page"] = page_name("segments", source.language, info)
     page["segments"] = segment_rows(source)
-    page["segments_ref"] = _segments_ref(source) if page["segments"] else None
-    page["widest"] = max(
-        (s for row in page["segments"] for s in (row["share_of_customers"], row["share_of_revenue"]) if s), default=1.0
-    )
+    title = source.say(_("Segments by how lately, how often and for how much customers order"))
+    cite = source.evidence.table_ref
+    page["segments_ref"] = cite("segments", title, "30_rfm_and_lifecycle.ipynb") if page["segments"] else None
+    shares = [row[name] for row in page["segments"] for name in ("share_of_customers", "share_of_revenue")]
+    page["widest"] = max(filter(None, shares), default=1.0)
     page["personas"] = personas(source)
     elsewhere = set(said_elsewhere)
     advice = [c for c in ledger.of_kind("advice") if _slug(c) not in elsewhere - set(acts)]
@@ -157,32 +199,26 @@ def _slug(claim: Claim) -> str:
 
 def segment_rows(source: Source) -> list[dict[str, Any]]:
     """Return the rows of the segment table, every figure written; small groups without figures."""
-    table = source.table("segments")
-    return [] if table is None else [_segment_row(source, row) for row in table.to_dict("records")]
+    return [_segment_row(source, row) for row in source.rows("segments")]
 
 
 def _segment_row(source: Source, row: dict[Any, Any]) -> dict[str, Any]:
     key = str(row["segment"])
     small = pd.isna(row["n_customers"])
-    shares = {
-        name: None if small or pd.isna(row.get(name)) else float(row[name])
-        for name in ("share_of_customers", "share_of_revenue")
-    }
+    shares: dict[str, Any] = {name: row.get(name) for name in ("share_of_customers", "share_of_revenue")}
+    shares = {name: None if small or pd.isna(share) else float(share) for name, share in shares.items()}
+    refs = [source.evidence.ref(f"rfm_and_lifecycle.{claim}.{key}") for claim in _OF_SEGMENT]
     return shares | {
         "key": key,
         "anchor": "s-" + "".join(c if c.isalnum() else "-" for c in key),
         "name": segment_name(key, source.language),
         "color": ACCENTS.get(key, ""),
         "small": small,
-        "customers": fewer_than(source.info.min_group_size, source.language)
-        if small
-        else source.fmt(row["n_customers"], "count"),
+        "customers": source.few() if small else source.fmt(row["n_customers"], "count"),
         "revenue_per_customer": source.fmt(row.get("revenue_per_customer"), "money0"),
         "days": source.fmt(row.get("median_days_since_last_order"), "number"),
         "moved": _moved(source, row),
-        "refs": [
-            ref for claim in _OF_SEGMENT if (ref := source.evidence.ref(f"rfm_and_lifecycle.{claim}.{key}")) is not None
-        ],
+        "refs": [ref for ref in refs if ref is not None],
         "raw": row,
     }
 
@@ -196,42 +232,21 @@ def _moved(source: Source, row: dict[Any, Any]) -> str:
     return source.say(_("{joined:count}\u00a0moved in, {left:count}\u00a0out"), joined=joined, left=left)
 
 
-def _segments_ref(source: Source) -> Any:
-    title = source.say(_("Segments by how lately, how often and for how much customers order"))
-    return source.evidence.table_ref("segments", title, "30_rfm_and_lifecycle.ipynb")
-
-
-def _facts(source: Source) -> list[dict[str, Any]]:
-    """Return the line below the finding: how many lines were read, used and set aside."""
-    wanted = [source.ledger.get(f"data.{key}") for key in ("rows_read", "rows_used", "rows_set_aside")]
-    facts = source.claims([claim for claim in wanted if claim])
-    for fact in facts:
-        fact["text"] = fact["text"].rstrip(".")
-    return facts
-
-
 def _tiles(source: Source) -> list[dict[str, Any]]:
     months = source.table("months")
     if months is not None:
         months = months[months["month"] <= source.info.month].sort_values("month")
     tiles = []
-    for key, name, column, drawn, form, by_day in _TILES:
-        claim = source.ledger.get(f"start_here.{key}")
+    for tile in _TILES:
+        claim = source.ledger.get(f"start_here.{tile.key}")
         if claim is None:
             continue
-        change = source.ledger.get(f"start_here.{key}_change")
-        changed, context = _change(source, change, by_day=by_day)
-        tiles.append(
-            {
-                "name": source.say(name),
-                "value": source.fmt(claim.value, form),
-                "change": changed,
-                "context": [*context, _last_year(source, months, key, form)],
-                "ref": source.evidence.ref(claim.id),
-                "change_ref": source.evidence.ref(change.id) if change else None,
-                **_line(source, months, column, drawn, form),
-            }
-        )
+        change = source.ledger.get(f"start_here.{tile.key}_change")
+        changed, context = _change(source, change, by_day=tile.by_day)
+        told = {"name": source.say(tile.name), "value": source.fmt(claim.value, tile.form), "change": changed}
+        told["context"] = [*context, _last_year(source, months, tile)]
+        refs = {"ref": source.evidence.ref(claim.id), "change_ref": source.evidence.ref(change.id) if change else None}
+        tiles.append(told | refs | _line(source, months, tile))
     return tiles
 
 
@@ -244,31 +259,20 @@ def _change(source: Source, change: Claim | None, *, by_day: bool) -> tuple[list
         return [render_claim(change, language=source.language)], []
     per_day, usual, months = (_number(values.get(key)) for key in ("per_day", "usual", "n_months"))
     per_day = per_day if by_day else None
+    as_usual = change.status == "no_clear_difference"
     lead = round(per_day if per_day is not None else float(values["total"]), 3)
-    mark = "■" if change.status == "no_clear_difference" or lead == 0 else "▲" if lead > 0 else "▼"
-    text = (
-        _("{total:signed_percent1} on the month before.")
-        if per_day is None
-        else _("{per_day:signed_percent1} per trading day, {total:signed_percent1} in total, on the month before.")
-    )
-    lines = [f"{mark} {source.say(text, per_day=per_day, total=values['total'])}"]
-    context = []
-    if change.status == "no_clear_difference":
-        lines.append(source.say(_("As usual.")))
-    if usual is not None:
-        text = (
-            _("It usually moves by {usual:percent1}.")
-            if per_day is None
-            else _("It usually moves by {usual:percent1} per trading day.")
-        )
-        context.append(source.say(text, usual=usual))
+    mark = "■" if as_usual or lead == 0 else "▲" if lead > 0 else "▼"
+    moved = _("{per_day:signed_percent1} per trading day, {total:signed_percent1} in total, on the month before.")
+    usually = _("It usually moves by {usual:percent1} per trading day.")
+    if per_day is None:
+        moved = _("{total:signed_percent1} on the month before.")
+        usually = _("It usually moves by {usual:percent1}.")
+    lines = [f"{mark} {source.say(moved, per_day=per_day, total=values['total'])}"]
+    lines += [source.say(_("As usual."))] if as_usual else []
+    context = [] if usual is None else [source.say(usually, usual=usual)]
     if usual is None or (months is not None and months < ENOUGH_MONTHS):
-        text = (
-            _("Too short to tell.")
-            if months is None
-            else _("Too short to tell: {n:count} earlier {n:plural month|months}.")
-        )
-        context.append(source.say(text, n=months))
+        short = _("Too short to tell: {n:count} earlier {n:plural month|months}.")
+        context.append(source.say(_("Too short to tell.") if months is None else short, n=months))
     return lines, context
 
 
@@ -276,32 +280,32 @@ def _number(value: Any) -> float | None:
     return None if value is None or isinstance(value, str) or pd.isna(value) else float(value)
 
 
-def _last_year(source: Source, months: pd.DataFrame | None, key: str, form: str) -> str:
+def _last_year(source: Source, months: pd.DataFrame | None, tile: _Tile) -> str:
     year, month = source.info.month.split("-")
     before = f"{int(year) - 1}-{month}"
-    column = _MONTH_VALUES.get(key, key)
-    found = None if months is None else months.loc[months["month"] == before, column]
+    found = None if months is None else months.loc[months["month"] == before, tile.column]
     if found is None or found.empty:
         return source.say(_("No last year in the data."))
     if pd.isna(found.iloc[0]):  # blanked in the table
         return source.say(_("Too few customers a year before to compare with."))
-    written = source.fmt(found.iloc[0], form)
+    written = source.fmt(found.iloc[0], tile.form)
     return source.say(_("A year before, {month:month}: {value:text}."), month=before, value=written)
 
 
-def _line(source: Source, months: pd.DataFrame | None, column: str, drawn: str, form: str) -> dict[str, Any]:
+def _line(source: Source, months: pd.DataFrame | None, tile: _Tile) -> dict[str, Any]:
     """Return the sparkline of the last thirteen months, its ends named."""
-    if months is None or column not in months or len(months) < 2:
+    if months is None or tile.drawn_column not in months or len(months) < 2:
         return {"spark": ""}
     shown = months.tail(13)
-    values = [None if pd.isna(v) else float(v) for v in shown[column]]
+    values = [None if pd.isna(v) else float(v) for v in shown[tile.drawn_column]]
     known = [v for v in values if v is not None]
     if not known:
         return {"spark": ""}
+    first, last = shown["month"].iloc[0], shown["month"].iloc[-1]
+    low, high, now = (source.fmt(value, tile.form) for value in (min(known), max(known), values[-1]))
     words = source.say(
         _("{what:text} from {first:month} to {last:month}: lowest {low:text}, highest {high:text}, at last {now:text}"),
-        what=source.say(drawn), first=shown["month"].iloc[0], last=shown["month"].iloc[-1],
-        low=source.fmt(min(known), form), high=source.fmt(max(known), form), now=source.fmt(values[-1], form),
+        what=source.say(tile.drawn), first=first, last=last, low=low, high=high, now=now,
     )  # fmt: skip
-    ends = {name: source.fmt(shown["month"].iloc[place], "month_short") for name, place in (("first", 0), ("last", -1))}
+    ends = {"first": source.fmt(first, "month_short"), "last": source.fmt(last, "month_short")}
     return {"spark": sparkline(values, label=words), **ends}

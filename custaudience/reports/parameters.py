@@ -1,26 +1,164 @@
-"""The parameters of a notebook: read and checked in its kernel, and by the runner before anything runs.
+"""The parameters of a notebook: declared in ``parameters.toml``, checked in its kernel and by the runner before it.
 
-A notebook declares them in its ``parameters`` cell (`parameter_table.parameters_cell`) and calls
-``params = custaudience.parameters("slug")`` in the next. papermill itself only warns of an unknown name
-and guesses types.
+A notebook declares them in its ``parameters`` cell (`parameters_cell`) and calls ``params =
+custaudience.parameters("slug")`` in the next. papermill itself only warns of an unknown name and guesses types.
 """
 
 from __future__ import annotations
 
 import ast
 import datetime as dt
+import os
+import re
 import sys
+import tomllib
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from functools import cached_property
+from importlib.resources import files
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from pydantic import ConfigDict, Field, FiniteFloat, TypeAdapter
+from pydantic.dataclasses import dataclass
 
 from custaudience.errors import ParameterError, near_miss
 from custaudience.reports import places
-from custaudience.reports.parameter_table import Parameter, declared, parameters_cell
 
 if TYPE_CHECKING:
     from custaudience.study import Study
+
+Kind = Literal["folder", "date", "str", "int", "float", "bool"]
+_WORDS: dict[Kind, str] = {
+    "folder": "the path of a folder, as text", "date": "a date as text, YYYY-MM-DD", "str": "text",
+    "int": "a whole number", "float": "a number", "bool": "true or false",
+}  # fmt: skip
+_TYPES: dict[Kind, Any] = {"folder": str, "str": str, "int": int, "float": FiniteFloat, "bool": bool}
+_YES, _NO = {"true", "yes", "on", "1"}, {"false", "no", "off", "0"}
+
+
+@dataclass(frozen=True, config=ConfigDict(extra="forbid"))
+class Parameter:
+    """One parameter of a notebook; `low` and `high` are inclusive."""
+
+    name: str
+    kind: Kind
+    default: str | int | float | bool = ""
+    help: str = ""
+    low: float | None = None
+    high: float | None = None
+    choices: tuple[str, ...] = ()
+
+    @property
+    def annotation(self) -> str:
+        """The type as the parameters cell writes it."""
+        return "str" if self.kind in ("folder", "date") else self.kind
+
+    @property
+    def expected(self) -> str:
+        """What is allowed, in words."""
+        if self.choices:
+            return "one of " + ", ".join(self.choices)
+        words = _WORDS[self.kind]
+        return words if self.low is None else f"{words} from {self.low:g} to {self.high:g}"
+
+    def check(self, value: object) -> Any:
+        """Return `value` if it is of the declared type and within bounds; dates come back as date or None."""
+        if self.annotation == "str" and isinstance(value, (int, float)):
+            example = self.choices[0] if self.choices else str(self.default) or "…"
+            example = "2017-11-30" if self.kind == "date" else example
+            raise ParameterError(
+                f"{self.name} = {value!r} is a number, but {self.expected} is expected. "
+                f'Did you forget the quotes? Write {self.name} = "{example}".'
+            )
+        if self.kind == "folder" and isinstance(value, os.PathLike):
+            value = os.fspath(value)
+        try:
+            return _date(value) if self.kind == "date" else self._rule.validate_python(value)
+        except ValueError:  # pydantic's are such, too
+            guess = near_miss(value, self.choices) if isinstance(value, str) else ""
+            raise ParameterError(f"{self.name} = {value!r} is not {self.expected}.{guess}") from None
+
+    def convert(self, given: object) -> Any:
+        """Return the value given, or that the text of a command line stands for, checked.
+
+        By the declared type, not by guessing: ``007`` stays text where text is declared.
+        """
+        if not isinstance(given, str):
+            return self.check(given)
+        value: Any = given.strip()
+        text = value
+        if self.kind == "int" and re.fullmatch(r"[+-]?\d+", text):
+            value = int(text)
+        elif self.kind == "float" and "_" not in text:
+            with suppress(ValueError):
+                value = float(text)
+        elif self.kind == "bool" and text.lower() in _YES | _NO:
+            value = text.lower() in _YES
+        return self.check(value)
+
+    @cached_property
+    def _rule(self) -> TypeAdapter[Any]:
+        kind: Any = Annotated[_TYPES[self.kind], Field(strict=True, ge=self.low, le=self.high)]
+        if self.choices:
+            kind = Literal[self.choices]
+        return TypeAdapter(kind)
+
+
+def _date(value: object) -> dt.date | None:
+    if value is None or value == "":
+        return None
+    if isinstance(value, dt.date):
+        return value.date() if isinstance(value, dt.datetime) else value
+    if isinstance(value, str) and re.fullmatch(r"\d{4}-\d{2}-\d{2}", value):
+        return dt.date.fromisoformat(value)
+    raise ValueError(value)
+
+
+def _table() -> dict[str, dict[str, Parameter]]:
+    raw = tomllib.loads(files("custaudience.reports").joinpath("parameters.toml").read_text(encoding="utf-8"))
+    every, table = raw.pop("every"), {}
+    for slug, own in raw.items():
+        study = every["study"] | {"default": own.pop("study")}
+        rows = {"study": study, "as_of": every["as_of"], **own, "out": every["out"]}
+        table[slug] = {n: Parameter(n, **({"kind": type(row["default"]).__name__} | row)) for n, row in rows.items()}
+    return table
+
+
+TABLE = _table()
+"""Parameters by notebook slug and name."""
+
+
+def declared(slug: str) -> dict[str, Parameter]:
+    """Return the parameters of a notebook by name."""
+    if slug not in TABLE:
+        raise ParameterError(
+            f"no notebook '{slug}' in the table of parameters; it has {', '.join(TABLE)}.{near_miss(slug, TABLE)}"
+        )
+    return TABLE[slug]
+
+
+def parameters_cell(slug: str) -> str:
+    """Return the source of a notebook's ``parameters`` cell, as the table has it."""
+    texts = {p: f'"{p.default}"' if isinstance(p.default, str) else repr(p.default) for p in declared(slug).values()}
+    return "\n".join(f"{p.name}: {p.annotation} = {default}  # {p.help}" for p, default in texts.items())
+
+
+def parameters_cell_faults(source: str, slug: str) -> list[str]:
+    """Say where a ``parameters`` cell differs from the table; empty when it agrees."""
+    wanted, found = (_lines_by_name(text) for text in (parameters_cell(slug), source))
+    faults = [f"parameter '{name}' is not in the table" for name in found if name not in wanted]
+    for name, line in wanted.items():
+        if name not in found:
+            faults.append(f"parameter '{name}' is missing: {line}")
+        elif found[name] != line:
+            faults.append(f"parameter '{name}': the table has  {line}")
+    return faults
+
+
+def _lines_by_name(source: str) -> dict[str, str]:
+    lines = [line.rstrip() for line in source.splitlines() if line.strip() and not line.lstrip().startswith("#")]
+    return {re.split(r"[:=\s]", line, maxsplit=1)[0]: line for line in lines}
 
 
 class Parameters:
@@ -76,13 +214,7 @@ class Parameters:
 
 
 def last_day(month: str) -> dt.date:
-    """Return the last day of a month.
-
-    Examples
-    --------
-    >>> last_day("2024-02")
-    datetime.date(2024, 2, 29)
-    """
+    """Return the last day of a month, such as "2024-02"."""
     first = dt.date.fromisoformat(f"{month}-01")
     return (first + dt.timedelta(days=32)).replace(day=1) - dt.timedelta(days=1)
 
@@ -120,20 +252,9 @@ def parameters(slug: str) -> Parameters:
 
 
 def check_parameters(given: Mapping[str, object], slugs: Iterable[str]) -> dict[str, dict[str, Any]]:
-    """Return the typed values that each notebook gets; text is converted by the declared type.
+    """Return the typed values that each notebook gets: of those `given`, what it declares.
 
-    Parameters
-    ----------
-    given : mapping of name to value
-        Text, as a command line gives it, or values of the declared type. Each goes to the notebooks that
-        declare it.
-    slugs : iterable of str
-        The notebooks that are to run.
-
-    Raises
-    ------
-    ParameterError
-        If no notebook declares a name, or a value is mistyped or out of bounds.
+    Text, as a command line gives it, is converted by the declared type.
     """
     tables = {slug: declared(slug) for slug in slugs}
     known = sorted({name for table in tables.values() for name in table})
@@ -144,13 +265,9 @@ def check_parameters(given: Mapping[str, object], slugs: Iterable[str]) -> dict[
                 f"they declare {', '.join(known)}.{near_miss(name, known)}"
             )
     return {
-        slug: {name: _typed(table[name], value) for name, value in given.items() if name in table}
+        slug: {name: table[name].convert(value) for name, value in given.items() if name in table}
         for slug, table in tables.items()
     }
-
-
-def _typed(parameter: Parameter, value: object) -> Any:
-    return parameter.convert(value) if isinstance(value, str) else parameter.check(value)
 
 
 def _kernel_namespace() -> dict[str, Any] | None:

@@ -6,7 +6,7 @@ import datetime as dt
 import os
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,20 +14,38 @@ from custaudience.errors import ParameterError, near_miss
 from custaudience.reports import places
 from custaudience.reports.execution import Task
 from custaudience.reports.notebooks import Notebook, find_notebooks, select_notebooks
-from custaudience.reports.parameter_table import declared
-from custaudience.reports.parameters import check_parameters, last_day
+from custaudience.reports.parameters import check_parameters, declared, last_day
 
 if TYPE_CHECKING:
     from custaudience.study import Study
 
+CELL_TIMEOUT = 3600.0
 _MONTH = re.compile(r"\d{4}-(0[1-9]|1[0-2])")
 _SET_BY_THE_RUN = {"study": "the STUDY argument", "out": "--out"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """What somebody asks of a run; the month then holds only the notebooks asked for."""
+
+    study: str | os.PathLike[str]  # folder, relative to where you stand
+    month: str | None = None  # "2017-11"; None: the last one complete in the data
+    notebooks: Sequence[str] = ()  # slugs, file names or numbers; none: all
+    parameters: Mapping[str, object] = field(default_factory=dict)  # each for the notebooks that declare it
+    jobs: int | None = None  # worker processes; None: 2, or 1 on a computer with one core
+    # in place of reports and private, which lie below CUSTAUDIENCE_HOME when that is set, else where you stand
+    out: str | os.PathLike[str] | None = None
+    private: str | os.PathLike[str] | None = None
+    languages: Sequence[str] = ()  # the first is that of index.html; none: the study's own
+    timeout: float | None = CELL_TIMEOUT  # seconds for one cell; None: no limit
+    pictures: bool = False  # personas as PNG, too; an installed Chromium draws them
 
 
 @dataclass(frozen=True)
 class Plan:
     """A run whose usage has been checked; `month` is None for the last complete one."""
 
+    request: Request
     study: Study
     notebooks: tuple[Notebook, ...]
     parameters: Mapping[str, Mapping[str, Any]]  # by slug, typed; without study, as_of, out
@@ -35,70 +53,44 @@ class Plan:
     month: str | None
     reports: Path  # reports/<study>
     private: Path  # private/<study>
-    timeout: float | None
-    pictures: bool = False
 
 
-def make_plan(
-    study_path: str | os.PathLike[str],
-    *,
-    month: str | None,
-    notebooks: Sequence[str] | None,
-    parameters: Mapping[str, object] | None,
-    out: str | os.PathLike[str] | None,
-    languages: Sequence[str] | None,
-    private: str | os.PathLike[str] | None,
-    timeout: float | None,
-    pictures: bool = False,
-) -> Plan:
-    """Check the usage of a run; opens the study but reads no table.
-
-    Raises
-    ------
-    CustaudienceError
-        If a notebook, parameter, month or language does not exist, or the study cannot be opened.
-    MissingEngineError
-        If pictures are asked for, and no Chromium is installed.
-    """
-    if pictures:
+def make_plan(request: Request) -> Plan:
+    """Check the usage of a run; opens the study but reads no table."""
+    if request.pictures:
         from custaudience.present.card_files import installed_browser
 
         installed_browser()
-    for path in (study_path, out, private):
-        if path is not None:
-            places.refuse_address(path)
+    places.refuse_address(request.study, request.out, request.private)
+    month = request.month
     if month is not None and not _MONTH.fullmatch(month):
         raise ParameterError(f"month {month!r} is not a month; write YYYY-MM, for example 2017-11.")
-    chosen = select_notebooks(find_notebooks(), notebooks)
-    typed = _typed_parameters(parameters or {}, chosen)
+    chosen = select_notebooks(find_notebooks(), request.notebooks)
+    for name, instead in _SET_BY_THE_RUN.items():
+        if name in request.parameters:
+            raise ParameterError(f"the run itself sets the parameter '{name}'; use {instead}.")
+    typed = check_parameters(request.parameters, [notebook.slug for notebook in chosen])
     as_of = {values.pop("as_of") for values in typed.values() if "as_of" in values} - {None}
     if as_of and month is not None:
         raise ParameterError("give either the month or the parameter as_of: the month sets as_of to its last day.")
 
     from custaudience.study import open_study
 
-    study = open_study(study_path)
+    study = open_study(request.study)
     return Plan(
+        request=request,
         study=study,
         notebooks=tuple(chosen),
         parameters=typed,
-        languages=_languages(study, languages),
+        languages=_languages(study, request.languages),
         month=_month_of(as_of.pop()) if as_of else month,
-        reports=_below(out, "reports", study),
-        private=_below(private, "private", study),
-        timeout=timeout,
-        pictures=pictures,
+        reports=places.written_below(request.out, "reports") / study.folder_name,
+        private=places.written_below(request.private, "private") / study.folder_name,
     )
 
 
 def settle_month(study: Study, month: str | None) -> str:
-    """Return the month to report, the last complete one by default; reads the study's transactions.
-
-    Raises
-    ------
-    ParameterError
-        If the data do not hold that month to its end.
-    """
+    """Return the month to report, the last complete one by default; reads the study's transactions."""
     if month is None:
         return study.last_complete_month
     available = study.months_available()
@@ -113,53 +105,36 @@ def settle_month(study: Study, month: str | None) -> str:
 
 def tasks_of(plan: Plan, month: str, build: Path, notebooks: Sequence[Notebook]) -> list[Task]:
     """Return the notebooks' executions, with the parameters they get and those that are published."""
-    appendix = build / "appendix"
-    folder = _study_path(plan.study)
+    folder = plan.study.folder
+    if folder is None:
+        raise ParameterError("a report needs a study with a folder: notebooks run in processes of their own.")
     hidden = {build: "out", folder: places.shown_path(folder), plan.reports: "reports", plan.private: "private"}
+    last = last_day(month)
+    before = f"{last.replace(day=1) - dt.timedelta(days=1):%Y-%m}"
+    personas = plan.reports / before / "personas" / "personas.json"  # the notebook of personas keeps their names
     tasks = []
     for notebook in notebooks:
-        own = dict(plan.parameters[notebook.slug])
-        given = _month_before(plan, month, notebook.slug, own)
-        told = {"previous": places.shown_path(Path(own["previous"]))} if own.get("previous") else {}
-        as_of = last_day(month).isoformat()
-        tasks.append(
-            Task(
-                notebook.path,
-                appendix / notebook.file,
-                parameters={"study": str(folder), "as_of": as_of, **own, **given, "out": str(build)},
-                shown={"study": places.shown_path(folder), "as_of": as_of, **own, **told}
-                | {name: Path(path).relative_to(plan.reports).as_posix() for name, path in given.items()},
-                folders=hidden,
-                timeout=plan.timeout,
-            )
-        )
+        own = {"as_of": last.isoformat(), **plan.parameters[notebook.slug]}
+        given = {"study": str(folder), **own, "out": str(build)}
+        shown = {"study": places.shown_path(folder), **own}
+        if own.get("previous"):
+            shown["previous"] = places.shown_path(Path(own["previous"]))
+        elif "previous" in declared(notebook.slug) and personas.is_file():
+            given["previous"] = str(personas)
+            shown["previous"] = personas.relative_to(plan.reports).as_posix()
+        output = build / "appendix" / notebook.file
+        tasks.append(Task(notebook.path, output, given, shown, hidden, plan.request.timeout))
     return tasks
-
-
-def _month_before(plan: Plan, month: str, slug: str, own: Mapping[str, Any]) -> dict[str, str]:
-    """Return where the personas of the month before were published, for the notebook that keeps their names."""
-    before = f"{last_day(month).replace(day=1) - dt.timedelta(days=1):%Y-%m}"
-    path = plan.reports / before / "personas" / "personas.json"
-    is_asked = "previous" in declared(slug) and not own.get("previous")
-    return {"previous": str(path)} if is_asked and path.is_file() else {}
 
 
 def split_by_tables(plan: Plan) -> tuple[list[Notebook], dict[str, str]]:
     """Return the notebooks that can run, and why each of the others cannot, by file."""
-    have = set(plan.study.tables)
-    missing = {n.file: [table for table in n.needs if table not in have] for n in plan.notebooks}
+    missing = {notebook.file: notebook.missing(plan.study.tables) for notebook in plan.notebooks}
     reasons = {file: f"the study has no table {' or '.join(tables)}" for file, tables in missing.items() if tables}
     if len(reasons) == len(plan.notebooks):
         why = "; ".join(f"{file}: {reason}" for file, reason in reasons.items())
         raise ParameterError(f"none of the notebooks can run on {plan.study.folder_name}: {why}.")
     return [n for n in plan.notebooks if n.file not in reasons], reasons
-
-
-def _typed_parameters(given: Mapping[str, object], chosen: Sequence[Notebook]) -> dict[str, dict[str, Any]]:
-    for name, instead in _SET_BY_THE_RUN.items():
-        if name in given:
-            raise ParameterError(f"the run itself sets the parameter '{name}'; use {instead}.")
-    return check_parameters(given, [notebook.slug for notebook in chosen])
 
 
 def _month_of(as_of: dt.date) -> str:
@@ -172,25 +147,20 @@ def _month_of(as_of: dt.date) -> str:
     return month
 
 
-def _languages(study: Study, asked: Sequence[str] | None) -> tuple[str, ...]:
+def _languages(study: Study, asked: Sequence[str]) -> tuple[str, ...]:
     from custaudience.present import locale
 
     known = locale.languages()
-    for language in asked or ():
+    for language in asked:
         if language not in known:
             raise ParameterError(
                 f"reports are not written in '{language}'; languages: {', '.join(known)}.{near_miss(language, known)}"
             )
-    own = study.language if study.language in known else locale.SOURCE_LANGUAGE
-    return tuple(dict.fromkeys(asked or (own,)))
+    return tuple(dict.fromkeys(asked or (own_language(study),)))
 
 
-def _below(given: str | os.PathLike[str] | None, name: str, study: Study) -> Path:
-    root = Path(given).expanduser().absolute() if given is not None else places.working_base() / name
-    return root / study.folder_name
+def own_language(study: Study) -> str:
+    """Return the study's language, English where that is not shipped."""
+    from custaudience.present import locale
 
-
-def _study_path(study: Study) -> Path:
-    if study.folder is None:
-        raise ParameterError("a report needs a study with a folder: notebooks run in processes of their own.")
-    return study.folder
+    return study.language if study.language in locale.languages() else locale.SOURCE_LANGUAGE

@@ -12,18 +12,16 @@ from pathlib import Path
 from typing import Any
 
 import custaudience
-from custaudience.reports import places, publication, swap
+from custaudience.evidence import ledger_frame, read_claims, write_claims
+from custaudience.reports import places, swap
 from custaudience.reports.execution import Outcome, Task, execute, execute_all
-from custaudience.reports.lock import RunLock
+from custaudience.reports.manifest import Inputs, NotebookRun, RunInfo, read_manifest, set_status, write_manifest
 from custaudience.reports.notebooks import Notebook, find_notebooks, read_notebook, select_notebooks
 from custaudience.reports.parameters import check_parameters, last_day
-from custaudience.reports.plan import Plan, make_plan, settle_month, split_by_tables, tasks_of
-from custaudience.reports.run_info import NotebookRun, RunInfo
+from custaudience.reports.plan import Plan, Request, make_plan, settle_month, split_by_tables, tasks_of
 
 Progress = Callable[[str, bool], None]
 """Called with a line of text, and whether it stays (True) or the next one may overwrite it (False)."""
-
-CELL_TIMEOUT = 3600.0
 
 
 @dataclass(frozen=True)
@@ -31,9 +29,13 @@ class RunResult:
     """What a run left: `folder` is the month's, or ``<month>.failed``; `private` must not be published."""
 
     folder: Path
-    index: Path
     private: Path
     info: RunInfo
+
+    @property
+    def index(self) -> Path:
+        """The first page."""
+        return self.folder / "index.html"
 
     @property
     def exit_code(self) -> int:
@@ -41,43 +43,12 @@ class RunResult:
         return 0 if self.info.status == "complete" else 1
 
 
-def run_report(
-    study_path: str | os.PathLike[str],
-    *,
-    month: str | None = None,
-    notebooks: Sequence[str] | None = None,
-    parameters: Mapping[str, object] | None = None,
-    jobs: int | None = None,
-    out: str | os.PathLike[str] | None = None,
-    languages: Sequence[str] | None = None,
-    private: str | os.PathLike[str] | None = None,
-    timeout: float | None = CELL_TIMEOUT,
-    pictures: bool = False,
-    progress: Progress = lambda text, stays: None,
-) -> RunResult:
+def run_report(request: Request, progress: Progress = lambda text, stays: None) -> RunResult:
     """Run the notebooks on a study and publish one month's report.
 
     Parameters
     ----------
-    study_path : path
-        Folder of the study, relative to where you stand.
-    month : str, optional
-        "2017-11"; by default the last one complete in the data.
-    notebooks : sequence of str, optional
-        Slugs, file names or numbers; by default all. The month then holds only these.
-    parameters : mapping of name to value, optional
-        Each goes to the notebooks that declare it; text is converted by the declared type.
-    jobs : int, optional
-        Worker processes; by default 2, or 1 on a computer with one core.
-    out, private : path, optional
-        Folders in place of ``reports`` and ``private``, which lie below ``CUSTAUDIENCE_HOME`` when that is
-        set, else where you stand. The report goes to ``out/<study>/<month>``.
-    languages : sequence of str, optional
-        The first is that of ``index.html``; by default the study's own.
-    timeout : float, optional
-        Seconds for one cell, None for no limit.
-    pictures : bool
-        Write each persona's card as PNG, too; an installed Chromium draws it.
+    request : Request
     progress : callable, optional
         Called with lines of text; see `Progress`.
 
@@ -93,21 +64,11 @@ def run_report(
     LockedError
         If another run of the study is going on.
     """
-    plan = make_plan(
-        study_path,
-        month=month,
-        notebooks=notebooks,
-        parameters=parameters,
-        out=out,
-        languages=languages,
-        private=private,
-        timeout=timeout,
-        pictures=pictures,
-    )
-    with _folder_made(plan.reports), RunLock(plan.reports / ".lock"):
+    plan = make_plan(request)
+    with _folder_made(plan.reports), swap.run_lock(plan.reports / ".lock"):
         for sentence in swap.repair(plan.reports):
             progress(sentence, True)
-        return _run(plan, jobs or min(2, os.cpu_count() or 1), progress)
+        return _run(plan, progress)
 
 
 def run_notebook(
@@ -117,7 +78,6 @@ def run_notebook(
     output: str | os.PathLike[str],
     parameters: Mapping[str, object] | None = None,
     out: str | os.PathLike[str] | None = None,
-    timeout: float | None = None,
 ) -> NotebookRun:
     """Run one notebook in this process, and write the executed notebook to `output`.
 
@@ -151,32 +111,38 @@ def run_notebook(
         values["out"] = str(Path(out).expanduser().absolute())
     written = Path(output).expanduser().absolute()
     written.parent.mkdir(parents=True, exist_ok=True)
-    outcome = execute(Task(chosen.path, written, values, shown, timeout=timeout))
-    return _notebook_run(chosen, outcome, notebook_path=written.name)
+    outcome = execute(Task(chosen.path, written, values, shown))
+    return replace(_notebook_run(chosen, outcome), notebook_path=written.name)
 
 
-def _run(plan: Plan, jobs: int, progress: Progress) -> RunResult:
-    started = time.monotonic()
+def _run(plan: Plan, progress: Progress) -> RunResult:
+    started, jobs = time.monotonic(), plan.request.jobs or min(2, os.cpu_count() or 1)
     plan.study.refresh()  # once, before the notebooks: they all see the same rows
     month = settle_month(plan.study, plan.month)
     can_run, reasons = split_by_tables(plan)
     data_claims = plan.study.health(last_day(month)).claims()
-    private = publication.publish_private(plan, month)
+    private = publish_private(plan, month)
     build = swap.build_folder(plan.reports / month)
     try:
-        publication.begin(build, data_claims)
+        for name in ("tables", "claims", "appendix"):
+            (build / name).mkdir(parents=True)
+        write_claims(build / "claims" / "data.json", data_claims)
         tasks = tasks_of(plan, month, build, can_run)
         progress(f"{plan.study.folder_name} {month}: {len(tasks)} notebooks, {jobs} at a time", True)
         watch = _Watch(len(tasks), progress)
         outcomes = execute_all(tasks, jobs=jobs, on_done=watch.done, on_wait=watch.wait)
         info = _run_info(plan, month, _notebook_runs(plan, outcomes, reasons))
-        publication.finish(plan, build, info, tasks, time.monotonic() - started)
-        folder = publication.publish(plan.reports, build, info)
+        _write_ledger(build)
+        slugs = {notebook.file: notebook.slug for notebook in plan.notebooks}
+        published = {slugs[task.source.name]: task.shown for task in tasks}
+        inputs = Inputs(plan.study.inputs(), {n.file: n.path for n in plan.notebooks}, published)
+        write_manifest(build, info, inputs, time.monotonic() - started)
+        folder = _publish(plan.reports, build, info)
     finally:
         for left in (build, swap.build_folder(plan.reports / f"{month}.failed")):
             shutil.rmtree(left, ignore_errors=True)
-    publication.render_study_index(plan.reports)
-    return RunResult(folder, folder / "index.html", private, info)
+    _site().render_study_index(plan.reports)
+    return RunResult(folder, private, info)
 
 
 class _Watch:
@@ -196,51 +162,94 @@ class _Watch:
         self.progress(f"{self.finished} of {self.total} notebooks done, {elapsed:.0f} s", False)
 
 
-def _notebook_runs(plan: Plan, outcomes: Sequence[Outcome], reasons: Mapping[str, str]) -> tuple[NotebookRun, ...]:
+def _notebook_runs(plan: Plan, outcomes: Sequence[Outcome], reasons: Mapping[str, str]) -> Iterator[NotebookRun]:
     by_file = {outcome.task.source.name: outcome for outcome in outcomes}
-    runs = []
     for notebook in plan.notebooks:
-        if notebook.file in by_file:
-            runs.append(_notebook_run(notebook, by_file[notebook.file], folder="appendix"))
-        else:
-            skipped = NotebookRun(notebook.file, notebook.slug, notebook.title, "skipped")
-            runs.append(replace(skipped, reason=reasons[notebook.file]))
-    return tuple(runs)
+        outcome = by_file.get(notebook.file)
+        if outcome is None:
+            yield NotebookRun(notebook.file, notebook.slug, notebook.title, "skipped", reason=reasons[notebook.file])
+            continue
+        run = _notebook_run(notebook, outcome)
+        if outcome.task.output.exists():
+            page = f"appendix/{notebook.path.stem}.html"
+            run = replace(run, notebook_path=f"appendix/{notebook.file}", page_path=page)
+        yield run
 
 
-def _notebook_run(notebook: Notebook, outcome: Outcome, *, folder: str = "", notebook_path: str = "") -> NotebookRun:
-    if folder and outcome.task.output.exists():
-        notebook_path = f"{folder}/{notebook.file}"
-    return NotebookRun(
-        file=notebook.file,
-        slug=notebook.slug,
-        title=notebook.title,
-        status="ok" if outcome.ok else "failed",
-        seconds=outcome.seconds,
-        reason=outcome.reason,
-        failed_cell=outcome.failed_cell,
-        notebook_path=notebook_path,
-        page_path=f"{folder}/{notebook.path.stem}.html" if folder and notebook_path else "",
-    )
+def _notebook_run(notebook: Notebook, outcome: Outcome) -> NotebookRun:
+    status: Any = "ok" if outcome.ok else "failed"
+    how = {"seconds": outcome.seconds, "reason": outcome.reason, "failed_cell": outcome.failed_cell}
+    return NotebookRun(notebook.file, notebook.slug, notebook.title, status, **how)  # type: ignore[arg-type]
 
 
-def _run_info(plan: Plan, month: str, runs: tuple[NotebookRun, ...]) -> RunInfo:
+def _run_info(plan: Plan, month: str, notebooks: Iterator[NotebookRun]) -> RunInfo:
     study: Any = plan.study
+    runs = tuple(notebooks)
     return RunInfo(
-        study=study.folder_name,
-        study_name=study.name,
-        month=month,
-        as_of=last_day(month),
-        currency=study.currency,
-        timezone=study.timezone,
-        min_group_size=study.min_group_size,
-        languages=plan.languages,
-        notebooks=runs,
-        version=custaudience.__version__,
-        caveats=study.caveats,
+        study=study.folder_name, study_name=study.name, month=month, as_of=last_day(month), currency=study.currency,
+        timezone=study.timezone, min_group_size=study.min_group_size, languages=plan.languages, notebooks=runs,
+        version=custaudience.__version__, caveats=study.caveats, pictures=plan.request.pictures,
         status="failed" if any(run.status == "failed" for run in runs) else "complete",
-        pictures=plan.pictures,
-    )
+    )  # fmt: skip
+
+
+def _write_ledger(build: Path) -> None:
+    """Write the claims of all notebooks as one table."""
+    claims = [claim for path in sorted((build / "claims").glob("*.json")) for claim in read_claims(path)]
+    ledger = ledger_frame(claims)
+    ledger.to_parquet(build / "tables" / "claims.parquet", index=False)
+    ledger.to_csv(build / "tables" / "claims.csv", index=False, encoding="utf-8", lineterminator="\n")
+
+
+def _publish(reports: Path, build: Path, info: RunInfo) -> Path:
+    """Render the pages and put the run in its place; return where.
+
+    A run with a failed notebook replaces no good month: it goes to ``<month>.failed``, and only where there
+    is no good month does a copy, marked incomplete, become it.
+    """
+    target = reports / info.month
+    failed = target.with_name(f"{info.month}.failed")
+    if info.status == "complete":
+        _render(build, info)
+        swap.publish_folder(build, target)
+        shutil.rmtree(failed, ignore_errors=True)
+        return target
+    beside = swap.build_folder(failed)
+    shutil.copytree(build, beside)
+    _render(beside, info)
+    swap.publish_folder(beside, failed)
+    if read_manifest(target).get("status") != "complete":
+        set_status(build, "incomplete")
+        _render(build, replace(info, status="incomplete"))
+        swap.publish_folder(build, target)
+    return failed
+
+
+def publish_private(plan: Plan, month: str) -> Path:
+    """Write the rows that were set aside to where only this user reads them."""
+    target = plan.private / month
+    with swap.private_build(target) as build:
+        plan.study.write_quarantine(build / "quarantine")
+        # the month's lists, and the record of who was held out, are not of this run and outlive it
+        with swap.run_lock(plan.private / ".lists.lock"):
+            if (target / "lists").is_dir():
+                shutil.copytree(target / "lists", build / "lists")
+            swap.publish_folder(build, target, private=True)
+    return target
+
+
+def _render(build: Path, info: RunInfo) -> None:
+    for run in info.notebooks:
+        if run.notebook_path:
+            _site().render_appendix_page(build / run.notebook_path, build / run.page_path, info, run)
+    _site().render_month(build, info)
+
+
+def _site() -> Any:
+    """Return the module that writes pages: it needs matplotlib, which a refused run does not."""
+    from custaudience.reports import site
+
+    return site
 
 
 @contextmanager

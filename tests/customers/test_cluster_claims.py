@@ -16,6 +16,7 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import adjusted_rand_score, roc_auc_score
 from sklearn.model_selection import cross_val_predict
+from synthetic import make_shop
 
 from custaudience.customers import (
     choose_k,

@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from custaudience.reports.contact_files import write_contact_files
+from custaudience.reports.contact_files import ListRequest, write_contact_files
 from tests.notebooks import running
 
 ROOT = running.ROOT
@@ -30,7 +30,7 @@ def run(folder: Path, **parameters: str) -> tuple[list[str], dict[str, Any], Pat
 
 def test_the_report_counts_what_the_command_writes(tmp_path: Path) -> None:
     _, claims, out = run(tmp_path, study=str(ROOT / "data" / "shop"))
-    written = write_contact_files(ROOT / "data" / "shop", hold_out=0.1, private=tmp_path / "private")
+    written = write_contact_files(ListRequest(study=ROOT / "data" / "shop", hold_out=0.1, private=tmp_path / "private"))
     record = json.loads((written.folder / "hold_out.json").read_text(encoding="utf-8"))
     table = pd.read_parquet(out / "tables" / "contact_lists.parquet").set_index("list")
     for name, counts in record["counts"].items():

@@ -5,15 +5,18 @@ As a script it is the command line with these in place: ``python fakes.py report
 
 from __future__ import annotations
 
+import csv
 import json
 import os
+import re
 import shutil
+import subprocess
 import sys
 import types
 from pathlib import Path
 
 from custaudience.errors import ConfigError
-from custaudience.reports.parameter_table import parameters_cell
+from custaudience.reports.parameters import parameters_cell
 
 FILES = {"start_here": "00_start_here.ipynb", "rfm_and_lifecycle": "30_rfm_and_lifecycle.ipynb"}
 FILES["cohorts"] = "31_cohorts.ipynb"
@@ -119,6 +122,35 @@ def install():
     site.render_appendix_page = render_appendix_page
     sys.modules["custaudience.reports.site"] = site
     custaudience.reports.site = site
+
+
+def write_lists(study, **options):
+    """Write a month's lists, as the command does."""
+    from custaudience.reports.contact_files import ListRequest, write_contact_files
+
+    return write_contact_files(ListRequest(study=study, **options))
+
+
+def command(*arguments, cwd, **environment):
+    """Run the installed command to its end."""
+    program = Path(sys.executable).parent / "custaudience"
+    env = os.environ | environment
+    options = {"capture_output": True, "text": True, "timeout": 900, "check": False}
+    return subprocess.run([str(program), *map(str, arguments)], cwd=cwd, env=env, **options)
+
+
+def text_of(page):
+    """Return what a reader of a page sees, with plain blanks."""
+    words = re.sub(r"<style.*?</style>|<[^>]+>", " ", page.read_text(encoding="utf-8"), flags=re.DOTALL)
+    return re.sub(r"\s+", " ", words.replace("\u00a0", " ").replace("&#160;", " "))
+
+
+def rows_of(path):
+    """Return the rows of a list as a spreadsheet opens it."""
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        first = file.readline()
+        file.seek(0)
+        return list(csv.DictReader(file, delimiter=";" if ";" in first else ","))
 
 
 def files_of(folder: Path) -> list[str]:

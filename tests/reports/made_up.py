@@ -12,7 +12,7 @@ import pandas as pd
 
 from custaudience.evidence import Claim, Terms, ledger_frame
 from custaudience.monitoring.claims import month_claims
-from custaudience.reports.run_info import NotebookRun, RunInfo
+from custaudience.reports.manifest import NotebookRun, RunInfo
 
 AS_OF = dt.date(2017, 12, 31)
 NOTEBOOKS = ("00_start_here", "30_rfm_and_lifecycle", "31_cohorts")
@@ -57,14 +57,13 @@ def months(scale: float = 1.0) -> pd.DataFrame:
 
 def segments(n: int = 9, scale: float = 1.0, rename: Callable[[str], str] = str) -> pd.DataFrame:
     rows = []
-    for key, (people, share, joined, left) in list(SHARES.items())[:n]:
-        revenue = None if share is None else round(share * 4596e3 * scale)
-        per_customer = None if people is None else revenue / people
-        days = None if people is None else float(3 + len(rows) * 17)
-        orders = None if people is None else 90 - 10.5 * len(rows)
-        overdue = None if people is None else 12 + len(rows)
-        rows.append((rename(key), people, None if people is None else people / 2469, revenue, share, per_customer,
-                     days, orders, overdue, people, joined, left))  # fmt: skip
+    for i, (key, (people, share, joined, left)) in enumerate(list(SHARES.items())[:n]):
+        if people is None:
+            rows.append((rename(key), *[None] * 11))
+            continue
+        revenue = round(share * 4596e3 * scale)
+        rows.append((rename(key), people, people / 2469, revenue, share, revenue / people, float(3 + i * 17),
+                     90 - 10.5 * i, 12 + i, people, joined, left))  # fmt: skip
     columns = ["segment", "n_customers", "share_of_customers", "revenue_total", "share_of_revenue",
                "revenue_per_customer", "median_days_since_last_order", "median_n_orders", "n_overdue", "n_before",
                "joined", "left"]  # fmt: skip
@@ -74,45 +73,24 @@ def segments(n: int = 9, scale: float = 1.0, rename: Callable[[str], str] = str)
 
 def run_info(**changes: Any) -> RunInfo:
     runs = tuple(
-        NotebookRun(
-            file=f"{stem}.ipynb",
-            slug=stem[3:],
-            title=stem[3:].replace("_", " ").capitalize(),
-            status="ok",
-            seconds=9.4,
-            notebook_path=f"appendix/{stem}.ipynb",
-            page_path=f"appendix/{stem}.html",
-        )
+        NotebookRun(f"{stem}.ipynb", stem[3:], stem[3:].replace("_", " ").capitalize(), "ok", 9.4,
+                    notebook_path=f"appendix/{stem}.ipynb", page_path=f"appendix/{stem}.html")
         for stem in NOTEBOOKS
-    )
+    )  # fmt: skip
     fields: dict[str, Any] = {
-        "study": "grocery",
-        "study_name": "Grocery panel",
-        "month": "2017-12",
-        "as_of": AS_OF,
-        "currency": "USD",
-        "timezone": "America/New_York",
-        "min_group_size": 10,
-        "languages": ("en", "uk"),
-        "notebooks": runs,
-        "version": "0.1.0",
-        "caveats": ({"en": CAVEAT, "uk": CAVEAT_UK},),
-    }
+        "study": "grocery", "study_name": "Grocery panel", "month": "2017-12", "as_of": AS_OF, "currency": "USD",
+        "timezone": "America/New_York", "min_group_size": 10, "languages": ("en", "uk"), "notebooks": runs,
+        "version": "0.1.0", "caveats": ({"en": CAVEAT, "uk": CAVEAT_UK},),
+    }  # fmt: skip
     return RunInfo(**(fields | changes))
 
 
 def _claim(key: str, text: str, values: dict[str, Any], **fields: Any) -> Claim:
     defaults: dict[str, Any] = {
-        "kind": "count",
-        "statistic": "quarantine",
-        "value": values.get("n"),
-        "unit": "rows",
-        "n": values.get("n"),
-        "source": "transactions",
-        "as_of": AS_OF,
-        "notebook": "",
+        "kind": "count", "statistic": "quarantine", "value": values.get("n"), "unit": "rows", "n": values.get("n"),
+        "source": "transactions", "as_of": AS_OF, "notebook": "",
         "method": "Counted while reading; rows read = used + set aside.",
-    }
+    }  # fmt: skip
     return Claim(id=key, template=text, values=values, **(defaults | fields))
 
 
@@ -125,68 +103,37 @@ def claims(currency: str = "USD", scale: float = 1.0) -> list[Claim]:
         _claim("data.rows_read", "{n:count} {n:plural line|lines} read.", {"n": 1469307}),
         _claim("data.rows_used", "{n:count} {n:plural line|lines} used.", {"n": 1469139}),
         _claim("data.rows_set_aside", "{n:count} {n:plural line|lines} set aside.", {"n": 168}),
-        _claim(
-            "data.control.revenue_2017-12".replace("-", "_"),
-            "Revenue of {month:month} agrees with the control total: {expected:money0}.",
-            {"month": "2017-12", "expected": 421720 * scale, "currency": currency},
-            statistic="control_total",
-            method="The total under [control] in study.toml against the rows used, by local month.",
-        ),
-        _claim(
-            "data.warning.no_last_year",
-            "The data begin on {day:date}, so there is no {month:month} to compare with: season and growth "
-            "cannot be told apart.",
-            {"day": "2017-01-01", "month": "2016-12"},
-            statistic="revenue_change",
-            method="Read off the data.",
-        ),
-        _claim(
-            f"{slug}.finding",
-            "{n:count} of the {top:count} customers who bring {share_revenue:percent} of revenue have been silent "
-            "for longer than {share:percent} of their own gaps; their revenue so far is {revenue:money0}.",
-            top | {"share": 0.95},
-            statistic="overdue",
-            method="Highest revenue score, and silent for longer than the order statistic of their own gaps.",
-            **later,
-        ),
-        _claim(
-            f"{slug}.one_time",
-            "{n:count} of {all:count} customers ({part:percent}) ordered once so far.",
-            {"n": 44, "all": 2469, "part": 44 / 2469},
-            statistic="one_time",
-            **later,
-        ),
-        _claim(
-            f"{slug}.overdue_valuable",
-            "Write to the {n:count} best customers who are overdue by their own rhythm, and keep a random part of "
-            "them out, so that the effect can be judged. Their revenue so far is {revenue:money0}, which is "
-            "not at stake as a whole.",
-            top | {"share": 0.95},
-            kind="advice",
-            status="advice",
-            statistic="overdue",
-            method="Rule: highest revenue score, at least five own gaps, and silent for longer than {share:percent} "
-            "of them. What a letter adds is not known before it is tried, and with few people only a large effect "
-            "would show.",
-            rests_on=(f"{slug}.finding",),
-            **later,
-        ),
-        _claim(
-            "cohorts.finding",
-            "Within {days:count} days {share:percent} have ordered again ({low:percent} to {high:percent}).",
-            {"days": 90, "share": 0.71, "low": 0.69, "high": 0.73},
-            kind="estimate",
-            statistic="survival",
-            value=0.71,
-            unit="fraction",
-            low=0.69,
-            high=0.73,
-            level=0.95,
-            n=2469,
-            method="",
-            notebook="31_cohorts.ipynb",
-        ),
-    ]
+        _claim("data.control.revenue_2017_12",
+               "Revenue of {month:month} agrees with the control total: {expected:money0}.",
+               {"month": "2017-12", "expected": 421720 * scale, "currency": currency}, statistic="control_total",
+               method="The total under [control] in study.toml against the rows used, by local month."),
+        _claim("data.warning.no_last_year",
+               "The data begin on {day:date}, so there is no {month:month} to compare with: season and growth "
+               "cannot be told apart.",
+               {"day": "2017-01-01", "month": "2016-12"}, statistic="revenue_change", method="Read off the data."),
+        _claim(f"{slug}.finding",
+               "{n:count} of the {top:count} customers who bring {share_revenue:percent} of revenue have been silent "
+               "for longer than {share:percent} of their own gaps; their revenue so far is {revenue:money0}.",
+               top | {"share": 0.95}, statistic="overdue",
+               method="Highest revenue score, and silent for longer than the order statistic of their own gaps.",
+               **later),
+        _claim(f"{slug}.one_time", "{n:count} of {all:count} customers ({part:percent}) ordered once so far.",
+               {"n": 44, "all": 2469, "part": 44 / 2469}, statistic="one_time", **later),
+        _claim(f"{slug}.overdue_valuable",
+               "Write to the {n:count} best customers who are overdue by their own rhythm, and keep a random part of "
+               "them out, so that the effect can be judged. Their revenue so far is {revenue:money0}, which is "
+               "not at stake as a whole.",
+               top | {"share": 0.95}, kind="advice", status="advice", statistic="overdue",
+               method="Rule: highest revenue score, at least five own gaps, and silent for longer than {share:percent} "
+               "of them. What a letter adds is not known before it is tried, and with few people only a large effect "
+               "would show.",
+               rests_on=(f"{slug}.finding",), **later),
+        _claim("cohorts.finding",
+               "Within {days:count} days {share:percent} have ordered again ({low:percent} to {high:percent}).",
+               {"days": 90, "share": 0.71, "low": 0.69, "high": 0.73}, kind="estimate", statistic="survival",
+               value=0.71, unit="fraction", low=0.69, high=0.73, level=0.95, n=2469, method="",
+               notebook="31_cohorts.ipynb"),
+    ]  # fmt: skip
     return made
 
 
@@ -198,14 +145,9 @@ def build_month(
     shown = segments(n_segments, scale, rename)
     rules = pd.DataFrame(RULES, columns=["segment", "r", "f", "m"])
     rules["segment"] = rules["segment"].map(rename)
-    mix = pd.DataFrame(
-        [
-            (segment, state, 100, share)
-            for segment in shown["segment"]
-            for state, share in (("primary", 0.62), ("lost", 0.38), ("potential", 0.0))
-        ],
-        columns=["segment", "state", "n_customers", "share"],
-    )
+    parts = (("primary", 0.62), ("lost", 0.38), ("potential", 0.0))
+    rows = [(segment, state, 100, share) for segment in shown["segment"] for state, share in parts]
+    mix = pd.DataFrame(rows, columns=["segment", "state", "n_customers", "share"])
     lifecycle = pd.DataFrame(
         {"state": ["primary", "lost", "potential"], "n_customers": [1961, 508, 0], "share": [0.794, 0.206, 0.0]}
     )
@@ -215,14 +157,9 @@ def build_month(
         columns=["dimension", "score", "lower", "upper"],
     )  # fmt: skip
     tables = {
-        "months": months(scale),
-        "segments": shown,
-        "segment_rules": rules,
-        "lifecycle": lifecycle,
-        "lifecycle_by_segment": mix,
-        "rfm_cuts": cuts,
-        "claims": ledger_frame([*claims(currency, scale), *extra]),
-    }
+        "months": months(scale), "segments": shown, "segment_rules": rules, "lifecycle": lifecycle, "rfm_cuts": cuts,
+        "lifecycle_by_segment": mix, "claims": ledger_frame([*claims(currency, scale), *extra]),
+    }  # fmt: skip
     (folder / "tables").mkdir(parents=True, exist_ok=True)
     for name, table in tables.items():
         table.to_parquet(folder / "tables" / f"{name}.parquet", index=False)

@@ -7,7 +7,7 @@ from typer.testing import CliRunner
 
 import custaudience
 from custaudience.cli import app
-from custaudience.reports.lock import RunLock
+from custaudience.reports.swap import run_lock
 
 
 @pytest.fixture
@@ -77,7 +77,7 @@ def test_a_failed_notebook_is_exit_1_and_the_page_says_so(run, monkeypatch):
 
 
 def test_a_second_run_is_exit_75(run):
-    with RunLock(run.root / "reports" / "tiny" / ".lock"):
+    with run_lock(run.root / "reports" / "tiny" / ".lock"):
         result = run("report", "data/tiny")
     assert result.exit_code == 75 and "another run of this study" in result.stderr
 

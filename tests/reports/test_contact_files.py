@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import stat
 from collections.abc import Callable
@@ -12,15 +11,15 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
+from fakes import rows_of, write_lists
 from typer.testing import CliRunner
 
 from custaudience.cli import app
 from custaudience.errors import DataError, ParameterError
-from custaudience.reports.contact_csv import safe_cell
-from custaudience.reports.contact_files import ContactFiles, write_contact_files
-from custaudience.reports.contact_record import judge_month
-from custaudience.reports.lock import LockedError, RunLock
-from custaudience.reports.publication import publish_private
+from custaudience.reports.contact_files import ContactFiles, judge_month
+from custaudience.reports.contact_rows import safe_cell
+from custaudience.reports.runner import publish_private
+from custaudience.reports.swap import LockedError, run_lock
 from custaudience.study import open_study
 
 EVIL = '=HYPERLINK("http://x";"y")'
@@ -68,19 +67,12 @@ def without_consent(study: Path) -> Path:
     return study
 
 
-def rows_of(path: Path) -> list[dict[str, str]]:
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        first = file.readline()
-        file.seek(0)
-        return list(csv.DictReader(file, delimiter=";" if ";" in first else ","))
-
-
 def bytes_of(folder: Path) -> dict[str, bytes]:
     return {str(p.relative_to(folder)): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
 
 
 def test_only_who_agreed_and_is_not_held_out_stands_in_a_list(study: Path) -> None:
-    written = write_contact_files(study, hold_out=0.2, bought=["bricks"], missing=["sand"])
+    written = write_lists(study, hold_out=0.2, bought=["bricks"], missing=["sand"])
     assert written.folder == study.parent / "private" / "shop" / "2025-06" / "lists"
     assert written.warnings == ()
     agreed = {f"{i:04}" for i in range(240) if i % 4 in (0, 2)}
@@ -102,7 +94,7 @@ def test_only_who_agreed_and_is_not_held_out_stands_in_a_list(study: Path) -> No
 
 
 def test_files_are_for_their_owner_only_and_open_safely_in_a_spreadsheet(study: Path) -> None:
-    written = write_contact_files(study, hold_out=0.2)
+    written = write_lists(study, hold_out=0.2)
     for folder in (written.folder, written.folder.parent, written.folder.parent.parent):
         assert stat.S_IMODE(folder.stat().st_mode) == 0o700
     for path in written.folder.iterdir():
@@ -132,9 +124,9 @@ def test_no_cell_becomes_a_formula(cell: str, safe: str) -> None:
 
 def test_the_same_options_write_the_same_files(study: Path) -> None:
     options = {"hold_out": 0.2, "seed": 4, "bought": ["bricks"], "missing": ["sand"]}
-    folder = write_contact_files(study, **options).folder
+    folder = write_lists(study, **options).folder
     before = bytes_of(folder)
-    write_contact_files(study, **options)
+    write_lists(study, **options)
     assert bytes_of(folder) == before
     lines = (study / "orders.csv").read_text(encoding="utf-8").splitlines()
     other = study.parent / "other" / "shop"
@@ -142,31 +134,31 @@ def test_the_same_options_write_the_same_files(study: Path) -> None:
     for file in study.iterdir():
         (other / file.name).write_bytes(file.read_bytes())
     (other / "orders.csv").write_text("\n".join([lines[0], *reversed(lines[1:])]) + "\n", encoding="utf-8")
-    again = bytes_of(write_contact_files(other, **options, private=study.parent / "elsewhere").folder)
+    again = bytes_of(write_lists(other, **options, private=study.parent / "elsewhere").folder)
     assert again.keys() == before.keys()
     assert all(again[name] == before[name] for name in before if name != "hold_out.json")  # its fingerprint differs
 
 
 def test_other_terms_are_refused_until_asked_for_again(study: Path) -> None:
     options = {"hold_out": 0.2, "bought": ["bricks"], "missing": ["sand"]}
-    folder = write_contact_files(study, **options).folder
+    folder = write_lists(study, **options).folder
     before = bytes_of(folder)
     with pytest.raises(
         ParameterError, match=r"2025-06 have been written on other terms: seed was 1, now 2\. .*--again"
     ):
-        write_contact_files(study, **options, seed=2)
+        write_lists(study, **options, seed=2)
     with pytest.raises(ParameterError, match=r"share was 0\.2, now 0\.0; bought was bricks, now sand"):
-        write_contact_files(study, bought=["sand"], missing=["bricks"])
+        write_lists(study, bought=["sand"], missing=["bricks"])
     with (study / "orders.csv").open("a", encoding="utf-8") as file:
         file.write("0001,tea,9.0,2025-06-29 12:00:00,late\n")
     with pytest.raises(ParameterError, match="the data or their declaration changed"):
-        write_contact_files(study, **options)
+        write_lists(study, **options)
     assert bytes_of(folder) == before
-    write_contact_files(study, **options, seed=2, again=True)
+    write_lists(study, **options, seed=2, again=True)
     record = json.loads((folder / "hold_out.json").read_text(encoding="utf-8"))
     assert record["seed"] == 2 and [old["seed"] for old in record["replaced"]] == [1]
     assert "written anew" in (folder / "README.txt").read_text(encoding="utf-8-sig")
-    write_contact_files(study, **options, seed=2, language="uk")  # words are no terms
+    write_lists(study, **options, seed=2, language="uk")  # words are no terms
 
 
 def test_without_a_column_of_consent_everybody_is_listed_and_that_is_said_first(study: Path) -> None:
@@ -220,22 +212,22 @@ def test_words_of_consent_that_are_not_understood_stop_the_lists(study: Path) ->
     people = study / "people.csv"
     people.write_text(people.read_text(encoding="utf-8").replace("yes", "perhaps"), encoding="utf-8")
     with pytest.raises(DataError, match=r"neither yes nor no: 'perhaps' \(60\)"):
-        write_contact_files(study)
+        write_lists(study)
     toml = study / "study.toml"
     toml.write_text(toml.read_text(encoding="utf-8") + 'consent_yes = ["perhaps"]\n', encoding="utf-8")
-    ids = {row["customer_id"] for row in rows_of(write_contact_files(study).folder / "regular.csv")}
+    ids = {row["customer_id"] for row in rows_of(write_lists(study).folder / "regular.csv")}
     assert ids and {int(i) % 4 for i in ids} == {2}
 
 
 def test_two_runs_at_once_do_not_meet(study: Path) -> None:
-    folder = write_contact_files(study, hold_out=0.2).folder
-    with RunLock(folder.parent.parent / ".lists.lock"), pytest.raises(LockedError):
-        write_contact_files(study, hold_out=0.2)
+    folder = write_lists(study, hold_out=0.2).folder
+    with run_lock(folder.parent.parent / ".lists.lock"), pytest.raises(LockedError):
+        write_lists(study, hold_out=0.2)
     assert LockedError.exit_code == 75
 
 
 def test_a_failure_leaves_the_old_lists_whole(study: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    folder = write_contact_files(study, hold_out=0.2).folder
+    folder = write_lists(study, hold_out=0.2).folder
     before = bytes_of(folder)
 
     def full(*_: object, **__: object) -> None:
@@ -243,7 +235,7 @@ def test_a_failure_leaves_the_old_lists_whole(study: Path, monkeypatch: pytest.M
 
     monkeypatch.setattr("custaudience.reports.contact_files.contact_notes", full)
     with pytest.raises(OSError, match="No space left"):
-        write_contact_files(study, hold_out=0.2, seed=9, again=True)
+        write_lists(study, hold_out=0.2, seed=9, again=True)
     assert bytes_of(folder) == before
     assert not list(folder.parent.glob(".lists*"))
 
@@ -251,8 +243,8 @@ def test_a_failure_leaves_the_old_lists_whole(study: Path, monkeypatch: pytest.M
 @pytest.fixture
 def judged(study: Path) -> Callable[[], ContactFiles]:
     """Return a function that writes May's lists with a hold-out, and then June's."""
-    write_contact_files(study, month="2025-05", hold_out=0.4, bought=["bricks"], missing=["sand"])
-    return lambda: write_contact_files(study, month="2025-06", bought=["bricks"], missing=["sand"])
+    write_lists(study, month="2025-05", hold_out=0.4, bought=["bricks"], missing=["sand"])
+    return lambda: write_lists(study, month="2025-06", bought=["bricks"], missing=["sand"])
 
 
 def test_last_months_hold_out_is_judged(study: Path, judged: Callable[[], ContactFiles]) -> None:
@@ -282,14 +274,14 @@ def test_a_record_that_cannot_be_read_is_named_and_stops_nothing(
     (folder / "hold_out.json").write_text('{"share": 0.1}', encoding="utf-8")
     assert "hold_out.json cannot be read" in judged().lines[-1]
     with pytest.raises(ParameterError, match="Move it aside"):
-        write_contact_files(study, month="2025-05")
+        write_lists(study, month="2025-05")
     with pytest.raises(ParameterError, match=r"no hold_out\.json here"):
         judge_month(study, open_study(study), "2025-06")
 
 
 def test_a_month_without_a_hold_out_is_not_judged(study: Path) -> None:
-    write_contact_files(study, month="2025-05")
-    written = write_contact_files(study, month="2025-06")
+    write_lists(study, month="2025-05")
+    written = write_lists(study, month="2025-06")
     assert not [line for line in written.lines if line.startswith("Held out in")]
     folder = study.parent / "private" / "shop" / "2025-05" / "lists"
     assert judge_month(folder, open_study(study), "2025-06") == []
@@ -298,18 +290,18 @@ def test_a_month_without_a_hold_out_is_not_judged(study: Path) -> None:
 def test_a_study_without_products_lists_whom_it_can(study: Path) -> None:
     orders = pd.read_csv(study / "orders.csv", dtype=str).drop(columns="product_id")
     orders.to_csv(study / "orders.csv", index=False)
-    written = write_contact_files(study)
+    written = write_lists(study)
     assert not (written.folder / "missing.csv").exists()
     assert any(
         "missing: cannot be listed: the order lines do not say what was bought" in line for line in written.lines
     )
     assert rows_of(written.folder / "regular.csv")[0]["reason"].startswith("Orders about every")
     with pytest.raises(DataError, match="no product_id"):
-        write_contact_files(study, level="kind", again=True)
+        write_lists(study, level="kind", again=True)
 
 
 def test_a_report_of_the_same_month_keeps_the_lists(study: Path) -> None:
-    written = write_contact_files(study, hold_out=0.2, bought=["bricks"], missing=["sand"])
+    written = write_lists(study, hold_out=0.2, bought=["bricks"], missing=["sand"])
     before = bytes_of(written.folder)
     private = written.folder.parents[1]
     month = publish_private(SimpleNamespace(private=private, study=open_study(study)), "2025-06")  # type: ignore[arg-type]

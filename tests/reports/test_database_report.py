@@ -4,22 +4,19 @@ from __future__ import annotations
 
 import csv
 import json
-import os
 import sqlite3
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
 import pandas as pd
 import pytest
+from fakes import command
 
 from ..study.postgres import PASSWORD, Postgres, started_postgres
 
 pytestmark = pytest.mark.xdist_group("postgres")  # one server, not one per worker
 ROOT = Path(__file__).parents[2]
-PROGRAM = Path(sys.executable).parent / "custaudience"
 QUERY = 'query = "SELECT customer_id, date, dollars, cds FROM cd_sales ORDER BY customer_id, date, line"\n'
 
 
@@ -35,15 +32,7 @@ def lines() -> list[dict[str, str]]:
 
 
 def report(folder: Path, **environment: str) -> Path:
-    done = subprocess.run(
-        [str(PROGRAM), "report", folder.name, "--notebook", "30", "--jobs", "1"],
-        cwd=folder.parent,
-        env=os.environ | environment,
-        capture_output=True,
-        text=True,
-        timeout=500,
-        check=False,
-    )
+    done = command("report", folder.name, "--notebook", "30", "--jobs", "1", cwd=folder.parent, **environment)
     assert done.returncode == 0, done.stderr
     assert PASSWORD not in done.stdout + done.stderr
     return Path(done.stdout.strip()).parent

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pandas as pd
 import pytest
+from fakes import command, text_of
 
 from custaudience.reports.topics import TOPICS
 
@@ -18,16 +17,9 @@ pytestmark = pytest.mark.slow
 
 def month_of(study: str, folder: Path) -> Path:
     """Run the report of a bundled study; return the month's folder."""
-    command = [str(Path(sys.executable).parent / "custaudience"), "report", str(ROOT / "data" / study)]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=900, check=False)
+    done = command("report", ROOT / "data" / study, cwd=folder)
     assert done.returncode == 0, done.stderr[-2000:]
     return Path(done.stdout.strip()).parent
-
-
-def text_of(page: Path) -> str:
-    """What a reader sees, with plain blanks."""
-    words = re.sub(r"<style.*?</style>|<[^>]+>", " ", page.read_text(encoding="utf-8"), flags=re.DOTALL)
-    return re.sub(r"\s+", " ", words.replace("\u00a0", " "))
 
 
 def test_cdnow_gives_the_published_parameters_on_its_page(tmp_path: Path) -> None:

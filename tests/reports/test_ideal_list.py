@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import csv
 import stat
 from pathlib import Path
 
 import pandas as pd
 import pytest
+from fakes import rows_of, write_lists
 
 from custaudience import open_study
 from custaudience.audience import CutOffs
 from custaudience.recipes import ideal_customers_at, segments_at
-from custaudience.reports.contact_files import write_contact_files
 
 
 @pytest.fixture
@@ -47,13 +46,8 @@ def study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
-def rows_of(path: Path) -> list[dict[str, str]]:
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        return list(csv.DictReader(file))
-
-
 def test_everybody_ideal_stands_in_it_with_reason_consent_and_hold_out(study: Path) -> None:
-    written = write_contact_files(study, hold_out=0.5)
+    written = write_lists(study, hold_out=0.5)
     rows = rows_of(written.folder / "ideal.csv")
     # the dissatisfied c001 and the silent c007 to c009 are out; consent keeps nobody from being known
     assert [row["customer_id"] for row in rows] == ["c006", "c005", "c004", "c003", "c002", "'=c000"]
@@ -76,7 +70,7 @@ def written_day(study: Path):
 
 
 def test_it_is_private_and_counted_only_where_it_is_printed(study: Path) -> None:
-    written = write_contact_files(study)
+    written = write_lists(study)
     assert stat.S_IMODE((written.folder / "ideal.csv").stat().st_mode) == 0o600
     line = next(line for line in written.lines if line.startswith("  ideal:"))
     assert line == "  ideal: 6 customers, to know and not to write to"
@@ -86,14 +80,14 @@ def test_it_is_private_and_counted_only_where_it_is_printed(study: Path) -> None
 
 
 def test_where_nobody_can_be_named_there_is_no_file_and_the_reason(study: Path) -> None:
-    written = write_contact_files(study, month="2024-09", private=study.parent / "early")
+    written = write_lists(study, month="2024-09", private=study.parent / "early")
     assert not (written.folder / "ideal.csv").exists()
     assert any("Nobody can be called loyal yet" in line for line in written.lines)
     assert "There is no ideal.csv: Nobody can be called loyal yet" in (
         (written.folder / "README.txt").read_text(encoding="utf-8-sig")
     )
     first = {path.name: path.read_bytes() for path in written.folder.iterdir()}
-    again = write_contact_files(study, month="2024-09", private=study.parent / "early")
+    again = write_lists(study, month="2024-09", private=study.parent / "early")
     assert {path.name: path.read_bytes() for path in again.folder.iterdir()} == first
 
 

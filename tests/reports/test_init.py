@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 from custaudience.cli import app
 from custaudience.errors import ConfigError
-from custaudience.reports.study_init import make_study
+from custaudience.reports.studies import Talk, Wishes, make_study
 
 ORDERS = "customer_id,order_id,date,amount\n" + "".join(
     f"C{k % 9},O{k},2024-{k % 6 + 1:02d}-{k % 28 + 1:02d},{k}.50\n" for k in range(90)
@@ -79,7 +79,7 @@ def test_a_readme_that_was_there_is_said_to_stay(orders: Path, tmp_path: Path) -
     (tmp_path / "shop").mkdir()
     (tmp_path / "shop" / "README.md").write_text("mine")
     said: list[str] = []
-    assert make_study("shop", [orders], answers={"currency": "EUR"}, say=said.append)
+    assert make_study("shop", [orders], Wishes({"currency": "EUR"}), Talk(say=said.append))
     assert "README.md was there and is as it was" in said[1]
     assert (tmp_path / "shop" / "README.md").read_text() == "mine"
 
@@ -87,7 +87,7 @@ def test_a_readme_that_was_there_is_said_to_stay(orders: Path, tmp_path: Path) -
 def test_progress_and_title(orders: Path, tmp_path: Path) -> None:
     said: list[str] = []
     steps: list[str] = []
-    make_study("my_shop-1", [orders], answers={"currency": "EUR"}, say=said.append, progress=steps.append)
+    make_study("my_shop-1", [orders], Wishes({"currency": "EUR"}), Talk(say=said.append, progress=steps.append))
     assert said[0].startswith("My shop 1: proposed from orders.csv")
     assert steps == ["looking into orders.csv", "counting the rows of orders.csv"]
 

@@ -9,7 +9,7 @@ import time
 import pytest
 
 from custaudience.reports import swap
-from custaudience.reports.lock import process_start
+from custaudience.reports.swap import is_running
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="no SIGKILL there")
 
@@ -50,8 +50,9 @@ def clean(reports):
     return sorted(p.name for p in reports.iterdir()) == ["2017-12", "index.html"]
 
 
+WAYS = {way: {"FAKE_EXECUTE": "1", "FAKE_TWO_STEPS": two} for way, two in (("one step", ""), ("two steps", "1"))}
 # an exchange in one step has nothing between its steps, and replaces nothing by os.replace
-PLACES = [(place, way) for place in ("execute", "render", "cleaning") for way in ("one step", "two steps")]
+PLACES = [(place, way) for place in ("execute", "render", "cleaning") for way in WAYS]
 PLACES += [("between", "two steps"), ("swapped", "two steps")]
 
 
@@ -59,7 +60,7 @@ PLACES += [("between", "two steps"), ("swapped", "two steps")]
 def test_killed_at(home, forked, tmp_path, place, way):
     home(start_here=())
     reports = tmp_path / "reports" / "tiny"
-    fast = {"FAKE_EXECUTE": "1", "FAKE_TWO_STEPS": "1" if way == "two steps" else ""}
+    fast = WAYS[way]
     finish(forked, FAKE_RUN="old", **fast)
     kill_at(forked, place, tmp_path, FAKE_RUN="killed", **fast)
     if place == "between":  # the only gap: closed by the next start, before it does anything else
@@ -76,18 +77,18 @@ def test_killed_at(home, forked, tmp_path, place, way):
 def test_killed_between_the_steps_the_next_run_puts_the_old_month_back(home, forked, tmp_path):
     home(start_here=())
     reports = tmp_path / "reports" / "tiny"
-    fast = {"FAKE_EXECUTE": "1", "FAKE_TWO_STEPS": "1"}
+    fast = WAYS["two steps"]
     finish(forked, FAKE_RUN="old", **fast)
     kill_at(forked, "between", tmp_path, FAKE_RUN="killed", **fast)
     kill_at(forked, "execute", tmp_path, FAKE_RUN="new", **fast)
     assert whole_month(reports) == "old"
 
 
-@pytest.mark.parametrize("way", ["one step", "two steps"])
+@pytest.mark.parametrize("way", WAYS)
 def test_killed_at_any_time(home, forked, tmp_path, way):
     home(start_here=())
     reports = tmp_path / "reports" / "tiny"
-    fast = {"FAKE_EXECUTE": "1", "FAKE_TWO_STEPS": "1" if way == "two steps" else ""}
+    fast = WAYS[way]
     started = time.monotonic()
     finish(forked, FAKE_RUN="0", **fast)
     takes = time.monotonic() - started
@@ -158,7 +159,7 @@ def test_workers_and_kernels_end_with_the_run(home, command, tmp_path, number):
 
     first.send_signal(number)
     assert first.wait(30) != 0
-    wait_for(lambda: not any(process_start(pid) for pid in family), seconds=20)
+    wait_for(lambda: not any(is_running(pid) for pid in family), seconds=20)
 
     if number == signal.SIGKILL:
         assert (reports / ".lock").exists() and list(reports.glob(".2017-12.build-*"))

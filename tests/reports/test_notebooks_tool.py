@@ -9,16 +9,17 @@ import pytest
 from nbformat.v4 import new_code_cell, new_output
 
 from custaudience.errors import ConfigError
-from custaudience.reports.notebook_check import check_notebook, refresh_notebooks
 from custaudience.reports.notebooks import (
+    check_notebook,
     find_notebooks,
     normalise,
     notebook_text,
     read_notebook,
+    refresh_notebooks,
     select_notebooks,
     write_if_changed,
 )
-from custaudience.reports.parameter_table import parameters_cell
+from custaudience.reports.parameters import parameters_cell
 
 
 @pytest.fixture

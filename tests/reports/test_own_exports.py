@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import datetime as dt
 import importlib.util
-import subprocess
 import sys
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -17,13 +16,13 @@ from types import ModuleType
 
 import pandas as pd
 import pytest
+from fakes import command
 
 from custaudience.customers import summarise_rfm
 from custaudience.study import open_study
 
 ROOT = Path(__file__).parents[2]
 EXPORTS = ROOT / "tests" / "exports"
-PROGRAM = Path(sys.executable).parent / "custaudience"
 
 
 @dataclass
@@ -63,15 +62,10 @@ def recounts() -> ModuleType:
 
 def of_strangers(name: str, digits: int) -> Expected:
     counted = recounts().recount(name)
-    lines = pd.DataFrame(
-        {
-            "customer": counted.lines["customer"],
-            "order": counted.lines["order"].astype(str),
-            "day": pd.to_datetime(counted.lines["when"]).dt.normalize(),
-            "minor": [int(amount * 10**digits) for amount in counted.lines["amount"]],
-        }
-    )
-    return expected(lines)
+    days = pd.to_datetime(counted.lines["when"]).dt.normalize()
+    minor = [int(amount * 10**digits) for amount in counted.lines["amount"]]
+    order = counted.lines["order"].astype(str)
+    return expected(pd.DataFrame({"customer": counted.lines["customer"], "order": order, "day": days, "minor": minor}))
 
 
 def expected(lines: pd.DataFrame) -> Expected:
@@ -94,30 +88,18 @@ def shop() -> Expected:
     raw["minor"] = [cents(text.replace("\u00a0", "").replace(" ", "").replace(",", ".")) for text in raw["Сума, грн"]]
     kept = raw[~raw["Статус"].str.lower().isin(["скасовано", "тест"]) & raw["day"].notna() & raw["minor"].notna()]
     named = kept["Клієнт"].where(~kept["Клієнт"].isin(["", "Гість"]))
-    return expected(
-        pd.DataFrame(
-            {
-                "customer": named,
-                "order": kept["Номер замовлення"],
-                "day": kept["day"],
-                "minor": kept["minor"].astype("int64"),
-            }
-        )
-    )
+    minor = kept["minor"].astype("int64")
+    order = kept["Номер замовлення"]
+    return expected(pd.DataFrame({"customer": named, "order": order, "day": kept["day"], "minor": minor}))
 
 
 def b2b() -> Expected:
-    raw = pd.read_excel(
-        ROOT / "data/b2b/contracts.xlsx", sheet_name="Contracts", header=3, engine="openpyxl", dtype={"Client ID": str}
-    )
+    path, how = ROOT / "data/b2b/contracts.xlsx", {"header": 3, "engine": "openpyxl", "dtype": {"Client ID": str}}
+    raw = pd.read_excel(path, sheet_name="Contracts", **how)
     kept = raw[raw["Contract no."] != "Total"]
     minor = [round(Decimal(str(amount)) * 100) for amount in kept["Net amount, EUR"]]
-    days = pd.to_datetime(kept["Signed on"])
-    return expected(
-        pd.DataFrame(
-            {"customer": kept["Client ID"], "order": kept["Contract no."].astype(str), "day": days, "minor": minor}
-        )
-    )
+    days, order = pd.to_datetime(kept["Signed on"]), kept["Contract no."].astype(str)
+    return expected(pd.DataFrame({"customer": kept["Client ID"], "order": order, "day": days, "minor": minor}))
 
 
 def cdnow() -> Expected:
@@ -147,16 +129,12 @@ CASES = {
 }  # fmt: skip
 
 
-def run(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([str(PROGRAM), *arguments], cwd=cwd, capture_output=True, text=True, timeout=500, check=False)
-
-
 @pytest.mark.parametrize("name", CASES)
 def test_an_export_becomes_a_report_whose_figures_a_recount_gives(name: str, tmp_path: Path) -> None:
     export, count = CASES[name]
     files = [str(ROOT / file) for file in export.files]
     answers = [part for answer in export.answers for part in ("--answer", answer)]
-    done = run("init", name, "--from", *files, "--yes", *answers, cwd=tmp_path)
+    done = command("init", name, "--from", *files, "--yes", *answers, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     wanted = count()
     month = f"{wanted.as_of:%Y-%m}"
@@ -170,11 +148,11 @@ def test_an_export_becomes_a_report_whose_figures_a_recount_gives(name: str, tmp
         written = written.replace("[tables.transactions.columns]", f"{export.edit}\n[tables.transactions.columns]")
     toml.write_text(written, encoding="utf-8")
 
-    done = run("check", name, cwd=tmp_path)
+    done = command("check", name, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "agrees with the control total" in " ".join(done.stdout.split())
 
-    done = run("report", name, "--notebook", "00", "--notebook", "30", "--jobs", "1", cwd=tmp_path)
+    done = command("report", name, "--notebook", "00", "--notebook", "30", "--jobs", "1", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     published = tmp_path / "reports" / name / month
     assert (published / "index.html").is_file()

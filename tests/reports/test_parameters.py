@@ -8,8 +8,15 @@ from fakes import notebook
 from custaudience.errors import ParameterError
 from custaudience.reports import parameters as module
 from custaudience.reports.execution import Task, execute_all
-from custaudience.reports.parameter_table import TABLE, Parameter, parameters_cell, parameters_cell_faults
-from custaudience.reports.parameters import check_parameters, last_day, parameters
+from custaudience.reports.parameters import (
+    TABLE,
+    Parameter,
+    check_parameters,
+    last_day,
+    parameters,
+    parameters_cell,
+    parameters_cell_faults,
+)
 
 ALL = list(TABLE)
 
@@ -168,7 +175,7 @@ def test_the_generated_cell_agrees_with_the_table_and_papermill_can_read_it(slug
     source = parameters_cell(slug)
     assert parameters_cell_faults(source, slug) == []
     shown = {p.name: (p.inferred_type_name, p.help) for p in PythonTranslator.inspect({"source": source})}
-    assert shown == {p.name: (p.annotation, p.help) for p in TABLE[slug]}
+    assert shown == {p.name: (p.annotation, p.help) for p in TABLE[slug].values()}
 
 
 def test_a_cell_that_differs_from_the_table_is_told_line_by_line():

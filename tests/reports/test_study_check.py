@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from custaudience.reports.study_check import describe_study, month_lines
+from custaudience.reports.studies import describe_study, month_lines
 
 HEAD = "customer_id,order_id,ordered_at,revenue\n"
 SALES = """a,1,2025-01-01 10:00:00,1100.00
@@ -105,19 +105,11 @@ def test_notebooks_warnings_and_lines_end_the_page(check) -> None:
     assert any("1 line is a refund" in line for line in section(text, "To beware of"))
 
 
+FULL = {"n_rows": 10, "n_customers": 5, "n_orders": 7, "gross": 100.5, "refunds": 0.5, "net": 100.0}
 BOOKS = pd.DataFrame(
-    {
-        "month": [str(p) for p in pd.period_range("2022-01", periods=30, freq="M")] + [""],
-        "n_rows": [10] * 30 + [0],
-        "n_customers": [5] * 30 + [0],
-        "n_orders": [7] * 30 + [0],
-        "gross": [100.5] * 30 + [0.0],
-        "refunds": [0.5] * 30 + [0.0],
-        "net": [100.0] * 30 + [0.0],
-        "guests_net": 0.0,
-        "set_aside_net": 0.0,
-        "excluded_net": 0.0,
-    }
+    {"month": [str(p) for p in pd.period_range("2022-01", periods=30, freq="M")] + [""]}
+    | {name: [value] * 30 + [0 * value] for name, value in FULL.items()}
+    | {"guests_net": 0.0, "set_aside_net": 0.0, "excluded_net": 0.0}
 )
 NO_CONTROLS = pd.DataFrame(columns=["key", "expected", "found", "difference", "agrees"])
 

@@ -168,6 +168,14 @@ def _from_data() -> Iterator[tuple[str, str]]:
     for row in (*rules["segment"], *([rules["no_order"]] if "no_order" in rules else ())):
         for key in ("name", "meaning", "action"):
             yield row.get(key, ""), _place(segments)
+    notes = PACKAGE / "reports" / "contact_words.toml"
+    for text in tomllib.loads(notes.read_text(encoding="utf-8")).values():
+        yield text, _place(notes)
+    topics = PACKAGE / "reports" / "topics.toml"
+    for topic in tomllib.loads(topics.read_text(encoding="utf-8"))["topic"]:
+        for row in (topic, *topic["sections"]):
+            for key in ("name", "intro", "heading", "reading"):
+                yield row.get(key, ""), _place(topics)
     for path in sorted((PACKAGE.parent / "data").glob("*/study.toml")):
         for caveat in tomllib.loads(path.read_text(encoding="utf-8"))["study"].get("caveats", ()):
             if isinstance(caveat, str):  # one given once per language brings its translations

@@ -7,7 +7,7 @@ from pathlib import Path
 import clock
 import pandas as pd
 
-from custaudience.reports.study_init import make_study
+from custaudience.reports.studies import Talk, Wishes, make_study
 from custaudience.study import open_study
 
 ANSWERS = {"timezone": "Europe/Kyiv"}
@@ -15,7 +15,7 @@ ANSWERS = {"timezone": "Europe/Kyiv"}
 
 def compute(file: Path, as_of: dt.date) -> Path:
     folder = Path(os.environ["CUSTAUDIENCE_CACHE"]) / "proposed"
-    make_study(folder, [file], answers=ANSWERS, say=lambda text: None)
+    make_study(folder, [file], Wishes(ANSWERS), Talk(say=lambda text: None))
     return folder
 
 

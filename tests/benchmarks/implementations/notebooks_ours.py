@@ -8,8 +8,8 @@ from pathlib import Path
 import clock
 from notebook_copies import copies, printed
 
-from custaudience.reports.appendix import notebook_body
 from custaudience.reports.execution import Task, execute_all
+from custaudience.reports.site import notebook_body
 
 SCRATCH = tempfile.TemporaryDirectory()
 

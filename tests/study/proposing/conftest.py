@@ -11,7 +11,7 @@ import openpyxl
 import pytest
 
 from custaudience.errors import CustaudienceError
-from custaudience.reports.study_init import make_study
+from custaudience.reports.studies import Talk, Wishes, make_study
 from custaudience.study import Study, open_study
 from custaudience.study.proposing import Answers, Proposal, propose_study
 
@@ -67,7 +67,8 @@ def made(tmp_path: Path) -> Callable[..., Study]:
     """Return a function that makes a study as `init --yes` does, and opens it."""
 
     def make(*files: Path, answers: dict[str, str] | None = None, **options: Any) -> Study:
-        make_study(tmp_path / "study", files, answers={"currency": "EUR"} | (answers or {}), say=str, **options)
+        wishes = Wishes({"currency": "EUR"} | (answers or {}), **options)
+        make_study(tmp_path / "study", files, wishes, Talk(say=str))
         return open_study(tmp_path / "study")
 
     return make
@@ -79,10 +80,9 @@ def refused(tmp_path: Path) -> Callable[..., str]:
 
     def message(*files: Path, answers: dict[str, str] | None = None, **options: Any) -> str:
         before = set(tmp_path.iterdir())
+        wishes = Wishes({"currency": "EUR"} | (answers or {}), **options)
         with pytest.raises(CustaudienceError) as caught:
-            make_study(
-                tmp_path / "not" / "made", files, answers={"currency": "EUR"} | (answers or {}), say=str, **options
-            )
+            make_study(tmp_path / "not" / "made", files, wishes, Talk(say=str))
         assert set(tmp_path.iterdir()) == before
         return str(caught.value)
 

@@ -7,7 +7,7 @@ import tomllib
 import pytest
 from order_lines import HEAD, lines
 
-from custaudience.reports.study_init import make_study
+from custaudience.reports.studies import Talk, Wishes, make_study
 from custaudience.study.proposing import describe
 from custaudience.study.proposing.documents import dictionary, study_toml
 
@@ -99,5 +99,5 @@ def test_what_is_not_used_is_said(put, propose) -> None:
 def test_a_file_of_customers_alone_is_said_to_say_nothing_of_buying(put, tmp_path) -> None:
     people = put("people.csv", "customer_id,city\n" + "".join(f"C{k},Kyiv\n" for k in range(60)))
     said: list[str] = []
-    make_study(tmp_path / "study", [people], answers={"currency": "EUR"}, say=said.append)
+    make_study(tmp_path / "study", [people], Wishes({"currency": "EUR"}), Talk(say=said.append))
     assert "no order lines among these files" in said[-1]

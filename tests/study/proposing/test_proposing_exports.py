@@ -11,7 +11,7 @@ import pytest
 from order_lines import HEAD, lines
 
 from custaudience.errors import ConfigError
-from custaudience.reports.study_init import make_study
+from custaudience.reports.studies import Talk, Wishes, make_study
 from custaudience.study import open_study
 from custaudience.study.books import monthly_books
 from custaudience.study.proposing import Answers, propose_study
@@ -65,7 +65,7 @@ def test_a_sample_is_recognised_and_every_row_has_its_reason(sample: str) -> Non
 @pytest.mark.parametrize("sample", EXPECTED)
 def test_what_is_written_reads_what_the_recount_found(sample: str, tmp_path: Path) -> None:
     expected = EXPECTED[sample]
-    make_study(tmp_path / "study", [SAMPLES / sample], answers=answers_for(sample), say=str)
+    make_study(tmp_path / "study", [SAMPLES / sample], Wishes(answers_for(sample)), Talk(say=str))
     study = open_study(tmp_path / "study")
     report = study.read_report(expected["table"])
     assert (report.rows_in, report.rows_used) == (expected["rows"], expected["rows_used"])

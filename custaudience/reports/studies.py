@@ -1,49 +1,104 @@
-"""What `custaudience check` says of a study: rows, months against the books, warnings, what can be run."""
+"""What `custaudience init` and `custaudience check` do: make a study from exports, and say in what state one is."""
 
 from __future__ import annotations
 
 import os
 import textwrap
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from custaudience.errors import ConfigError
 from custaudience.reports import places
 from custaudience.reports.notebooks import find_notebooks
-from custaudience.reports.parameter_table import Parameter
-from custaudience.reports.parameters import last_day
+from custaudience.reports.parameters import Parameter, last_day
 
 if TYPE_CHECKING:
     from custaudience.study.health import Health
+    from custaudience.study.proposing import Question
     from custaudience.study.study import Study
 
 _WIDTH = 100
 _MONTHS = 24  # shown one by one; earlier ones are summed
 
 
+@dataclass(frozen=True)
+class Wishes:
+    """What is known of a study before its exports are looked into; `answers` by key, as `init` asks for them."""
+
+    answers: Mapping[str, str] = field(default_factory=dict)
+    preset: str | None = None
+    name: str | None = None
+    copy: bool = False
+
+
+@dataclass(frozen=True)
+class Talk:
+    """How to talk with who makes a study: `ask` what is ambiguous, `confirm` before anything is written.
+
+    Without `ask`, anything ambiguous that the answers leave open is an error.
+    """
+
+    ask: Callable[[Question], str] | None = None
+    confirm: Callable[[], bool] = lambda: True
+    say: Callable[[str], object] = print
+    progress: Callable[[str], None] = lambda text: None
+
+
+_NO_WISHES, _PRINTING = Wishes(), Talk()
+
+
+def make_study(
+    folder: str | os.PathLike[str],
+    files: Sequence[str | os.PathLike[str]],
+    wishes: Wishes = _NO_WISHES,
+    talk: Talk = _PRINTING,
+) -> bool:
+    """Propose a study from exports, relative to where you stand, and write it when it is confirmed; say whether."""
+    from custaudience.present import locale
+    from custaudience.study.proposing import Answers, describe, propose_study, refuse_taken, write_study
+
+    places.refuse_address(folder, *files)
+    target = Path(folder)
+    refuse_taken(target)
+    language = wishes.answers.get("language")
+    if language is not None and language not in locale.languages():
+        raise ConfigError(f"reports are not written in {language!r}; languages: {', '.join(locale.languages())}.")
+    title = wishes.name or target.absolute().name.replace("_", " ").replace("-", " ").capitalize()
+    answers, preset = Answers(wishes.answers, talk.ask), wishes.preset
+    proposal = propose_study(files, answers=answers, name=title, preset=preset, progress=talk.progress)
+    talk.say(describe(proposal))
+    if not talk.confirm():
+        talk.say("\nNothing was written. With --yes it is.")
+        return False
+    had_readme = (target / "README.md").exists()
+    write_study(proposal, target, copy=wishes.copy, progress=talk.progress)
+    readme = f" ({target / 'README.md'} was there and is as it was)" if had_readme else f", {target / 'README.md'}"
+    talk.say(f"\nWritten: {target / 'study.toml'}{readme}")
+    if any(table.table == "transactions" for table in proposal.tables):
+        talk.say(f"Next: custaudience check {target}")
+    else:
+        talk.say(
+            "There are no order lines among these files, so nothing can be said of who buys: give that export along."
+        )
+    return True
+
+
 def describe_study(study_path: str | os.PathLike[str], *, as_of: str | None = None) -> str:
     """Read a study strictly and return the state of its data as lines of plain English, for the analyst's own eyes.
 
-    Parameters
-    ----------
-    study_path : path
-        Folder of the study, relative to where you stand.
-    as_of : str, optional
-        "2017-11-30"; by default the last day of the last month that is complete in the data. The warnings know no
-        later line; the months and totals of the books are those of all data.
-
-    Raises
-    ------
-    CustaudienceError
-        If the study cannot be read, or too much of it had to be set aside.
+    The warnings know no line after `as_of`, by default the last day of the last month that is complete in the data;
+    the months and totals of the books are those of all data.
     """
     from custaudience.present.words import render_claim
     from custaudience.study import open_study
     from custaudience.study.books import monthly_books
     from custaudience.study.health import row_claims, warning_claims
 
-    day = Parameter("as_of", "date", "", "").check(as_of or "")
+    day = Parameter("as_of", "date").check(as_of or "")
     places.refuse_address(study_path)
     study = open_study(study_path)
     study.refresh()
@@ -52,9 +107,8 @@ def describe_study(study_path: str | os.PathLike[str], *, as_of: str | None = No
     health = study.health(as_of=day)
     lines = [f"{study.name} ({study.folder_name})" + (f", as of {day}" if day else "")]
     for row in health.tables.itertuples():
-        lines.append(
-            f"  {row.table}: {row.rows_in:,} rows read, {row.rows_used:,} used, {row.rows_set_aside:,} set aside"
-        )
+        used, aside = f"{row.rows_used:,} used", f"{row.rows_set_aside:,} set aside"
+        lines.append(f"  {row.table}: {row.rows_in:,} rows read, {used}, {aside}")
     if day:
         faults = [claim for claim in row_claims(health) if claim.id.startswith("data.rows_set_aside.")]
         lines += _wrapped(render_claim(claim, language="en") for claim in faults)
@@ -70,14 +124,8 @@ def describe_study(study_path: str | os.PathLike[str], *, as_of: str | None = No
 def month_lines(books: pd.DataFrame, controls: pd.DataFrame, digits: int) -> list[str]:
     """Lay out the books as text: the last 24 months and those that have a control, the others as one line.
 
-    Parameters
-    ----------
-    books : DataFrame
-        As `monthly_books` gives it.
-    controls : DataFrame
-        As `Health.controls` has it.
-    digits : int
-        Of the currency; where the table would be wider than 100 columns, whole units are shown, and that is said.
+    `digits` are those of the currency; where the table would be wider than 100 columns, whole units are shown, and
+    that is said.
     """
     given = {row.key.split(".", 1)[1]: row for row in controls.itertuples() if row.key.startswith("revenue.")}
     months = books[books["month"] != ""]
@@ -99,7 +147,7 @@ def month_lines(books: pd.DataFrame, controls: pd.DataFrame, digits: int) -> lis
     if len(months) > 1:
         table.append(sums("total", months))
     for gap in (2, 1):
-        lines = _aligned(table, gap)
+        lines = aligned(table, gap)
         if max(map(len, lines)) <= _WIDTH:
             return lines
     if not digits:
@@ -113,14 +161,12 @@ def _against(control: Any, digits: int) -> list[str]:
     return [f"{control.expected:,.{digits}f}", "agrees" if control.agrees else f"! {control.difference:+,.{digits}f}"]
 
 
-def _aligned(table: list[list[str]], gap: int) -> list[str]:
+def aligned(table: list[list[str]], gap: int = 2) -> list[str]:
     """Set the first column to the left and figures to the right."""
     rows = [row + [""] * (len(table[0]) - len(row)) for row in table]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return [
-        "  " + (" " * gap).join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])]).rstrip()
-        for row in rows
-    ]
+    cells = ([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])] for row in rows)
+    return ["  " + (" " * gap).join(row).rstrip() for row in cells]
 
 
 def _notes(study: Study, books: pd.DataFrame) -> list[str]:
@@ -129,9 +175,8 @@ def _notes(study: Study, books: pd.DataFrame) -> list[str]:
     digits, last = study.minor_digits, dated["month"].iloc[-1]
     notes = []
     if books["guests_net"].any():
-        notes.append(
-            "Guests: lines set aside for want of a customer id. A control of revenue is held against net + guests."
-        )
+        why = "lines set aside for want of a customer id. A control of revenue is held against net + guests."
+        notes.append(f"Guests: {why}")
     for name, what in (("excluded_net", "Left out as study.toml says"), ("set_aside_net", "Set aside as faulty")):
         if books[name].any():
             total, most = books[name].sum(), books.loc[books[name].abs().idxmax()]
@@ -179,23 +224,14 @@ def _proposed(study: Study, books: pd.DataFrame) -> list[str]:
 
 
 def _notebook_lines(have: set[str]) -> list[str]:
-    can, cannot = [], []
-    for notebook in find_notebooks():
-        missing = [table for table in notebook.needs if table not in have]
-        if missing:
-            cannot.append(f"{notebook.path.stem}: cannot run: no table {' or '.join(missing)}")
-        else:
-            can.append(notebook.path.stem)
+    missing = {notebook.path.stem: notebook.missing(have) for notebook in find_notebooks()}
+    can = [stem for stem, tables in missing.items() if not tables]
+    cannot = [f"{stem}: cannot run: no table {' or '.join(tables)}" for stem, tables in missing.items() if tables]
     return _wrapped([*([f"can run: {', '.join(can)}"] if can else []), *cannot])
 
 
 def _wrapped(sentences: Iterable[str], mark: str = "") -> list[str]:
     start = "  " + ("  " + mark if mark else "")
-    return [
-        line
-        for sentence in sentences
-        for line in textwrap.wrap(
-            sentence, _WIDTH, initial_indent=start, subsequent_indent=" " * (len(start) + (0 if mark else 2)),
-            break_long_words=False, break_on_hyphens=False
-        )
-    ]  # fmt: skip
+    below = " " * (len(start) + (0 if mark else 2))
+    wrap = textwrap.TextWrapper(_WIDTH, start, below, break_long_words=False, break_on_hyphens=False)
+    return [line for sentence in sentences for line in wrap.wrap(sentence)]

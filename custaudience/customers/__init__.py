@@ -33,7 +33,7 @@ from custaudience.customers.cohorts.survival import (
 from custaudience.customers.drivers.drivers import Drivers, DriverTests, find_drivers
 from custaudience.customers.drivers.study import DriverStudy, driver_study
 from custaudience.customers.features.features import CustomerFeatures, customer_features
-from custaudience.customers.lifecycle.history import HistoryCheck, check_first_orders, first_order_counts
+from custaudience.customers.history import HistoryCheck, check_first_orders, first_order_counts
 from custaudience.customers.lifecycle.lifecycle import (
     Backtest,
     Lifecycle,
@@ -41,16 +41,6 @@ from custaudience.customers.lifecycle.lifecycle import (
     backtest_lost,
     backtest_overdue,
     classify_lifecycle,
-)
-from custaudience.customers.lifecycle.rhythm import (
-    Rhythm,
-    gap_classes,
-    measure_rhythm,
-    order_days,
-    order_gaps,
-    overdue_customers,
-    pool_gaps,
-    pooled_quantile,
 )
 from custaudience.customers.response.response import NO_HOLD_OUT, CampaignResponse, CampaignTables, campaign_response
 from custaudience.customers.rfm.scores import RfmScores, cut_points, score_rfm, summarise_rfm
@@ -60,6 +50,16 @@ from custaudience.customers.rfm.segments import (
     level_of,
     load_segment_rules,
     summarise_segments,
+)
+from custaudience.customers.rhythm import (
+    Rhythm,
+    gap_classes,
+    measure_rhythm,
+    order_days,
+    order_gaps,
+    overdue_customers,
+    pool_gaps,
+    pooled_quantile,
 )
 from custaudience.customers.segments.choosing_k import GroupCount, choose_k
 from custaudience.customers.segments.clusters import (

@@ -18,7 +18,7 @@ from custaudience.customers import (
     time_to_second_order,
 )
 from custaudience.customers.lifecycle.lifecycle import classify_lifecycle
-from custaudience.customers.lifecycle.rhythm import order_gaps, overdue_customers
+from custaudience.customers.rhythm import order_gaps, overdue_customers
 from custaudience.evidence import Terms
 
 AS_OF = dt.date(2024, 6, 15)  # in the middle of a month and before the last rows

@@ -8,13 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from custaudience.customers.lifecycle.rhythm import (
-    measure_rhythm,
-    order_gaps,
-    overdue_customers,
-    pool_gaps,
-    pooled_quantile,
-)
+from custaudience.customers.rhythm import measure_rhythm, order_gaps, overdue_customers, pool_gaps, pooled_quantile
 from custaudience.errors import EmptyTableError
 
 START = dt.date(2024, 1, 1)

@@ -14,8 +14,8 @@ import pandas as pd
 from narwhals.typing import IntoFrame
 
 from custaudience.customers.ground import orders_until
-from custaudience.customers.lifecycle.rhythm import measure_rhythm
 from custaudience.customers.rfm.scores import summarise_rfm
+from custaudience.customers.rhythm import measure_rhythm
 from custaudience.errors import ColumnError, DataError, EmptyTableError, ParameterError, near_miss
 from custaudience.evidence import Terms
 from custaudience.stats.columns import as_numbers

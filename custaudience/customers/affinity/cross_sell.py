@@ -15,7 +15,7 @@ from narwhals.typing import IntoFrame
 from custaudience.customers.affinity.baskets import bought_items
 from custaudience.customers.affinity.pairs import Offer
 from custaudience.customers.ground import lines_until
-from custaudience.customers.lifecycle.rhythm import order_days, overdue_customers
+from custaudience.customers.rhythm import order_days, overdue_customers
 from custaudience.errors import DataError, EmptyTableError
 from custaudience.evidence import Estimate, Terms
 from custaudience.stats.bootstrap import mean_interval

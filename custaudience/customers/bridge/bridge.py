@@ -12,7 +12,7 @@ import pandas as pd
 from narwhals.typing import IntoFrame
 
 from custaudience.customers.ground import lines_until
-from custaudience.customers.lifecycle.history import FirstOrders, check_first_orders
+from custaudience.customers.history import FirstOrders, check_first_orders
 from custaudience.errors import DataError, EmptyTableError, HistoryError
 from custaudience.study.orders import orders_of
 

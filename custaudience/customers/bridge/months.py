@@ -12,7 +12,7 @@ import pandas as pd
 from narwhals.typing import IntoFrame
 
 from custaudience.customers.bridge.bridge import NO_SEGMENT, RevenueBridge, revenue_bridge
-from custaudience.customers.lifecycle.history import FirstOrders
+from custaudience.customers.history import FirstOrders
 from custaudience.customers.rfm.segments import load_segment_rules
 from custaudience.errors import EmptyTableError, HistoryError
 from custaudience.evidence import Terms, suppress_small

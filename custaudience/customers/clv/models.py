@@ -16,8 +16,8 @@ from custaudience.customers.clv.gammagamma import GammaGamma
 from custaudience.customers.clv.predicting import ClvPrediction, HoldOut, check_hold_out, predict_clv, simulate_futures
 from custaudience.customers.clv.purchases import BgNbd, ParetoNbd
 from custaudience.customers.clv.repeat import WEEKLY, Counting, summarise_repeat_purchases
-from custaudience.customers.lifecycle.history import check_first_orders
-from custaudience.customers.lifecycle.rhythm import order_days
+from custaudience.customers.history import check_first_orders
+from custaudience.customers.rhythm import order_days
 from custaudience.errors import EmptyTableError, HistoryError
 from custaudience.evidence import Terms
 

@@ -12,8 +12,8 @@ import pandas as pd
 from narwhals.typing import IntoFrame
 
 from custaudience.customers.ground import orders_until
-from custaudience.customers.lifecycle.history import FirstOrders, Period, refuse_cut_off
-from custaudience.customers.lifecycle.rhythm import order_days, pool_gaps, pooled_quantile
+from custaudience.customers.history import FirstOrders, Period, refuse_cut_off
+from custaudience.customers.rhythm import order_days, pool_gaps, pooled_quantile
 from custaudience.errors import EmptyTableError
 from custaudience.evidence import Terms
 from custaudience.stats.intervals import share_interval

@@ -12,7 +12,7 @@ from narwhals.typing import IntoFrame
 
 from custaudience.customers.features.attributes import CATEGORY_SHARE, group_levels, sensitive_topic, usable_attribute
 from custaudience.customers.ground import orders_until
-from custaudience.customers.lifecycle.rhythm import order_gaps
+from custaudience.customers.rhythm import order_gaps
 from custaudience.errors import ColumnError, DataError, EmptyTableError, near_miss
 from custaudience.evidence import Terms
 from custaudience.study.orders import orders_of

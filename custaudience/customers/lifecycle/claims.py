@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 import pandas as pd
 
 from custaudience.customers.lifecycle.lifecycle import Backtest, Lifecycle
-from custaudience.customers.lifecycle.rhythm import Rhythm
+from custaudience.customers.rhythm import Rhythm
 from custaudience.evidence import Claim, Estimate, Terms
 from custaudience.stats.intervals import share_interval
 from custaudience.telling import Teller

@@ -13,7 +13,7 @@ import pandas as pd
 from narwhals.typing import IntoFrame
 
 from custaudience.customers.ground import collect_customers, orders_until
-from custaudience.customers.lifecycle.rhythm import Rhythm, measure_rhythm
+from custaudience.customers.rhythm import Rhythm, measure_rhythm
 from custaudience.errors import ColumnError, EmptyTableError
 from custaudience.telling import sheet
 

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import pandas as pd
 
-from custaudience.customers.lifecycle.rhythm import Rhythm
 from custaudience.customers.rfm.segments import minor_units, segment_names
+from custaudience.customers.rhythm import Rhythm
 from custaudience.evidence import Claim, Terms
 from custaudience.telling import Teller
 

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from narwhals.typing import IntoFrame
 
-from custaudience.customers.lifecycle.rhythm import OrderDays, order_days, pool_gaps, pooled_quantile
+from custaudience.customers.rhythm import OrderDays, order_days, pool_gaps, pooled_quantile
 from custaudience.errors import HistoryError
 
 Period = Literal["W", "M", "Q"]

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import ast
+import importlib
 from functools import cache
 from pathlib import Path
+
+import pytest
 
 PACKAGE = Path(__file__).parents[1] / "custaudience"
 GROUND = {"errors", "evidence", "stats"}
@@ -89,3 +92,11 @@ def test_no_module_is_a_room_without_a_topic() -> None:
     assert not {name.rsplit(".", 1)[-1] for name in modules()} & {"utils", "helpers", "common", "misc"}
     lines = {p.name: n for p in PACKAGE.rglob("*.py") if (n := len(p.read_text(encoding="utf-8").splitlines())) > 400}
     assert not lines
+
+
+@pytest.mark.parametrize("name", ["customers", "audience"])
+def test_what_is_exported_is_there(name: str) -> None:
+    package = importlib.import_module(f"custaudience.{name}")
+    assert len(package.__all__) > 20
+    for exported in package.__all__:
+        assert getattr(package, exported) is not None

@@ -108,7 +108,11 @@ def dead_pid():
     return process.pid
 
 
-@pytest.mark.parametrize("left", ["process 7 on another computer", f"process {os.getpid()} on {platform.node()}", ""])
+@pytest.mark.parametrize(
+    "left",
+    ["process 7 on another computer", f"process {os.getpid()} on {platform.node()}", ""],
+    ids=["elsewhere", "mine", "empty"],
+)
 def test_a_stale_lock_is_recognised(tmp_path, left):
     """Nobody holds the file, whoever once did and whatever has become of his number."""
     holder = tmp_path / ".lock-holder"

@@ -101,27 +101,15 @@ def test_a_refusal_is_not_kept(tmp_path: Path) -> None:
 def test_everything_a_result_may_hold_comes_back_the_same(tmp_path: Path) -> None:
     ordered = pd.Categorical(["B", None, "A"], categories=["B", "A"], ordered=True)
     frame = pd.DataFrame(
-        {
-            "customer_id": ["007", "Ян", "x"],
-            "group": ordered,
-            "flag": pd.array([True, None, False], dtype="boolean"),
-            "n": pd.array([1, None, 3], dtype="Int64"),
-            "share": [0.1 + 0.2, np.nan, np.inf],
-            "day": pd.to_datetime(["2025-01-01", None, "2025-03-01"]),
-        }
-    )
+        {"customer_id": ["007", "Ян", "x"], "group": ordered, "flag": pd.array([True, None, False], dtype="boolean"),
+         "n": pd.array([1, None, 3], dtype="Int64"), "share": [0.1 + 0.2, np.nan, np.inf],
+         "day": pd.to_datetime(["2025-01-01", None, "2025-03-01"])}
+    )  # fmt: skip
     column = PreparedColumn("a", "number", limit=float("inf"), levels=("x", 1.5))
     series = pd.Series([1, 2], index=pd.Index(["p", "q"], name="customer_id"), name="segment")
     value = (
-        frame,
-        series,
-        frame.set_index("customer_id"),
-        column,
-        {1: "one", "two": None},
-        DAY,
-        np.float64(0.1),
-        [True],
-    )
+        frame, series, frame.set_index("customer_id"), column, {1: "one", "two": None}, DAY, np.float64(0.1), [True]
+    )  # fmt: skip
     store(value, tmp_path)
     again = load(tmp_path)
     pd.testing.assert_frame_equal(again[0], frame)

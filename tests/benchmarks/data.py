@@ -120,15 +120,12 @@ def order_lines(
     cents[rng.random(n) < 0.005] = 0
     refund = (rng.random(n_orders) < 0.015)[order]
     return pa.table(
-        {
-            "customer_id": ids("C", customer[order]),
-            "order_id": ids("O", first_order + order),
-            "ordered_at": pa.array((START + second)[order].astype("datetime64[us]")),
-            "revenue": pa.array(np.where(refund, -cents, cents) / 100),
-            "product_id": ids("P", (20_000 * rng.random(n) ** 3).astype("int64")),
-            "quantity": pa.array(1 + rng.poisson(0.4, size=n)),
-        }
-    )
+        {"customer_id": ids("C", customer[order]), "order_id": ids("O", first_order + order),
+         "ordered_at": pa.array((START + second)[order].astype("datetime64[us]")),
+         "revenue": pa.array(np.where(refund, -cents, cents) / 100),
+         "product_id": ids("P", (20_000 * rng.random(n) ** 3).astype("int64")),
+         "quantity": pa.array(1 + rng.poisson(0.4, size=n))}
+    )  # fmt: skip
 
 
 def ids(letter: str, numbers: np.ndarray) -> pa.Array:

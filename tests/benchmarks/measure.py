@@ -81,14 +81,9 @@ class Measured:
 
 
 def interleave(
-    implementations: Sequence[Implementation],
-    *,
-    repeat: int,
-    as_of: str,
-    scratch: Path,
-    compare: Callable[[pd.DataFrame, pd.DataFrame], str],
-    progress: Callable[[str], None] = lambda text: None,
-) -> list[Measured]:
+    implementations: Sequence[Implementation], *, repeat: int, as_of: str, scratch: Path,
+    compare: Callable[[pd.DataFrame, pd.DataFrame], str], progress: Callable[[str], None] = lambda text: None
+) -> list[Measured]:  # fmt: skip
     """Run A B C, A B C, …; stop when an output differs from the first implementation's.
 
     Parameters

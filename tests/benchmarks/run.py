@@ -66,13 +66,9 @@ def arguments() -> argparse.Namespace:
 def measure(implementations: list[Implementation], repeat: int, scratch: Path, as_of: str = AS_OF) -> list[Measured]:
     """Run a section, progress on stderr."""
     return interleave(
-        implementations,
-        repeat=repeat,
-        as_of=as_of,
-        scratch=scratch,
-        compare=equal_tables,
-        progress=lambda text: print(text, file=sys.stderr, flush=True),
-    )
+        implementations, repeat=repeat, as_of=as_of, scratch=scratch, compare=equal_tables,
+        progress=lambda text: print(text, file=sys.stderr, flush=True)
+    )  # fmt: skip
 
 
 def table(title: str, implementations: list[Implementation], measured: list[Measured]) -> str:

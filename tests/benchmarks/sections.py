@@ -128,13 +128,11 @@ TITLES: dict[str, str] = {
 }
 
 OF_CUSTOMERS: dict[str, str] = {
-    "bgnbd": "BG/NBD fitted, simulated customers",
-    "gammagamma": "Gamma-Gamma fitted, simulated customers",
+    "bgnbd": "BG/NBD fitted, simulated customers", "gammagamma": "Gamma-Gamma fitted, simulated customers",
     "pairs": "pairs of products on the grocery panel, support 0.001 (goal: under 500 MB)",
-    "segments": "five segments of customers by six features",
-    "choose": "how many segments, 2 to 12, with stability",
-    "definition": "a written audience definition checked on all customers",
-}
+    "segments": "five segments of customers by six features", "choose": "how many segments, 2 to 12, with stability",
+    "definition": "a written audience definition checked on all customers"
+}  # fmt: skip
 """Sections that do not grow with order lines: run once, with a million customers at most."""
 MOST_CUSTOMERS = 1_000_000
 
@@ -145,22 +143,18 @@ def of_customers(name: str, rows: int, root: Path, *, install: bool = True) -> l
     made: dict[str, Callable[[], list[Implementation]]] = {
         "bgnbd": lambda: models(n, root, "bgnbd", 10.0, install=install),
         "gammagamma": lambda: models(n, root, "gamma", 3.0, install=install),
-        "pairs": lambda: pairs(root, install=install),
-        "segments": lambda: segments(n, root),
-        "choose": lambda: choose(n, root),
-        "definition": lambda: definition(n, root),
-    }
+        "pairs": lambda: pairs(root, install=install), "segments": lambda: segments(n, root),
+        "choose": lambda: choose(n, root), "definition": lambda: definition(n, root)
+    }  # fmt: skip
     return made[name]()
 
 
 def section(name: str, data: Data, root: Path, *, install: bool = True) -> list[Implementation]:
     """Return the implementations of a section, ours first."""
     made: dict[str, Callable[[], list[Implementation]]] = {
-        "rfm": lambda: rfm(data),
-        "repeat": lambda: repeat(data, root, install=install),
-        "parquet": lambda: reading(data.parquet),
-        "csv": lambda: reading(data.csv),
+        "rfm": lambda: rfm(data), "repeat": lambda: repeat(data, root, install=install),
+        "parquet": lambda: reading(data.parquet), "csv": lambda: reading(data.csv),
         "messy": lambda: reading(messy(data), "read_messy_copy.py"),
-        "init": lambda: init(messy(data) / "transactions.csv"),
-    }
+        "init": lambda: init(messy(data) / "transactions.csv")
+    }  # fmt: skip
     return made[name]()

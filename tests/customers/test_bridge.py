@@ -211,22 +211,17 @@ def test_parts_add_up_to_the_cent(drawn, seed):
     assert sums["all"] == books[3] - books[2] == sums.drop("all").sum()
     assert (bridge.totals.set_index("segment")["change_minor"] == sums.reindex(bridge.totals["segment"])).all()
     other = revenue_bridge(
-        frame.sample(frac=1, random_state=seed),
-        period=PERIOD,
-        before=BEFORE,
-        first_orders="observed",
-        segments=segments,
-    )
+        frame.sample(frac=1, random_state=seed), period=PERIOD, before=BEFORE, first_orders="observed",
+        segments=segments
+    )  # fmt: skip
     pd.testing.assert_frame_equal(bridge.table, other.table)
 
 
 CONNECTION = duckdb.connect()
 ENGINES = {
-    "pandas": lambda t: t.to_pandas(),
-    "Polars": pl.from_arrow,
-    "Polars, lazy": lambda t: pl.from_arrow(t).lazy(),
-    "PyArrow": lambda t: t,
-}
+    "pandas": lambda t: t.to_pandas(), "Polars": pl.from_arrow, "Polars, lazy": lambda t: pl.from_arrow(t).lazy(),
+    "PyArrow": lambda t: t
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("engine", ENGINES)

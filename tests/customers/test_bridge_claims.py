@@ -28,11 +28,9 @@ COVER = {"first_day": dt.date(2025, 1, 1), "last_day": AS_OF}
 def frame(*groups):
     """Build lines from (how many customers, name, {"MM-DD": minor units})."""
     rows = [
-        (f"{name} {i}", f"{name} {i} {day}", f"2025-{day}", money)
-        for n, name, days in groups
-        for i in range(n)
-        for day, money in days.items()
-    ]
+        (f"{name} {i}", f"{name} {i} {day}", f"2025-{day}", money) for n, name,
+        days in groups for i in range(n) for day, money in days.items()
+    ]  # fmt: skip
     table = pd.DataFrame(rows, columns=["customer_id", "order_id", "ordered_at", "revenue_minor"])
     return table.assign(ordered_at=pd.to_datetime(table["ordered_at"]), product_id="x", quantity=1.0)
 
@@ -53,16 +51,14 @@ def said(*groups, language="en", **options):
 
 @pytest.mark.parametrize(
     ("as_of", "last_day", "back", "whole", "prior"),
-    [
-        ("2025-03-31", "2025-12-31", 1, True, ("2025-02-01", "2025-02-28")),
-        ("2025-03-30", "2025-12-31", 1, False, ("2025-02-01", "2025-02-28")),
-        ("2025-03-15", "2025-12-31", 1, False, ("2025-02-01", "2025-02-15")),
-        ("2025-03-31", "2025-03-15", 1, False, ("2025-02-01", "2025-02-15")),
-        ("2025-03-31", "2025-01-15", 1, True, ("2025-02-01", "2025-02-28")),
-        ("2025-02-28", "2025-12-31", 12, True, ("2024-02-01", "2024-02-29")),
-        ("2025-01-31", "2025-12-31", 1, True, ("2024-12-01", "2024-12-31")),
-    ],
-)
+    [("2025-03-31", "2025-12-31", 1, True, ("2025-02-01", "2025-02-28")),
+     ("2025-03-30", "2025-12-31", 1, False, ("2025-02-01", "2025-02-28")),
+     ("2025-03-15", "2025-12-31", 1, False, ("2025-02-01", "2025-02-15")),
+     ("2025-03-31", "2025-03-15", 1, False, ("2025-02-01", "2025-02-15")),
+     ("2025-03-31", "2025-01-15", 1, True, ("2025-02-01", "2025-02-28")),
+     ("2025-02-28", "2025-12-31", 12, True, ("2024-02-01", "2024-02-29")),
+     ("2025-01-31", "2025-12-31", 1, True, ("2024-12-01", "2024-12-31"))]
+)  # fmt: skip
 def test_like_is_compared_with_like(as_of, last_day, back, whole, prior):
     """A month that the date or the data cut is held against as many days of the other."""
     pair = month_pair(dt.date.fromisoformat(as_of), months_back=back, last_day=dt.date.fromisoformat(last_day))
@@ -158,20 +154,11 @@ def test_part_of_a_month_says_so():
 
 @pytest.mark.parametrize(
     ("options", "refusal", "words"),
-    [
-        ({"as_of": dt.date(2025, 4, 30)}, "not_covered", "The data end on 31 March 2025: April 2025 is not in them"),
-        (
-            {"as_of": dt.date(2025, 1, 31)},
-            "no_month_before",
-            "begin on 1 January 2025 and do not hold the whole of Dec",
-        ),
-        (
-            {"as_of": dt.date(2025, 2, 28), "first_day": dt.date(2025, 1, 20), "first_orders": "cut off"},
-            "no_month_before",
-            "begin on 20 January 2025 and do not hold the whole of January 2025",
-        ),
-    ],
-)
+    [({"as_of": dt.date(2025, 4, 30)}, "not_covered", "The data end on 31 March 2025: April 2025 is not in them"),
+     ({"as_of": dt.date(2025, 1, 31)}, "no_month_before", "begin on 1 January 2025 and do not hold the whole of Dec"),
+     ({"as_of": dt.date(2025, 2, 28), "first_day": dt.date(2025, 1, 20), "first_orders": "cut off"}, "no_month_before",
+      "begin on 20 January 2025 and do not hold the whole of January 2025")]
+)  # fmt: skip
 def test_what_cannot_be_compared_is_refused_in_words(options, refusal, words):
     now = compared(BOTH, NEW, **options)
     (claim,) = claims_of(now)

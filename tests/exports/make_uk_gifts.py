@@ -11,6 +11,7 @@ import zipfile
 from pathlib import Path
 
 import numpy as np
+from making import at, draws, every
 from openpyxl import Workbook
 from openpyxl.styles import Font
 
@@ -18,54 +19,20 @@ SEED = 20231204
 FIRST = dt.date(2023, 12, 1)
 LAST = dt.date(2025, 2, 28)
 OUT = Path(__file__).with_name("uk_gifts.xlsx")
-rng = np.random.default_rng(SEED)
-
-
-def pick(seq, p=None):
-    return seq[int(rng.choice(len(seq), p=p))]
-
-
-def r(a, b):
-    """A whole number from a to b, both included."""
-    return int(rng.integers(a, b + 1))
-
+rng, pick, r = draws(SEED)
 
 # ---------------------------------------------------------------- stock list
 COLOURS = [
-    "WHITE",
-    "RED RETROSPOT",
-    "PINK POLKADOT",
-    "VINTAGE",
-    "IVORY",
-    "BLUE",
-    "SKULLS",
-    "STRAWBERRY",
-    "REGENCY",
-    "ENGLISH ROSE",
-    "WOODLAND",
-    "SILVER",
-]
+    "WHITE", "RED RETROSPOT", "PINK POLKADOT", "VINTAGE", "IVORY", "BLUE", "SKULLS", "STRAWBERRY", "REGENCY",
+    "ENGLISH ROSE", "WOODLAND", "SILVER"
+]  # fmt: skip
 THINGS = [
-    ("HANGING HEART T-LIGHT HOLDER", 255),
-    ("LUNCH BAG", 165),
-    ("CAKE STAND, 3 TIER", 1275),
-    ("PARTY BUNTING", 495),
-    ("JUMBO BAG", 208),
-    ("PAPER NAPKINS, PACK OF 20", 85),
-    ("TRINKET BOX", 145),
-    ("DOORMAT", 795),
-    ("ALARM CLOCK", 375),
-    ("MUG", 125),
-    ("HOT WATER BOTTLE", 495),
-    ("BIRTHDAY CARD", 42),
-    ('PICTURE FRAME 6"x4"', 295),
-    ("SET/6 SPICE TINS", 395),
-    ("CAFÉ CRÈME TIN", 210),
-    ("KEY RING", 65),
-    ("GARDEN KNEELING PAD", 165),
-    ("WICKER BASKET, LARGE", 1050),
-    ("LED NIGHT LIGHT", 179),
-]
+    ("HANGING HEART T-LIGHT HOLDER", 255), ("LUNCH BAG", 165), ("CAKE STAND, 3 TIER", 1275), ("PARTY BUNTING", 495),
+    ("JUMBO BAG", 208), ("PAPER NAPKINS, PACK OF 20", 85), ("TRINKET BOX", 145), ("DOORMAT", 795), ("ALARM CLOCK", 375),
+    ("MUG", 125), ("HOT WATER BOTTLE", 495), ("BIRTHDAY CARD", 42), ('PICTURE FRAME 6"x4"', 295),
+    ("SET/6 SPICE TINS", 395), ("CAFÉ CRÈME TIN", 210), ("KEY RING", 65), ("GARDEN KNEELING PAD", 165),
+    ("WICKER BASKET, LARGE", 1050), ("LED NIGHT LIGHT", 179)
+]  # fmt: skip
 STOCK = []
 number = 20711
 for thing, base in THINGS:
@@ -85,17 +52,9 @@ weights = rng.pareto(1.3, len(STOCK)) + 0.3
 weights /= weights.sum()
 
 COUNTRIES = [
-    "EIRE",
-    "Germany",
-    "France",
-    "Netherlands",
-    "Spain",
-    "Norway",
-    "Channel Islands",
-    "Switzerland",
-    "Unspecified",
-    "Åland Islands",
-]
+    "EIRE", "Germany", "France", "Netherlands", "Spain", "Norway", "Channel Islands", "Switzerland", "Unspecified",
+    "Åland Islands"
+]  # fmt: skip
 
 
 # ------------------------------------------------------------------- calendar
@@ -108,7 +67,7 @@ def open_day(day):
 
 def moment(day):
     minute = int(np.clip(rng.normal(12.6 * 60, 130), 7 * 60 + 30, 20 * 60 + 10))
-    return dt.datetime.combine(day, dt.time()) + dt.timedelta(minutes=minute)
+    return at(day, minutes=minute)
 
 
 SPAN = (LAST - FIRST).days
@@ -132,16 +91,9 @@ def days_of(kind):
         gap, wobble = {"fortnightly": (14, 3), "monthly": (31, 6), "quarterly": (91, 14)}[kind]
         start = r(0, gap * 2) if rng.random() < 0.7 else r(0, SPAN - gap)
         stop = SPAN if rng.random() < 0.72 else start + r(60, SPAN)
-        offs, at = [], start
-        while at <= min(stop, SPAN):
-            offs.append(at)
-            at += max(3, int(rng.normal(gap, wobble)))
-    out = []
-    for off in offs:
-        day = open_day(FIRST + dt.timedelta(days=int(off)))
-        if FIRST <= day <= LAST:
-            out.append(day)
-    return out
+        offs = every(gap, wobble, start, min(stop, SPAN), rng, 3)
+    days = (open_day(FIRST + dt.timedelta(days=int(off))) for off in offs)
+    return [day for day in days if FIRST <= day <= LAST]
 
 
 # -------------------------------------------------------------------- baskets
@@ -251,14 +203,9 @@ for day, pence in (
     docs.append((moment(day), "A", None, "United Kingdom", [("B", "Adjust bad debt", 1, pence)]))
 for n in range(4):  # the web shop being tried out
     docs.append(
-        (
-            moment(dt.date(2024, 1, 10 + (n > 1))),
-            "",
-            int(ids[3]),
-            "United Kingdom",
-            [(f"TEST00{n % 2 + 1}", "This is a test product.", 5, 450)],
-        )
-    )
+        (moment(dt.date(2024, 1, 10 + (n > 1))), "", int(ids[3]), "United Kingdom",
+         [(f"TEST00{n % 2 + 1}", "This is a test product.", 5, 450)])
+    )  # fmt: skip
 
 # --------------------------------------------------------------------- output
 docs.sort(key=lambda d: d[0])

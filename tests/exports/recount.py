@@ -152,17 +152,10 @@ def rozdrib() -> Recount:
     if sum(amount[~total], ZERO) != sum(amount[total], ZERO):
         raise AssertionError("the totals line does not agree with the lines above it")
     frame = pd.DataFrame(
-        {
-            "when": pd.to_datetime(raw["Дата"].where(~total), format="%d.%m.%Y %H:%M:%S"),
-            "customer": raw["Контрагент.Код"]
-            .astype(object)
-            .where(~raw["Контрагент.Код"].isin(["00-000001", ""]), None),
-            "order": raw["Документ"],
-            "written": amount,
-            "amount": amount,
-            "discount": False,
-        }
-    )
+        {"when": pd.to_datetime(raw["Дата"].where(~total), format="%d.%m.%Y %H:%M:%S"),
+         "customer": raw["Контрагент.Код"].astype(object).where(~raw["Контрагент.Код"].isin(["00-000001", ""]), None),
+         "order": raw["Документ"], "written": amount, "amount": amount, "discount": False}
+    )  # fmt: skip
     reason = pd.Series([None] * len(raw), dtype=object)
     reason[amount.map(lambda a: a == 0).astype(bool)] = "zero sum"
     reason[total] = "totals line"
@@ -177,15 +170,10 @@ def cua_hang() -> Recount:
     amount = pd.Series([-a if s == "Trả hàng" else a for a, s in zip(written, status, strict=False)], dtype=object)
     client = raw["Mã khách hàng"].astype(object)
     frame = pd.DataFrame(
-        {
-            "when": pd.to_datetime(raw["Ngày bán"], format="%d/%m/%Y %H:%M"),
-            "customer": client.where(~client.isin(["KHACHLE", "Khách lẻ", ""]), None),
-            "order": raw["Mã hóa đơn"],
-            "written": written,
-            "amount": amount,
-            "discount": raw["Tên hàng"] == "Chiết khấu hóa đơn",
-        }
-    )
+        {"when": pd.to_datetime(raw["Ngày bán"], format="%d/%m/%Y %H:%M"),
+         "customer": client.where(~client.isin(["KHACHLE", "Khách lẻ", ""]), None), "order": raw["Mã hóa đơn"],
+         "written": written, "amount": amount, "discount": raw["Tên hàng"] == "Chiết khấu hóa đơn"}
+    )  # fmt: skip
     reason = pd.Series([None] * len(raw), dtype=object)
     reason[written.map(lambda a: a == 0).astype(bool)] = "zero sum"
     reason[status == "Phiếu tạm"] = "draft"

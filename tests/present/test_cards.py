@@ -28,12 +28,9 @@ from persona_data import features_of, shop
 
 EXAMPLES = Path(__file__).parents[2] / "data" / "examples"
 HOSTILE = (
-    "<script>alert(1)</script>",
-    "\"'><img src=x onerror=alert(1)>",
-    "\u202egnp.exe\u2066",
-    "=cmd|' /C calc'!A0",
-    "x" * 10_000,
-)
+    "<script>alert(1)</script>", "\"'><img src=x onerror=alert(1)>", "\u202egnp.exe\u2066", "=cmd|' /C calc'!A0",
+    "x" * 10_000
+)  # fmt: skip
 CAVEAT = {"en": "Made up from end to end.", "uk": "Вигадано від початку до кінця."}
 
 
@@ -52,13 +49,9 @@ def _with_text(text: str) -> list:
 def personas():
     made = shop()
     return build_personas(
-        made["features"],
-        made["labels"],
-        currency="UAH",
-        study="Made up",
-        category_sales=made["sales"],
-        caveats=[CAVEAT],
-    )
+        made["features"], made["labels"], currency="UAH", study="Made up", category_sales=made["sales"],
+        caveats=[CAVEAT]
+    )  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -192,13 +185,9 @@ def test_markdown_says_the_same_sentences(personas) -> None:
 def test_same_persona_same_bytes(personas) -> None:
     made = shop()
     again = build_personas(
-        made["features"],
-        made["labels"],
-        currency="UAH",
-        study="Made up",
-        category_sales=made["sales"],
-        caveats=[CAVEAT],
-    )
+        made["features"], made["labels"], currency="UAH", study="Made up", category_sales=made["sales"],
+        caveats=[CAVEAT]
+    )  # fmt: skip
     assert [persona_card(p) for p in again] == [persona_card(p) for p in personas]
 
 

@@ -40,15 +40,13 @@ def test_every_statistic_named_in_the_package_has_plain_words():
 
 @pytest.mark.parametrize(
     ("message", "translation", "fault"),
-    [
-        ("{n:count} rows", "{m:count} рядків", "stand only in one of"),
-        ("{n:percent}", "{n:percent1}", "stand only in one of"),
-        ("in {m:month_in}", "{m:month}", ""),
-        ("{n:count} {n:plural a|b}", "{n:count} {n:plural а|б}", "needs the forms one|few|many"),
-        ("{n:count} {n:plural a|b}", "{n:count} {n:plural а|б|в} {n:plural г|ґ|д}", ""),
-        ("{n:count} a", "{n:count} {k:plural а|б|в}", "value 'k' is not in"),
-    ],
-)
+    [("{n:count} rows", "{m:count} рядків", "stand only in one of"),
+     ("{n:percent}", "{n:percent1}", "stand only in one of"),
+     ("in {m:month_in}", "{m:month}", ""),
+     ("{n:count} {n:plural a|b}", "{n:count} {n:plural а|б}", "needs the forms one|few|many"),
+     ("{n:count} {n:plural a|b}", "{n:count} {n:plural а|б|в} {n:plural г|ґ|д}", ""),
+     ("{n:count} a", "{n:count} {k:plural а|б|в}", "value 'k' is not in")]
+)  # fmt: skip
 def test_placeholders_are_compared(message, translation, fault):
     found = "; ".join(messages._disagreements(message, translation, "uk"))
     assert fault in found if fault else not found

@@ -141,16 +141,9 @@ def test_controls_agree_with_the_raw_files(
 
 @pytest.mark.parametrize(
     ("table", "rows"),
-    [
-        ("transactions", 1469307),
-        ("products", 92331),
-        ("demographics", 801),
-        ("campaigns", 6589),
-        ("campaign_descriptions", 27),
-        ("coupons", 116204),
-        ("coupon_redemptions", 2102),
-    ],
-)
+    [("transactions", 1469307), ("products", 92331), ("demographics", 801), ("campaigns", 6589),
+     ("campaign_descriptions", 27), ("coupons", 116204), ("coupon_redemptions", 2102)]
+)  # fmt: skip
 def test_grocery_tables_have_the_published_number_of_rows(
     grocery: duckdb.DuckDBPyConnection, table: str, rows: int
 ) -> None:

@@ -30,14 +30,9 @@ def simulate(n: int, seed: int = SEED) -> pd.DataFrame:
         going = going[rng.random(len(going)) >= leaves[going]]
     mean = rng.gamma(p * np.maximum(count, 1)) / rng.gamma(q, 1 / v, n) / np.maximum(count, 1)
     return pd.DataFrame(
-        {
-            "customer_id": np.arange(n).astype(str),
-            "n_repeat": count,
-            "first_to_last": last / 7,
-            "tenure": tenure / 7,
-            "mean_repeat_value": np.where(count > 0, np.round(mean, 2), np.nan),
-        }
-    )
+        {"customer_id": np.arange(n).astype(str), "n_repeat": count, "first_to_last": last / 7, "tenure": tenure / 7,
+         "mean_repeat_value": np.where(count > 0, np.round(mean, 2), np.nan)}
+    )  # fmt: skip
 
 
 def prepare_summary(n: int, folder: Path) -> Path:

@@ -1,14 +1,10 @@
 """The same table as rfm_ours in vectorised pandas."""
 
-import datetime as dt
-from pathlib import Path
-
-import clock
 import numpy as np
 import pandas as pd
 
 
-def compute(path: Path, as_of: dt.date) -> pd.DataFrame:
+def compute(path, as_of):
     lines = pd.read_parquet(path, columns=["customer_id", "order_id", "ordered_at", "revenue_minor"])
     lines = lines[lines["ordered_at"] < pd.Timestamp(as_of) + pd.Timedelta(days=1)]
     lines["refund"] = (-lines["revenue_minor"]).clip(lower=0)
@@ -34,7 +30,7 @@ def compute(path: Path, as_of: dt.date) -> pd.DataFrame:
     return finish(table, as_of)
 
 
-def finish(table: pd.DataFrame, as_of: dt.date) -> pd.DataFrame:
+def finish(table, as_of):
     """Add days, money in major units, scores."""
     has_order = table["n_orders"] > 0
     table["days_since_last_order"] = (pd.Timestamp(as_of) - table["last_order_on"]).dt.days.astype("Int64")
@@ -52,7 +48,3 @@ def finish(table: pd.DataFrame, as_of: dt.date) -> pd.DataFrame:
     r, f, m = (table[f"{name}_score"].astype("str") for name in ranked)
     table["rfm"] = (r + "-" + f + "-" + m).where(has_order)
     return table
-
-
-if __name__ == "__main__":
-    clock.run(compute)

@@ -1,7 +1,5 @@
 """A claim cannot contradict its own kind; what is published carries no identifier and no small group."""
 
-from __future__ import annotations
-
 import datetime as dt
 import json
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The project's own files: nothing of one machine, nothing secret, promises of the README kept."""
 
-from __future__ import annotations
-
 import re
 import subprocess
 from pathlib import Path

@@ -72,13 +72,7 @@ def format_value(value: Any, form: str, *, language: str = "en", currency: str |
 
 
 def label(code: str, language: str) -> str:
-    """Return the name of a plain code or of a message that is in the catalogue.
-
-    Examples
-    --------
-    >>> label("at_risk", "en")
-    'At risk'
-    """
+    """Return the name of a plain code ("at_risk": "At risk") or of a message that is in the catalogue."""
     known = translator(language)(code)
     if known != code or not _CODE.fullmatch(code):
         return known
@@ -86,13 +80,7 @@ def label(code: str, language: str) -> str:
 
 
 def plural_tags(language: str) -> tuple[str, ...]:
-    """Return the plural forms of whole numbers in a language, in the order templates list them.
-
-    Examples
-    --------
-    >>> plural_tags("en"), plural_tags("uk")
-    (('one', 'other'), ('one', 'few', 'many'))
-    """
+    """Return the plural forms of whole numbers in a language, as ("one", "other"), in the order templates list them."""
     chooses = Locale.parse(language).plural_form
     used = {chooses(n) for n in (*range(201), 1_000_000)}
     return tuple(tag for tag in _PLURAL_ORDER if tag in used)
@@ -172,13 +160,7 @@ def _month_in(value: Any, language: str) -> str:
 
 
 def in_language(text: str | Mapping[str, str], language: str) -> str:
-    """Return a text of the data; where there is one per language, the reader's, else English, else the first.
-
-    Examples
-    --------
-    >>> in_language({"en": "Simulated.", "uk": "Змодельовано."}, "uk")
-    'Змодельовано.'
-    """
+    """Return a text of the data; where there is one per language, the reader's, else English, else the first."""
     return text[language_of(text, language)] if isinstance(text, Mapping) else str(text)
 
 

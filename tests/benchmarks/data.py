@@ -1,17 +1,12 @@
 """Seeded transactions of any size in a cache folder: a study of one Parquet file, one of a CSV file."""
 
-from __future__ import annotations
-
 import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
-from pathlib import Path
 
 import duckdb
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -35,19 +30,19 @@ path = "transactions.{suffix}"
 class Data:
     """Where the files of one size lie: two studies, the cache of the first, and its lines that are sales."""
 
-    def __init__(self, rows: int, folder: Path):
+    def __init__(self, rows, folder):
         self.rows, self.folder = rows, folder
         self.parquet, self.csv, self.warm_cache = (folder / name for name in ("parquet", "csv", "cache"))
         # without refunds and orders of zero, on which lifetimes and we agree what counts
         self.sales = folder / "sales.parquet"
 
     @property
-    def normalised(self) -> Path:
+    def normalised(self):
         """The file the strict reader makes of the Parquet study."""
         return normalised_file(self.parquet, self.warm_cache)
 
 
-def prepare(rows: int, *, csv: bool = True, root: Path | None = None) -> Data:
+def prepare(rows, *, csv=True, root=None):
     """Return the files of `rows` lines, made when they are not there yet."""
     root = root or cache_folder() / "bench"
     data = Data(rows, root / f"transactions-{rows}-v{VERSION}")
@@ -68,7 +63,7 @@ def prepare(rows: int, *, csv: bool = True, root: Path | None = None) -> Data:
     return data
 
 
-def kept(name: str, root: Path, make: Callable[[], pd.DataFrame]) -> Path:
+def kept(name, root, make):
     """Return a Parquet file of what `make` makes, made when it is not there yet."""
     file = root / f"{name}.parquet"
     if not file.exists():
@@ -79,7 +74,7 @@ def kept(name: str, root: Path, make: Callable[[], pd.DataFrame]) -> Path:
     return file
 
 
-def write_parquet(rows: int, path: Path, *, seed: int = 20250101) -> None:
+def write_parquet(rows, path, *, seed=20250101):
     """Write `rows` order lines, in the order of time, a million at a time."""
     activity = np.cumsum(np.random.default_rng(seed).gamma(0.6, size=max(1, rows // 25)))
     chunks = -(-rows // CHUNK)
@@ -93,7 +88,7 @@ def write_parquet(rows: int, path: Path, *, seed: int = 20250101) -> None:
         writer.close()
 
 
-def order_lines(rng: np.random.Generator, n: int, activity: np.ndarray, chunk: int, chunks: int) -> pa.Table:
+def order_lines(rng, n, activity, chunk, chunks):
     """Return `n` lines of orders of 1 to about 8 lines; some lines are free, 1.5 % of orders are refunds."""
     per_order = 1 + rng.poisson(1.5, size=n)
     order = np.repeat(np.arange(n), per_order)[:n]
@@ -112,13 +107,13 @@ def order_lines(rng: np.random.Generator, n: int, activity: np.ndarray, chunk: i
     )  # fmt: skip
 
 
-def ids(letter: str, numbers: np.ndarray) -> pa.Array:
+def ids(letter, numbers):
     """Return numbers as text ids of one width: C000000042."""
     digits = pc.utf8_lpad(pc.cast(pa.array(numbers), pa.string()), 9, "0")
     return pc.binary_join_element_wise(letter, digits, "")
 
 
-def copy(query: str, target: Path, separator: str = ",") -> None:
+def copy(query, target, separator=","):
     """Write a query's rows to a Parquet or CSV file, whole or not at all."""
     beside = target.with_name(f".making-{target.name}")
     options = (
@@ -130,7 +125,7 @@ def copy(query: str, target: Path, separator: str = ",") -> None:
     beside.rename(target)
 
 
-def normalised_file(study: Path, cache: Path) -> Path:
+def normalised_file(study, cache):
     """Return the file our reader makes of a study's transactions, read once in a process of its own."""
     if not cache.is_dir():
         beside = cache.with_name(f".making-{cache.name}")
@@ -172,7 +167,7 @@ quantity = "Кількість"
 """
 
 
-def messy(data: Data) -> Path:
+def messy(data):
     """Return a study of the lines as a shop exports them: semicolons, decimal commas, the day first, statuses."""
     folder = data.folder / "messy"
     file = folder / "transactions.csv"

@@ -3,8 +3,6 @@
 Only ratios within one run mean something: machines are noisy, so all implementations of a table take turns.
 """
 
-from __future__ import annotations
-
 import argparse
 import itertools
 import os

@@ -1,7 +1,5 @@
 """What is compared with what, and the goals."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from .data import Data, kept, messy, normalised_file
@@ -37,10 +35,8 @@ def _peer(name: str, root: Path, *, install: bool) -> dict[str, object]:
 def repeat(data: Data, root: Path, *, install: bool = True) -> list[Implementation]:
     """lifetimes' repeat-purchase summary, from the normalised file without refunds."""
     peer = {"absent": TOO_MANY} if data.rows > MEMORY_HUNGRY else _peer("lifetimes", root, install=install)
-    return [
-        Implementation(OURS, "repeat_ours.py", data.sales),
-        Implementation("lifetimes 0.11.3", "repeat_lifetimes.py", data.sales, ("faster", 5.0), **peer),
-    ]
+    ours = Implementation(OURS, "repeat_ours.py", data.sales)
+    return [ours, Implementation("lifetimes 0.11.3", "repeat_lifetimes.py", data.sales, ("faster", 5.0), **peer)]
 
 
 def models(n: int, root: Path, which: str, goal: float, *, install: bool = True) -> list[Implementation]:
@@ -48,29 +44,23 @@ def models(n: int, root: Path, which: str, goal: float, *, install: bool = True)
     summary = kept(f"customers-{n}-{SEED}", root, lambda: simulate(n))
     given = {"env": {"BENCH_MODEL": which}}
     peer = _peer("lifetimes", root, install=install) | given
-    return [
-        Implementation(OURS, "clv_ours.py", summary, **given),
-        Implementation("lifetimes 0.11.3", "clv_lifetimes.py", summary, ("faster", goal), **peer),
-    ]
+    ours = Implementation(OURS, "clv_ours.py", summary, **given)
+    return [ours, Implementation("lifetimes 0.11.3", "clv_lifetimes.py", summary, ("faster", goal), **peer)]
 
 
 def pairs(root: Path, *, install: bool = True) -> list[Implementation]:
     """Products bought together on the grocery panel, from its normalised file."""
     normalised = normalised_file(ROOT / "data" / "grocery", root / "grocery-cache")
     peer = _peer("mlxtend", root, install=install)
-    return [
-        Implementation(OURS, "pairs_ours.py", normalised),
-        Implementation("mlxtend fpgrowth", "pairs_mlxtend.py", normalised, ("faster", 100.0), **peer),
-    ]
+    ours = Implementation(OURS, "pairs_ours.py", normalised)
+    return [ours, Implementation("mlxtend fpgrowth", "pairs_mlxtend.py", normalised, ("faster", 100.0), **peer)]
 
 
 def segments(n: int, root: Path) -> list[Implementation]:
     """Five segments of all customers."""
     matrix = kept(f"customer-matrix-{n}-v2", root, lambda: customer_matrix(n))
-    return [
-        Implementation(OURS, "segments_ours.py", matrix),
-        Implementation("KMeans(n_init=10)", "segments_sklearn.py", matrix, ("faster", 10.0)),
-    ]
+    ours = Implementation(OURS, "segments_ours.py", matrix)
+    return [ours, Implementation("KMeans(n_init=10)", "segments_sklearn.py", matrix, ("faster", 10.0))]
 
 
 def choose(n: int, root: Path) -> list[Implementation]:
@@ -84,37 +74,29 @@ def choose(n: int, root: Path) -> list[Implementation]:
 
 def reading(study: Path) -> list[Implementation]:
     """From a file to the normalised table."""
-    return [
-        Implementation(OURS, "read_ours.py", study, fresh_cache=True),
-        Implementation("plain DuckDB COPY", "read_copy.py", study, ("at most", 2.0), fresh_cache=True),
-    ]
+    ours = Implementation(OURS, "read_ours.py", study, fresh_cache=True)
+    return [ours, Implementation("plain DuckDB COPY", "read_copy.py", study, ("at most", 2.0), fresh_cache=True)]
 
 
 def init(file: Path) -> list[Implementation]:
     """From an export as shops make them to a proposed study; looked at once, every row counted."""
-    return [
-        Implementation("custaudience init", "init_ours.py", file, fresh_cache=True),
-        Implementation("floor: parse and count", "init_scan.py", file, compared=False),
-    ]
+    ours = Implementation("custaudience init", "init_ours.py", file, fresh_cache=True)
+    return [ours, Implementation("floor: parse and count", "init_scan.py", file, compared=False)]
 
 
 def notebooks() -> list[Implementation]:
     """Eight copies of notebook 30 on its default study, pages included."""
     notebook = ROOT / "notebooks" / "30_rfm_and_lifecycle.ipynb"
     env = {"BENCH_STUDY": str(ROOT / "data" / "grocery")}
-    return [
-        Implementation(OURS, "notebooks_ours.py", notebook, env=env),
-        Implementation("papermill + nbconvert", "notebooks_loop.py", notebook, ("faster", 2.0), env=env),
-    ]
+    ours = Implementation(OURS, "notebooks_ours.py", notebook, env=env)
+    return [ours, Implementation("papermill + nbconvert", "notebooks_loop.py", notebook, ("faster", 2.0), env=env)]
 
 
 def definition(n: int, root: Path) -> list[Implementation]:
     """A written audience definition against the scan in plain pandas that it needs."""
     customers = kept(f"definition-customers-{n}-v1", root, lambda: made_up(n))
-    return [
-        Implementation(OURS, "definition_ours.py", customers),
-        Implementation("floor: the scan", "definition_scan.py", customers, ("at most", 2.0)),
-    ]
+    ours = Implementation(OURS, "definition_ours.py", customers)
+    return [ours, Implementation("floor: the scan", "definition_scan.py", customers, ("at most", 2.0))]
 
 
 TITLES: dict[str, str] = {

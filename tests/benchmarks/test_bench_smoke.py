@@ -1,7 +1,5 @@
 """The benchmark's implementations agree on a small table; no time is judged."""
 
-from __future__ import annotations
-
 import datetime as dt
 import runpy
 import sys

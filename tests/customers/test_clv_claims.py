@@ -1,7 +1,5 @@
 """What is claimed of customer value: small groups unnamed, refusals in words, every sentence can be said."""
 
-from __future__ import annotations
-
 import dataclasses
 import datetime as dt
 import json

@@ -1,7 +1,5 @@
 """The short formulas: each its own number, its own name, and what it is not (requirements 003-11, 003-19)."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 

@@ -1,7 +1,5 @@
 """Repeat purchases per customer: by hand, as lifetimes counts, on every engine."""
 
-from __future__ import annotations
-
 import datetime as dt
 
 import duckdb

@@ -1,7 +1,5 @@
 """The notebooks in a real JupyterLab: they open, run all cells and show no error."""
 
-from __future__ import annotations
-
 import os
 import shutil
 import socket

@@ -13,8 +13,6 @@ decimals, nothing shared with the generators.
 Run as a program it prints the totals.
 """
 
-from __future__ import annotations
-
 import datetime as dt
 from dataclasses import dataclass
 from decimal import Decimal

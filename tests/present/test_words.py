@@ -41,6 +41,7 @@ WRITTEN = [
     ("month", "2017-12", "December 2017", f"грудень 2017{NB}р."),
     ("month_in", "2017-12", "December 2017", f"грудні 2017{NB}року"),
     ("text", "<b>Anna</b>", "<b>Anna</b>", "<b>Anna</b>"),
+    ("text", {"en": "Simulated.", "uk": "Змодельовано."}, "Simulated.", "Змодельовано."),
     ("term", "at_risk", "At risk", "Під загрозою"),
     ("term", "Champions", "Champions", "Чемпіони"),
     ("term", "Our own name", "Our own name", "Our own name"),

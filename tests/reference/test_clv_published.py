@@ -4,8 +4,6 @@ The published estimates of CDNOW rest on times rounded to 0.01 week and, for spe
 raw days and cents give the same to the digits that were printed.
 """
 
-from __future__ import annotations
-
 import datetime as dt
 from pathlib import Path
 

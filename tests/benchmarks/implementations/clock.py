@@ -3,8 +3,6 @@
 Standard library only: it also runs in the environments of peers.
 """
 
-from __future__ import annotations
-
 import argparse
 import datetime as dt
 import json

@@ -28,9 +28,11 @@ from tests.notebooks.running import execute
 
 ROOT = Path(__file__).parents[1]
 MONTHS = {
-    "grocery": ("2017-12", "2017-08"), "shop": ("2025-10", "2024-12"), "cdnow": ("1998-06", "1997-12"),
-    "b2b": ("2025-10", "2024-11")
-}  # fmt: skip
+    "grocery": ("2017-12", "2017-08"),
+    "shop": ("2025-10", "2024-12"),
+    "cdnow": ("1998-06", "1997-12"),
+    "b2b": ("2025-10", "2024-11"),
+}
 CLOSE = 1e-12
 
 

@@ -164,10 +164,8 @@ while day <= LAST:
     docs.append((close, "Звіт про роздр. продажі", "00-000001", "Роздрібний покупець", lines_for(day, 0.24, 3)))
     if rng.random() < 0.08:
         name, base, _ = GOODS[r(0, len(GOODS) - 1)]
-        docs.append(
-            (close + dt.timedelta(minutes=5), "Повернення", "00-000001", "Роздрібний покупець",
-             [(name, -1000, -price_on(base, day))])
-        )  # fmt: skip
+        back = [(name, -1000, -price_on(base, day))]
+        docs.append((close + dt.timedelta(minutes=5), "Повернення", "00-000001", "Роздрібний покупець", back))
     day += dt.timedelta(days=7)
 
 

@@ -59,25 +59,13 @@ class Recount:
         as_of = as_of or self.last_day
         known = self.lines[self.lines["customer"].notna()]
         known = known[known["when"] < pd.Timestamp(as_of) + pd.Timedelta(days=1)]
-        orders: dict[tuple[str, str], list] = {}
-        for customer, order, when, amount in zip(
-            known["customer"], known["order"], known["when"], known["amount"], strict=False
-        ):
-            entry = orders.setdefault((customer, order), [ZERO, when])
-            entry[0] += amount
-            entry[1] = min(entry[1], when)
-        table: dict[str, dict] = {}
-        for (customer, _), (amount, when) in orders.items():
-            row = table.setdefault(customer, {"orders": 0, "last_order": None, "net": ZERO})
-            row["net"] += amount
-            if amount > 0:
-                row["orders"] += 1
-                day = when.date()
-                if row["last_order"] is None or day > row["last_order"]:
-                    row["last_order"] = day
-        out = pd.DataFrame.from_dict(table, orient="index", columns=["orders", "last_order", "net"])
-        out.index.name = "customer"
-        return out.sort_index()
+        documents = known.groupby(["customer", "order"]).agg(net=("amount", "sum"), first=("when", "min")).reset_index()
+        is_order = documents["net"].map(lambda net: net > 0).astype(bool)
+        documents["day"] = documents["first"].where(is_order)
+        of_each = documents.assign(is_order=is_order).groupby("customer")
+        table = of_each.agg(orders=("is_order", "sum"), last_order=("day", "max"), net=("net", "sum"))
+        table["last_order"] = [None if pd.isna(day) else day.date() for day in table["last_order"]]
+        return table
 
 
 def _finish(name: str, currency: str, frame: pd.DataFrame) -> Recount:
@@ -93,6 +81,7 @@ def _finish(name: str, currency: str, frame: pd.DataFrame) -> Recount:
             sums[month] += amount
         return sums
 
+    said = out[["when", "month", "reason", "written"]]
     positive = kept["amount"].map(lambda a: a > 0).astype(bool)
     nameless = kept["customer"].isna()
     return Recount(
@@ -109,9 +98,7 @@ def _finish(name: str, currency: str, frame: pd.DataFrame) -> Recount:
         nameless_net=sum(kept.loc[nameless, "amount"], ZERO),
         nameless_rows=int(nameless.sum()),
         lines=kept[["when", "month", "customer", "order", "amount"]].reset_index(drop=True),
-        left_out_lines=out[["when", "month", "reason", "written"]]
-        .rename(columns={"written": "amount"})
-        .reset_index(drop=True),
+        left_out_lines=said.rename(columns={"written": "amount"}).reset_index(drop=True),
     )
 
 

@@ -25,7 +25,7 @@ def test_the_catalogue_has_nothing_that_the_code_has_not(language):
 
 def test_messages_come_from_code_templates_and_rules():
     places = {place for found in messages.messages().values() for place in found}
-    for expected in ("present/plots.py", "templates/index.html.j2", "segments.toml"):
+    for expected in ("present/plots_bars.py", "templates/index.html.j2", "segments.toml"):
         assert any(place.endswith(expected) for place in places), expected
 
 

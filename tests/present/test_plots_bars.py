@@ -54,22 +54,13 @@ CUT_OFFS = pd.DataFrame(
 ).astype({"n_customers": "Int64", "n_kept": "Int64", "share_of_revenue": "float64"})  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    ("draw", "table"),
-    [(plot_months, MONTHS), (plot_segments, SEGMENTS), (plot_lifecycle, STATES), (plot_gaps, GAPS),
-     (plot_concentration, TOP), (plot_repeat_frequency, FREQUENCY), (plot_contact_lists, LISTS),
-     (plot_cut_offs, CUT_OFFS)],
-)  # fmt: skip
-def test_titles_ask_or_say_in_each_language(draw, table):
-    speaks(draw, table)
-
-
 def test_months_start_at_zero_and_mark_the_last_and_the_incomplete(ax):
     assert plot_months(MONTHS, currency="USD", ax=ax) is ax
     assert [bar.get_height() for bar in ax.patches] == [100, 120, 90] and ax.get_ylim()[0] == 0
     assert ax.patches[2].get_hatch() and not ax.patches[0].get_hatch()
     assert "incomplete" in caption(ax) and "3\u00a0months" in caption(ax)
     assert ax.get_ylabel() == "Revenue per trading day, USD"
+    speaks(plot_months, MONTHS)
 
 
 @pytest.mark.parametrize("n", [2, 14, 15, 24, 42, 43, 84, 85, 240])
@@ -92,6 +83,7 @@ def test_segments_carry_numbers_patterns_and_their_own_colour(ax):
     assert mpl.colors.to_hex(ax.patches[-1].get_facecolor()) == segment_color("dormant") == REST
     assert len(ax.patches) == 4 and any("fewer than\u00a010" in text for text in words(ax))
     assert any("70\u00a0%" in text for text in words(ax)) and "700" in caption(ax)
+    speaks(plot_segments, SEGMENTS)
 
 
 def test_lifecycle_as_one_bar_and_by_segment(ax):
@@ -99,12 +91,14 @@ def test_lifecycle_as_one_bar_and_by_segment(ax):
     assert sum(bar.get_width() for bar in ax.patches) == pytest.approx(1)
     assert len({(bar.get_hatch(), bar.get_facecolor()) for bar in ax.patches}) == 2
     assert "Loyal" in words(plot_lifecycle(STATES.assign(segment="loyal"), ax=Figure().subplots()))
+    speaks(plot_lifecycle, STATES)
 
 
 def test_gaps_have_units_and_marks(ax):
     plot_gaps(GAPS, marks={"95 of 100": 2}, ax=ax)
     assert ax.get_xlabel() == "days from one order to the next" and ax.get_ylim()[0] == 0
     assert "95 of 100" in words(ax) and len(ax.lines) == 1
+    speaks(plot_gaps, GAPS)
 
 
 def test_concentration_starts_at_zero_and_leaves_small_groups_blank(ax):
@@ -113,6 +107,7 @@ def test_concentration_starts_at_zero_and_leaves_small_groups_blank(ax):
     assert any("fewer than\u00a010" in text for text in words(ax))
     assert "the best 5\u00a0%\n118\u00a0customers" in words(ax) and "the best 1\u00a0%" in words(ax)
     assert [0.33, 0.40] in [list(line.get_xdata()) for line in ax.lines] and "interval" in caption(ax)
+    speaks(plot_concentration, TOP)
 
 
 def test_frequency_shows_bars_and_a_mark_per_model(ax):
@@ -122,6 +117,7 @@ def test_frequency_shows_bars_and_a_mark_per_model(ax):
     assert len({line.get_marker() for line in ax.lines}) == 2  # not by colour alone
     assert {"1,411", "439"} <= set(words(ax)) and any(text.startswith("fewer") for text in words(ax))
     assert "1,850" in caption(ax)
+    speaks(plot_repeat_frequency, FREQUENCY)
 
 
 def test_little_to_show_is_drawn_as_little(ax):
@@ -139,6 +135,7 @@ def test_parts_of_lists_stand_side_by_side_from_zero_and_small_groups_are_blank(
     assert {"920", "361", "469", "1,011", "fewer than\u00a010"} <= set(words(ax))
     assert not [bar for bar in ax.patches if 1.5 < bar.get_y() + bar.get_height() / 2 < 2.5]
     assert "striped: did not agree" in caption(ax)
+    speaks(plot_contact_lists, LISTS)
 
 
 def test_unknown_consent_is_said_and_other_languages_are_spoken(ax):
@@ -165,3 +162,4 @@ def test_cut_offs_are_bars_from_zero_small_ones_without_a_figure(ax):
     assert texts(ax, "n") == ["40  ·  30\u00a0%", "30  ·  25\u00a0%", "50  ·  40\u00a0%", "fewer than\u00a010", "90"]
     bars = [(p.get_x(), p.get_width(), bool(p.get_hatch())) for p in ax.patches]
     assert bars[4:6] == [(0.0, 38.0, False), (38.0, 12.0, True)] and ax.get_xlim()[0] == 0
+    speaks(plot_cut_offs, CUT_OFFS)

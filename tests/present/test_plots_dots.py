@@ -71,15 +71,6 @@ BEFORE = pd.DataFrame(
 
 @pytest.mark.parametrize(
     ("draw", "table"),
-    [(plot_drivers, DRIVERS), (plot_second_order, SECOND.assign(days=90)), (plot_traits, TRAITS), (plot_pairs, PAIRS),
-     (plot_response, RESPONSE), (partial(plot_before, n_days=56), BEFORE)],
-)  # fmt: skip
-def test_titles_ask_or_say_in_each_language(draw, table):
-    speaks(draw, table)
-
-
-@pytest.mark.parametrize(
-    ("draw", "table"),
     [(plot_drivers, DRIVERS.iloc[:0]), (plot_traits, TRAITS.iloc[[3]]), (plot_pairs, PAIRS.tail(1)),
      (plot_response, RESPONSE.iloc[:0]), (partial(plot_before, n_days=3), BEFORE.tail(1))],
 )  # fmt: skip
@@ -103,6 +94,7 @@ def test_drivers_are_ordered_and_verdicts_are_shapes(ax):
     assert texts(ax, "n") == ["900", "900", "40", "300"]
     said = ("filled dot", "empty dot", "cross", "empty diamond", "* known beside")
     assert all(text in caption(ax) for text in said)
+    speaks(plot_drivers, DRIVERS)
 
 
 def test_one_outcome_is_drawn_and_attributes_come_first_when_room_is_short(ax):
@@ -137,6 +129,7 @@ def test_second_orders_stand_by_variable_with_small_groups_blank(ax):
     assert "triangle down" in caption(ax) and "diamond" not in caption(ax)
     in_table = plot_second_order(SECOND.assign(days=180), ax=Figure().subplots())
     assert "180 days" in in_table.get_xlabel()
+    speaks(plot_second_order, SECOND.assign(days=90))
 
 
 def test_traits_are_drawn_clear_ones_first_with_their_figures(ax):
@@ -152,6 +145,7 @@ def test_traits_are_drawn_clear_ones_first_with_their_figures(ax):
     assert names(ax.get_xticklabels()) == ["÷8", "÷4", "÷2", "×1", "×2", "×4", "×8"]
     few = plot_traits(TRAITS, most=2, currency="USD", ax=Figure().subplots())
     assert len(rows(few)) == 2 and "2 weaker ones are not drawn" in caption(few)
+    speaks(plot_traits, TRAITS)
 
 
 def test_pairs_have_dots_intervals_and_numbers(ax):
@@ -165,6 +159,7 @@ def test_pairs_have_dots_intervals_and_numbers(ax):
     assert "12.0 (n\u00a0=\u00a0362)" in words(ax) and not any("rare" in word for word in words(ax))
     assert ax.get_xscale() == "log" and ax.get_xlim()[0] < 0.3
     assert [line.get_xdata()[0] for line in ax.lines if line.get_linestyle() == "--"] == [5]
+    speaks(plot_pairs, PAIRS)
 
 
 def test_pairs_beyond_the_most_are_counted(ax):
@@ -195,6 +190,7 @@ def test_rates_with_n_and_small_groups_blank(ax):
     assert ax.get_xlim()[0] == 0
     alone = plot_response(RESPONSE.head(1), ax=Figure().subplots())
     assert "Segment" not in words(alone)  # one attribute needs no heading
+    speaks(plot_response, RESPONSE)
 
 
 def test_before_and_during_are_told_apart_by_fill(ax):
@@ -204,3 +200,4 @@ def test_before_and_during_are_told_apart_by_fill(ax):
     assert found[0].get_markerfacecolor() != found[0].get_color() and found[1].get_markerfacecolor() == BLUE
     assert "$611" in words(ax) and "Not sent\n(fewer than\u00a010)" in words(ax)
     assert ax.get_xlabel() == "revenue per customer in 56\u00a0days, USD" and ax.get_xlim()[0] == 0
+    speaks(partial(plot_before, n_days=56), BEFORE)

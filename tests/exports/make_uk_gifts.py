@@ -199,12 +199,8 @@ bad_debts = [(8, 12, 748215), (8, 12, -748215), (8, 12, -748215), (4, 29, -23904
 for month, day, pence in bad_debts:
     enter(moment(dt.date(2024, month, day)), "A", None, ("B", "Adjust bad debt", 1, pence))
 for n in range(4):  # the web shop being tried out
-    enter(
-        moment(dt.date(2024, 1, 10 + (n > 1))),
-        "",
-        int(ids[3]),
-        (f"TEST00{n % 2 + 1}", "This is a test product.", 5, 450),
-    )
+    trial = (f"TEST00{n % 2 + 1}", "This is a test product.", 5, 450)
+    enter(moment(dt.date(2024, 1, 10 + (n > 1))), "", int(ids[3]), trial)
 
 # --------------------------------------------------------------------- output
 docs.sort(key=lambda d: d[0])

@@ -45,6 +45,12 @@ def load(file):
     return CustomerFeatures(table, dictionary(table), pd.DataFrame(), (), day, day, 0)
 
 
+def compared(differences):
+    """Return what two ways of measuring differences must agree on."""
+    columns = ["column", "n", "n_others", "value", "value_others"]
+    return differences[columns].sort_values("column", ignore_index=True).round(6)
+
+
 def dictionary(table):
     """Return the dictionary of the columns of `made_up`."""
     types = {"age": "numeric", "sex": "category", "income": "ordered"}

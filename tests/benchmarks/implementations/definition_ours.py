@@ -1,6 +1,6 @@
 """A written definition checked and counted on all customers, with the differences of what they do."""
 
-from definition_data import DEFINITION, load
+from definition_data import DEFINITION, compared, load
 
 from custaudience.audience.definition.check import check_definition
 
@@ -10,8 +10,7 @@ def compute(file, as_of):
 
 
 def output(check):
-    columns = ["column", "n", "n_others", "value", "value_others"]
-    return check.differences[columns].sort_values("column", ignore_index=True).round(6)
+    return compared(check.differences)
 
 
 ready = load  # reading is measured elsewhere

@@ -1,7 +1,7 @@
 """The scan a definition needs: who fits, then mean and variance of every behaviour in both groups, in plain pandas."""
 
 import pandas as pd
-from definition_data import INCOMES, load
+from definition_data import INCOMES, compared, load
 
 
 def compute(file, as_of):
@@ -13,15 +13,9 @@ def compute(file, as_of):
     rows = []
     for column in behaviours:
         inside, outside = table.loc[fits, column], table.loc[known & ~fits, column]
-        rows.append(
-            (column, inside.count(), outside.count(), inside.mean(), outside.mean(), inside.var(), outside.var())
-        )
+        means = (inside.mean(), outside.mean(), inside.var(), outside.var())
+        rows.append((column, inside.count(), outside.count(), *means))
     return pd.DataFrame(rows, columns=["column", "n", "n_others", "value", "value_others", "var", "var_others"])
 
 
-def output(table):
-    columns = ["column", "n", "n_others", "value", "value_others"]
-    return table[columns].sort_values("column", ignore_index=True).round(6)
-
-
-ready = load  # reading is measured elsewhere
+output, ready = compared, load  # reading is measured elsewhere

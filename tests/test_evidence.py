@@ -1,7 +1,5 @@
 """A claim cannot contradict its own kind; what is published carries no identifier and no small group."""
 
-from __future__ import annotations
-
 import datetime as dt
 import json
 from pathlib import Path
@@ -24,36 +22,26 @@ from custaudience.evidence import (
 
 def claim(**changes: Any) -> Claim:
     fields: dict[str, Any] = {
-        "id": "kpi.revenue",
-        "template": "Revenue {value:money0}.",
-        "values": {"value": 12.5},
-        "kind": "count",
-        "statistic": "revenue",
-        "value": 12.5,
-        "unit": "EUR",
-        "n": 3,
-        "source": "transactions",
-        "as_of": dt.date(2025, 1, 31),
-        "notebook": "00_start_here.ipynb",
-    }
+        "id": "kpi.revenue", "template": "Revenue {value:money0}.", "values": {"value": 12.5}, "kind": "count",
+        "statistic": "revenue", "value": 12.5, "unit": "EUR", "n": 3, "source": "transactions",
+        "as_of": dt.date(2025, 1, 31), "notebook": "00_start_here.ipynb"
+    }  # fmt: skip
     return Claim(**(fields | changes))
 
 
 @pytest.mark.parametrize(
     ("changes", "message"),
-    [
-        ({"id": "Revenue"}, "expected slug.key"),
-        ({"kind": "estimate"}, "needs low, high and level"),
-        ({"kind": "difference", "low": 0.1, "high": 0.2}, "needs low, high and level"),
-        ({"low": 1.0, "high": 2.0, "level": 0.95}, "a count is exact"),
-        ({"kind": "estimate", "low": 3.0, "high": 2.0, "level": 0.95}, r"interval 3\.0\.\.2\.0"),
-        ({"kind": "advice", "status": "advice"}, "must name its rule"),
-        ({"kind": "advice", "method": "rule", "rests_on": ("kpi.orders",)}, "has status 'advice'"),
-        ({"kind": "guess"}, "does not exist"),
-        ({"kind": "difference", "low": -0.1, "high": 0.2, "level": 0.95}, "covers 0, no difference"),
-        ({"kind": "difference", "low": 0.9, "high": 2.0, "level": 0.95, "unit": "times"}, "covers 1, no difference"),
-    ],
-)
+    [({"id": "Revenue"}, "expected slug.key"),
+     ({"kind": "estimate"}, "needs low, high and level"),
+     ({"kind": "difference", "low": 0.1, "high": 0.2}, "needs low, high and level"),
+     ({"low": 1.0, "high": 2.0, "level": 0.95}, "a count is exact"),
+     ({"kind": "estimate", "low": 3.0, "high": 2.0, "level": 0.95}, r"interval 3\.0\.\.2\.0"),
+     ({"kind": "advice", "status": "advice"}, "must name its rule"),
+     ({"kind": "advice", "method": "rule", "rests_on": ("kpi.orders",)}, "has status 'advice'"),
+     ({"kind": "guess"}, "does not exist"),
+     ({"kind": "difference", "low": -0.1, "high": 0.2, "level": 0.95}, "covers 0, no difference"),
+     ({"kind": "difference", "low": 0.9, "high": 2.0, "level": 0.95, "unit": "times"}, "covers 1, no difference")]
+)  # fmt: skip
 def test_a_claim_that_contradicts_its_kind_is_refused(changes: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         claim(**changes)
@@ -65,14 +53,9 @@ def test_an_estimate_without_interval_may_say_too_few() -> None:
 
 @pytest.mark.parametrize(
     ("low", "high", "n", "status"),
-    [
-        (0.1, 0.2, 200, "measured"),
-        (-0.1, 0.2, 200, "no_clear_difference"),
-        (0.0, 0.2, 200, "no_clear_difference"),
-        (0.1, 0.2, 29, "too_few"),
-        (float("nan"), float("nan"), 200, "too_few"),
-    ],
-)
+    [(0.1, 0.2, 200, "measured"), (-0.1, 0.2, 200, "no_clear_difference"), (0.0, 0.2, 200, "no_clear_difference"),
+     (0.1, 0.2, 29, "too_few"), (float("nan"), float("nan"), 200, "too_few")]
+)  # fmt: skip
 def test_status_of_a_difference(low: float, high: float, n: int, status: str) -> None:
     assert status_of_difference(low, high, n) == status
 

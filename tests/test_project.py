@@ -1,7 +1,5 @@
 """The project's own files: nothing of one machine, nothing secret, promises of the README kept."""
 
-from __future__ import annotations
-
 import re
 import subprocess
 from pathlib import Path
@@ -48,12 +46,9 @@ def test_the_five_lines_of_the_readme_run(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setenv("CUSTAUDIENCE_CACHE", str(tmp_path))
     (code,) = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), flags=re.DOTALL)
     df = pd.DataFrame(
-        {
-            "customer_id": ["007", "007", "8"],
-            "ordered_at": ["2025-01-01", "2025-06-01", "2025-07-01"],
-            "revenue": [5.05, 7, 9],
-        }
-    )
+        {"customer_id": ["007", "007", "8"], "ordered_at": ["2025-01-01", "2025-06-01", "2025-07-01"],
+         "revenue": [5.05, 7, 9]}
+    )  # fmt: skip
     scope: dict[str, Any] = {"df": df}
     exec(code, scope)
     assert scope["customers"]["customer_id"].tolist() == ["007"]

@@ -1,10 +1,7 @@
 """What recipes return is kept and comes back the same; what it depends on is in the key."""
 
-from __future__ import annotations
-
 import datetime as dt
 import json
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,7 +17,7 @@ from custaudience.study import Study, open_study
 DAY = dt.date(2025, 3, 31)
 
 
-def made(folder: Path, lines: str = "a,1,2025-01-05,10.00") -> Study:
+def made(folder, lines="a,1,2025-01-05,10.00"):
     """Return a study of few lines."""
     folder.mkdir(exist_ok=True)
     (folder / "orders.csv").write_text(f"customer_id,order_id,ordered_at,revenue\n{lines}\n", encoding="utf-8")
@@ -33,27 +30,25 @@ def made(folder: Path, lines: str = "a,1,2025-01-05,10.00") -> Study:
 
 
 @pytest.fixture(autouse=True)
-def cache_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def cache_of_its_own(tmp_path, monkeypatch):
     monkeypatch.setenv("CUSTAUDIENCE_CACHE", str(tmp_path / "cache"))
 
 
 class Counted:
     """A recipe that counts its calls."""
 
-    def __init__(self) -> None:
+    def __init__(self):
         self.calls: list[dict[str, Any]] = []
 
         @cached("transactions", "customers")
-        def recipe(study: Study, as_of: dt.date, *, k: int = 3) -> dict[str, Any]:
+        def recipe(study, as_of, *, k=3):
             self.calls.append({"as_of": as_of, "k": k})
             return {"rows": len(study.table("transactions").df()), "k": k}
 
         self.recipe = recipe
 
 
-def test_a_result_is_computed_once_and_anew_when_anything_it_depends_on_changes(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_result_is_computed_once_and_anew_when_anything_it_depends_on_changes(tmp_path, monkeypatch):
     counted = Counted()
     study = made(tmp_path / "s")
     assert counted.recipe(study, DAY) == counted.recipe(open_study(tmp_path / "s"), DAY, k=3) == {"rows": 1, "k": 3}
@@ -72,7 +67,7 @@ def test_a_result_is_computed_once_and_anew_when_anything_it_depends_on_changes(
     assert len(counted.calls) == 6
 
 
-def test_a_study_of_frames_is_not_cached() -> None:
+def test_a_study_of_frames_is_not_cached():
     counted = Counted()
     frame = pd.DataFrame(
         {"customer_id": ["a"], "order_id": ["1"], "ordered_at": [pd.Timestamp("2025-01-05")], "revenue": [1.0]}
@@ -82,11 +77,11 @@ def test_a_study_of_frames_is_not_cached() -> None:
     assert len(counted.calls) == 2
 
 
-def test_a_refusal_is_not_kept(tmp_path: Path) -> None:
+def test_a_refusal_is_not_kept(tmp_path):
     calls: list[int] = []
 
     @cached("transactions")
-    def recipe(study: Study, as_of: dt.date) -> int:
+    def recipe(study, as_of):
         calls.append(1)
         if len(calls) == 1:
             raise HistoryError("too short")
@@ -98,30 +93,18 @@ def test_a_refusal_is_not_kept(tmp_path: Path) -> None:
     assert recipe(study, DAY) == recipe(study, DAY) == 7 and len(calls) == 2
 
 
-def test_everything_a_result_may_hold_comes_back_the_same(tmp_path: Path) -> None:
+def test_everything_a_result_may_hold_comes_back_the_same(tmp_path):
     ordered = pd.Categorical(["B", None, "A"], categories=["B", "A"], ordered=True)
     frame = pd.DataFrame(
-        {
-            "customer_id": ["007", "Ян", "x"],
-            "group": ordered,
-            "flag": pd.array([True, None, False], dtype="boolean"),
-            "n": pd.array([1, None, 3], dtype="Int64"),
-            "share": [0.1 + 0.2, np.nan, np.inf],
-            "day": pd.to_datetime(["2025-01-01", None, "2025-03-01"]),
-        }
-    )
+        {"customer_id": ["007", "Ян", "x"], "group": ordered, "flag": pd.array([True, None, False], dtype="boolean"),
+         "n": pd.array([1, None, 3], dtype="Int64"), "share": [0.1 + 0.2, np.nan, np.inf],
+         "day": pd.to_datetime(["2025-01-01", None, "2025-03-01"])}
+    )  # fmt: skip
     column = PreparedColumn("a", "number", limit=float("inf"), levels=("x", 1.5))
     series = pd.Series([1, 2], index=pd.Index(["p", "q"], name="customer_id"), name="segment")
     value = (
-        frame,
-        series,
-        frame.set_index("customer_id"),
-        column,
-        {1: "one", "two": None},
-        DAY,
-        np.float64(0.1),
-        [True],
-    )
+        frame, series, frame.set_index("customer_id"), column, {1: "one", "two": None}, DAY, np.float64(0.1), [True]
+    )  # fmt: skip
     store(value, tmp_path)
     again = load(tmp_path)
     pd.testing.assert_frame_equal(again[0], frame)
@@ -133,7 +116,7 @@ def test_everything_a_result_may_hold_comes_back_the_same(tmp_path: Path) -> Non
     assert load(tmp_path)["x"].dtype == "float32" and load(tmp_path)["x"].shape == (1, 2)
 
 
-def test_only_results_of_this_package_are_made_and_only_plain_things_kept(tmp_path: Path) -> None:
+def test_only_results_of_this_package_are_made_and_only_plain_things_kept(tmp_path):
     with pytest.raises(TypeError, match="cache cannot keep"):
         store({"f": open}, tmp_path)
     for path in ("os:system", "custaudience.recipe_cache:store"):

@@ -16,6 +16,9 @@ _FIGURES = {  # column of the months, and whether a month's length matters
     "revenue": ("revenue", True), "customers": ("n_customers", False), "orders": ("n_orders", True),
     "revenue_per_order": ("revenue_per_order", False),
 }  # fmt: skip
+_MOVES = {  # in total, per trading day
+    (True, True): "up_up", (False, False): "down_down", (False, True): "down_up", (True, False): "up_down",
+}  # fmt: skip
 _STATUS: dict[str, Status] = {
     "too_short": "too_few", "too_short_largest": "too_few", "usual": "no_clear_difference", "unusual": "measured",
 }  # fmt: skip
@@ -68,7 +71,7 @@ def _facts(change: Change, month: str) -> dict[str, Any]:
 def _finding(tell: Teller, change: Change, month: str) -> Claim:
     facts, case = _facts(change, month) | {"currency": tell.terms.currency}, "text"
     if not (math.isnan(change.total) or math.isnan(change.per_day)):
-        case = ("up" if change.total >= 0 else "down") + ("_up" if change.per_day >= 0 else "_down")
+        case = _MOVES[change.total >= 0, change.per_day >= 0]
         facts |= {"size": abs(change.total), "size_per_day": abs(change.per_day)}
         facts["verdict"] = tell.phrase("verdict", change.verdict)
     n, status = change.n_moves, _STATUS[change.verdict]

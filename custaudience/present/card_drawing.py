@@ -22,13 +22,7 @@ def _shapes() -> dict[str, Any]:
 
 
 def shape_of(category: str) -> str:
-    """Return the shape that stands for a category.
-
-    Examples
-    --------
-    >>> shape_of("FLUID MILK PRODUCTS"), shape_of("Інструменти"), shape_of("Xyz")
-    ('bottle', 'hammer', 'parcel')
-    """
+    """Return the shape that stands for a category, by the beginnings of its words: a parcel where none is known."""
     tokens = re.findall(r"[\w'’]+", category[:200].casefold())
     found = (s for s, words in _shapes()["shapes"].items() if any(t.startswith(w) for t in tokens for w in words))
     return next(found, "parcel")

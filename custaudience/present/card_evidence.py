@@ -18,11 +18,9 @@ if TYPE_CHECKING:
 STATUS_SHOWN = ("no_clear_difference", "too_few", "contradicted", "imagined")
 LONGEST = 320
 _SOURCES = {
-    "transactions": _("orders"),
-    "customers": _("table customers"),
-    "responses": _("contacts and responses"),
-    "all tables": _("all tables"),
-}
+    "transactions": _("orders"), "customers": _("table customers"), "responses": _("contacts and responses"),
+    "all tables": _("all tables")
+}  # fmt: skip
 
 
 def clean(text: Any, *, most: int = LONGEST) -> str:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from custaudience.errors import CustaudienceError, MissingEngineError
 from custaudience.evidence import template as _
 from custaudience.present.card_evidence import STATUS_SHOWN, clean, evidence_line, sentence
-from custaudience.present.cards import HEADINGS
+from custaudience.present.cards import HEADINGS, in_block
 from custaudience.present.figures import in_language
 from custaudience.present.words import Say
 
@@ -31,13 +31,7 @@ _SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~!])")
 
 
 def card_data(persona: Persona, *, language: str = "en") -> dict[str, Any]:
-    """Return a card as plain data, fit for JSON; `card_schema` describes it.
-
-    Raises
-    ------
-    WordsError
-        If the language is not shipped.
-    """
+    """Return a card as plain data, fit for JSON; `card_schema` describes it."""
     say = Say(language)
     return {
         "schema": SCHEMA, "language": language, "key": persona.key, "segment": clean(persona.segment, most=80),
@@ -95,17 +89,14 @@ def card_markdown(persona: Persona, *, language: str = "en", level: int = 1) -> 
     parts += [f"**{line(claim)}**" for claim in slots.get("size", ())]
     parts.append("\n".join(f"- {line(claim)}" for claim in slots.get("facts", ())))
     for slot, title in HEADINGS.items():
-        claims = [*slots.get(slot, ()), *(slots.get("price", ()) if slot == "behaviour" else ())]
-        if claims:
+        if claims := in_block(slot, slots):
             parts += [f"{below} {say(title)}", "\n".join(f"- {line(claim)}" for claim in claims)]
     day = say(_("Figures as of {day:date}"), day=persona.as_of)
     parts.append("\n".join(f"- {text}" for text in (day, *(line(claim) for claim in slots.get("notes", ())))))
     if numbered:
-        evidence = (
-            f"{i}. {escape_markdown(evidence_line(claim, say, whole=True).unescape())}"
-            for i, claim in enumerate(numbered, 1)
-        )
-        parts += [f"{below} {say('Evidence')}", "\n".join(evidence)]
+        lines = (escape_markdown(evidence_line(claim, say, whole=True).unescape()) for claim in numbered)
+        evidence = "\n".join(f"{i}. {text}" for i, text in enumerate(lines, 1))
+        parts += [f"{below} {say('Evidence')}", evidence]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
@@ -121,13 +112,7 @@ def escape_markdown(text: str) -> str:
 
 
 def card_png(html: str, path: str | os.PathLike[str], *, width: int = 900, browser: str | None = None) -> Path:
-    """Write a card or a sheet (HTML) as a PNG of so many pixels in width, by an installed Chromium without network.
-
-    Raises
-    ------
-    CustaudienceError
-        If there is no Chromium, or it fails; the message says what to do.
-    """
+    """Write a card or a sheet (HTML) as a PNG of so many pixels in width, by an installed Chromium without network."""
     program = browser or installed_browser()
     target = Path(path).absolute()
     with tempfile.TemporaryDirectory() as folder:
@@ -152,13 +137,7 @@ def card_png(html: str, path: str | os.PathLike[str], *, width: int = 900, brows
 
 
 def installed_browser() -> str:
-    """Return the Chromium that draws pictures.
-
-    Raises
-    ------
-    MissingEngineError
-        If none is installed; the message says what to do.
-    """
+    """Return the Chromium that draws pictures."""
     program = next((found for name in _BROWSERS if (found := shutil.which(name))), None)
     if program is None:
         raise MissingEngineError(
@@ -185,11 +164,10 @@ class NotebookCard:
 
     markdown: str
 
-    def _repr_markdown_(self) -> str:
-        return self.markdown
-
     def __repr__(self) -> str:
         return self.markdown
+
+    _repr_markdown_ = __repr__
 
 
 def notebook_card(persona: Persona, *, language: str = "en") -> NotebookCard:

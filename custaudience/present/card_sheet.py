@@ -29,13 +29,6 @@ def persona_sheet(
 
     `said` is said of them together, printed above; `cards` are addresses of each persona's card by its key; `links` to
     other pages are not printed; `top` and `foot` are what a report prints above and below each of its pages.
-
-    Raises
-    ------
-    ValueError
-        If there is no persona.
-    WordsError
-        If the language is not shipped.
     """
     say = Say(language)
     if not personas:

@@ -40,25 +40,11 @@ _SHADES = {
 }
 _IN_ORDER = (BLUE, GREEN, VERMILION, PURPLE)
 HEADINGS = {
-    "demographics": _("Who they are"),
-    "categories": _("What they buy, against all others"),
-    "behaviour": _("How they buy"),
-    "sources": _("Sources and channels"),
-    "goals": _("Goals and values"),
-    "problems": _("Problems and challenges"),
-    "barriers": _("What holds them back, and who decides"),
-    "advice": _("Say to them"),
-}
-_BLOCKS = (
-    ("demographics", ("demographics",)),
-    ("categories", ("categories",)),
-    ("behaviour", ("behaviour", "price")),
-    ("sources", ("sources",)),
-    ("goals", ("goals",)),
-    ("problems", ("problems",)),
-    ("barriers", ("barriers",)),
-    ("advice", ("advice",)),
-)
+    "demographics": _("Who they are"), "categories": _("What they buy, against all others"),
+    "behaviour": _("How they buy"), "sources": _("Sources and channels"), "goals": _("Goals and values"),
+    "problems": _("Problems and challenges"), "barriers": _("What holds them back, and who decides"),
+    "advice": _("Say to them")
+}  # fmt: skip
 _WIDEST = 4.0  # ratio at which a bar ends
 SMALL_RATIO = 0.095  # below it one decimal would read as none
 
@@ -79,13 +65,9 @@ def persona_card(persona: Persona, *, language: str = "en", links: Sequence[Link
     ----------
     persona : Persona
     language : str
+        One that is shipped.
     links : sequence of Link
         To other pages, above the card; not printed.
-
-    Raises
-    ------
-    WordsError
-        If the language is not shipped; the message names those that are.
     """
     card = card_parts(persona, Say(language))
     title = f"{card['name']} · {card['study']}"
@@ -133,27 +115,24 @@ def card_parts(persona: Persona, say: Say) -> dict[str, Any]:
     accent, typed = accent_of(persona), persona.system == "typed"
     dark, light = _SHADES[accent]
     size = slots.get("size", ())
-    lines = [line_parts(claim, numbers, say) for claim in size]
+    lines = lines_of(size, numbers, say)
     shares = [_share_fact(claim, numbers, say) for claim in size if "share_revenue" in claim.values]
     facts = [fact_parts(claim, numbers, say) for claim in slots.get("facts", ())]
     name = clean(in_language(persona.name, say.language), most=60)
     words = say(_("Drawing of a letter, and of things this group buys; nobody is shown"))
     as_of = _("Typed on {day:date}") if typed else _("Figures as of {day:date}")
     notes = slots.get("notes", ())
-
-    def plain(claims: Iterable[Claim], numbers: Numbers | None = None) -> list[dict[str, Any]]:
-        return [line_parts(claim, numbers, say) for claim in claims]
-
     card = {
         "key": persona.key, "accent": accent, "dark": dark, "light": light, "small": persona.n is None,
         "name": name, "study": clean(persona.study, most=80), "typed": typed, "as_of": say(as_of, day=persona.as_of),
         "picture": drawing(name, persona.things, accent=accent, dark=dark, light=light, label=words),
-        "heading": plain(slots.get("name", ())), "story": plain(slots.get("story", ())), "size": lines,
+        "heading": lines_of(slots.get("name", ()), None, say), "size": lines,
+        "story": lines_of(slots.get("story", ()), None, say),
         "facts": [*(shares if facts else ()), *facts],
-        "blocks": [block for key, names in _BLOCKS if (block := _block(key, names, slots, numbers, say))],
-        "notes": plain((claim for claim in notes if claim.kind in ("count", "advice")), numbers),
-        "imagined": plain(claim for claim in notes if claim.kind == "imagined"),
-        "caveats": plain(claim for claim in notes if claim.kind == "typed"),
+        "blocks": [block for key in HEADINGS if (block := _block(key, slots, numbers, say))],
+        "notes": lines_of((claim for claim in notes if claim.kind in ("count", "advice")), numbers, say),
+        "imagined": lines_of((claim for claim in notes if claim.kind == "imagined"), None, say),
+        "caveats": lines_of((claim for claim in notes if claim.kind == "typed"), None, say),
     }  # fmt: skip
     levels = [claim.level for claim, _number in numbers.items() if claim.level is not None]
     card["level"] = say(_("intervals at {level:percent}"), level=levels[0]) if levels else ""
@@ -162,10 +141,13 @@ def card_parts(persona: Persona, say: Say) -> dict[str, Any]:
     return card
 
 
-def _block(
-    key: str, names: Sequence[str], slots: Mapping[str, Sequence[Claim]], numbers: Numbers, say: Say
-) -> dict[str, Any] | None:
-    claims = [claim for name in names for claim in slots.get(name, ())]
+def in_block(key: str, slots: Mapping[str, Sequence[Claim]]) -> list[Claim]:
+    """Return the claims that stand under a heading; prices stand with how people buy."""
+    return [*slots.get(key, ()), *(slots.get("price", ()) if key == "behaviour" else ())]
+
+
+def _block(key: str, slots: Mapping[str, Sequence[Claim]], numbers: Numbers, say: Say) -> dict[str, Any] | None:
+    claims = in_block(key, slots)
     if not claims:
         return None
     blank = [claim for claim in claims if claim.statistic == "not_measured"]
@@ -180,9 +162,8 @@ def _block(
         "pill": say.status(claims[0].status) if len(kinds) == 1 and kinds <= {"advice", "typed"} else "",
         "status": claims[0].status, "blank": [line_parts(claim, None, say) | _parted(claim, say) for claim in blank],
         "bars": [_bar(claim, numbers, say) for claim in bars], "same_word": say.status("no_clear_difference"),
-        "lines": [line_parts(claim, numbers, say) for claim in other],
-        "same": [line_parts(claim, numbers, say) for claim in same],
-        "known": [line_parts(claim, numbers, say) for claim in known],
+        "lines": lines_of(other, numbers, say), "same": lines_of(same, numbers, say),
+        "known": lines_of(known, numbers, say),
     }  # fmt: skip
 
 
@@ -194,6 +175,11 @@ def line_parts(claim: Claim, numbers: Numbers | None, say: Say) -> dict[str, Any
         "no_source": claim.kind == "typed" and claim.values.get("found_in") == [],
         "number": numbers.of(claim) if numbers is not None else None,
     }  # fmt: skip
+
+
+def lines_of(claims: Iterable[Claim], numbers: Numbers | None, say: Say) -> list[dict[str, Any]]:
+    """Return each claim's line."""
+    return [line_parts(claim, numbers, say) for claim in claims]
 
 
 def _parted(claim: Claim, say: Say) -> dict[str, Any]:

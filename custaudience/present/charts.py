@@ -72,9 +72,8 @@ class Chart:
 
     def n_is(self, n: Any) -> str:
         """Write the number of customers of a caption."""
-        return self.t(
-            _("n\u00a0=\u00a0{n:count} {n:plural customer|customers}"), n=0 if pd.isna(n) else int(n)
-        )  # fmt: skip
+        count = 0 if pd.isna(n) else int(n)
+        return self.t(_("n\u00a0=\u00a0{n:count} {n:plural customer|customers}"), n=count)
 
     def size(self, n: Any) -> str:
         """Write the number of customers beside a name."""

@@ -39,15 +39,7 @@ class WordsError(CustaudienceError):
 
 @lru_cache(maxsize=32)
 def translator(language: str) -> Callable[[str], str]:
-    """Return the function that translates an English message into `language`.
-
-    A message without a translation is returned as it is.
-
-    Raises
-    ------
-    WordsError
-        If there is no catalogue for `language`.
-    """
+    """Return the function that translates an English message; one without a translation is returned as it is."""
     known = locale.languages()
     if language not in known:
         raise WordsError(f"no report language {language!r}; there are {', '.join(known)}.{near_miss(language, known)}")
@@ -56,23 +48,11 @@ def translator(language: str) -> Callable[[str], str]:
 
 
 def format_value(value: Any, form: str, *, language: str = "en", currency: str | None = None) -> str:
-    r"""Write one value as the language writes it.
+    r"""Write one value, which is not missing, as the language writes it.
 
-    Parameters
-    ----------
-    value : number, str, date
-        Not missing.
-    form : str
-        ``count``, ``number`` (up to two decimals), ``number1`` to ``number3``; ``percent``, ``percent1``,
-        ``signed_percent1`` and ``points1`` from a fraction; ``money``, ``money0``; ``date``, ``month``,
-        ``month_short``, ``month_in`` from ISO text or a date; ``text`` as it is; ``term`` through the catalogue.
-    language, currency : str
-        ``currency`` is needed for money.
-
-    Raises
-    ------
-    WordsError
-        If the format is unknown, the value is missing, or money comes without a currency.
+    Forms: ``count``, ``number`` (up to two decimals), ``number1`` to ``number3``; ``percent``, ``percent1``,
+    ``signed_percent1`` and ``points1`` from a fraction; ``money``, ``money0``, which need a currency; ``date``,
+    ``month``, ``month_short``, ``month_in`` from ISO text or a date; ``text`` as it is; ``term`` through the catalogue.
 
     Examples
     --------
@@ -92,13 +72,7 @@ def format_value(value: Any, form: str, *, language: str = "en", currency: str |
 
 
 def label(code: str, language: str) -> str:
-    """Return the name of a plain code or of a message that is in the catalogue.
-
-    Examples
-    --------
-    >>> label("at_risk", "en")
-    'At risk'
-    """
+    """Return the name of a plain code ("at_risk": "At risk") or of a message that is in the catalogue."""
     known = translator(language)(code)
     if known != code or not _CODE.fullmatch(code):
         return known
@@ -106,13 +80,7 @@ def label(code: str, language: str) -> str:
 
 
 def plural_tags(language: str) -> tuple[str, ...]:
-    """Return the plural forms of whole numbers in a language, in the order templates list them.
-
-    Examples
-    --------
-    >>> plural_tags("en"), plural_tags("uk")
-    (('one', 'other'), ('one', 'few', 'many'))
-    """
+    """Return the plural forms of whole numbers in a language, as ("one", "other"), in the order templates list them."""
     chooses = Locale.parse(language).plural_form
     used = {chooses(n) for n in (*range(201), 1_000_000)}
     return tuple(tag for tag in _PLURAL_ORDER if tag in used)
@@ -153,16 +121,16 @@ def _written(value: Decimal, decimals: str, language: str, *, unit: str = "", si
     return f"{sign}{figure}{NBSP + unit if unit else ''}"
 
 
+def _points(language: str) -> str:
+    return translator(language)(_("points"))
+
+
 def _money(value: Decimal, language: str, currency: str | None, *, whole: bool) -> str:
     if not currency:
         raise WordsError("money needs a currency: give currency= or values['currency']")
     pattern = Locale.parse(language).currency_formats["standard"].pattern
-    if whole:
-        text = format_currency(
-            round(abs(value)), currency, format=pattern.replace(".00", ""), locale=language, currency_digits=False
-        )
-    else:
-        text = format_currency(abs(value), currency, format=pattern, locale=language)
+    amount, pattern = (round(abs(value)), pattern.replace(".00", "")) if whole else (abs(value), pattern)
+    text = format_currency(amount, currency, format=pattern, locale=language, currency_digits=not whole)
     text = re.sub(r"(?<=[^\W\d_])(?=\d)", NBSP, text).replace(" ", NBSP)  # Babel writes "UAH5" in English
     return (MINUS if value < 0 else "") + text
 
@@ -192,13 +160,7 @@ def _month_in(value: Any, language: str) -> str:
 
 
 def in_language(text: str | Mapping[str, str], language: str) -> str:
-    """Return a text of the data; where there is one per language, the reader's, else English, else the first.
-
-    Examples
-    --------
-    >>> in_language({"en": "Simulated.", "uk": "Змодельовано."}, "uk")
-    'Змодельовано.'
-    """
+    """Return a text of the data; where there is one per language, the reader's, else English, else the first."""
     return text[language_of(text, language)] if isinstance(text, Mapping) else str(text)
 
 
@@ -216,9 +178,7 @@ _FORMATS: dict[str, Callable[[Any, str, str | None], str]] = {
     "percent": lambda v, lang, _cur: _written(100 * decimal_of(v), "", lang, unit="%"),
     "percent1": lambda v, lang, _cur: _written(100 * decimal_of(v), ".0", lang, unit="%"),
     "signed_percent1": lambda v, lang, _cur: _written(100 * decimal_of(v), ".0", lang, unit="%", signed=True),
-    "points1": lambda v, lang, _cur: _written(
-        100 * decimal_of(v), ".0", lang, unit=translator(lang)(_("points")), signed=True
-    ),
+    "points1": lambda v, lang, _cur: _written(100 * decimal_of(v), ".0", lang, unit=_points(lang), signed=True),
     "money": lambda v, lang, cur: _money(decimal_of(v), lang, cur, whole=False),
     "money0": lambda v, lang, cur: _money(decimal_of(v), lang, cur, whole=True),
     "date": lambda v, lang, _cur: _date(v, lang),

@@ -16,12 +16,10 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _MONTH_VALUES = {
-    "revenue_per_trading_day": (_("Revenue per trading day"), "money0"),
-    "revenue": (_("Revenue"), "money0"),
-    "n_customers": (_("Customers who ordered"), "count"),
-    "n_orders": (_("Orders"), "count"),
-    "revenue_per_order": (_("Revenue per order"), "money"),
-}
+    "revenue_per_trading_day": (_("Revenue per trading day"), "money0"), "revenue": (_("Revenue"), "money0"),
+    "n_customers": (_("Customers who ordered"), "count"), "n_orders": (_("Orders"), "count"),
+    "revenue_per_order": (_("Revenue per order"), "money")
+}  # fmt: skip
 _STATES = {"primary": (INK, ""), "potential": (PAPER, ""), "lost": (LINE, "////")}
 _PARTS = (("n_to_write", INK, ""), ("n_held_out", PAPER, "...."), ("n_may_not", PAPER, "////"))
 _ROOM = 0.09  # of the longest bar: a narrower part carries no number

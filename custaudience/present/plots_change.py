@@ -61,9 +61,8 @@ def plot_bridge(chart: Chart, table: pd.DataFrame) -> Axes:
 
 def _amount(chart: Chart, row: dict[Any, Any]) -> str:
     value = row["end" if row["kind"] == "total" else "change"]
-    return ("+" if row["kind"] != "total" and value > 0 else "") + chart.figure(
-        value, "money0" if chart.currency else "count"
-    )
+    sign = "+" if row["kind"] != "total" and value > 0 else ""
+    return sign + chart.figure(value, "money0" if chart.currency else "count")
 
 
 def _staying(chart: Chart, table: pd.DataFrame) -> list[str]:

@@ -222,12 +222,12 @@ def _trait_name(row: dict[Any, Any], chart: Chart) -> str:
     return _broken(name)
 
 
-def _dot(chart: Chart, ends: tuple[Any, Any, Any], y: float, text: str, *, clear: bool) -> None:
+def _dot(chart: Chart, ends: tuple[Any, Any, Any], y: float, text: str, *, clear: bool, away: int = 7) -> None:
     """Draw low, value and high as interval and dot, filled where clear, with the figure beside it."""
     color, (low, value, high) = BLUE if clear else REST, ends
     chart.interval(low, high, y, color, 2)
     chart.ax.plot(value, y, marker="o", markersize=7, color=color, markerfacecolor=color if clear else PAPER)
-    chart.note(text, (high, y), (7, 0), bbox=BEHIND)
+    chart.note(text, (high, y), (away, 0), bbox=BEHIND)
 
 
 @plot
@@ -348,12 +348,9 @@ def plot_pairs(chart: Chart, table: pd.DataFrame, *, most: int = 12, min_lift: f
         places.append(at + (0.12 + 0.19 * n) / 2)
         at += 0.12 + 0.19 * n
     for y, row in zip(places, shown.to_dict("records"), strict=True):
-        clear = row["verdict"] != "no clear difference"
-        color = BLUE if clear else REST
-        chart.interval(row["lift_low"], row["lift_high"], y, color, 2)
-        ax.plot(row["lift"], y, marker="o", color=color, markersize=7, markerfacecolor=color if clear else PAPER)
+        ends = (row["lift_low"], row["lift"], row["lift_high"])
         words = chart.t(_("{lift:number1} (n\u00a0=\u00a0{n:count})"), lift=row["lift"], n=row["n_customers"])
-        chart.note(words, (row["lift_high"], y), (8, 0), bbox=BEHIND)
+        _dot(chart, ends, y, words, clear=row["verdict"] != "no clear difference", away=8)
     ax.set_xscale("log")
     low = min([1.0, *shown["lift_low"]])
     high = max([2.0, *shown["lift_high"], min_lift or 0])
@@ -362,18 +359,16 @@ def plot_pairs(chart: Chart, table: pd.DataFrame, *, most: int = 12, min_lift: f
     ax.set_xticks(ticks, [chart.figure(x, "number") for x in ticks])
     ax.minorticks_off()
     ax.axvline(1, color=INK, linewidth=1)
-    strong = min_lift is not None and min_lift > 1
-    if min_lift is not None and strong:
+    strong = bool(min_lift and min_lift > 1)
+    if min_lift and strong:
         ax.axvline(min_lift, color=QUIET, linewidth=1, linestyle="--")
     ax.grid(axis="x", color=LINE)
     ax.set_yticks(places, names, color=INK, fontsize=9.5)
     ax.set_ylim(max(at, 0.3), 0)
     ax.spines["left"].set_visible(False)
     ax.set_xlabel(chart.t(_("times as often as if unrelated")))
-    caption = [
-        chart.t(_("line: interval over customers; n: customers who bought both; each step of the axis multiplies"))
-    ]
-    caption += [chart.t(_("dashed: from here a pair counts as strong"))] if strong else []
+    read = _("line: interval over customers; n: customers who bought both; each step of the axis multiplies")
+    caption = [chart.t(read), *([chart.t(_("dashed: from here a pair counts as strong"))] if strong else [])]
     if (shown["verdict"] == "no clear difference").any():
         caption.append(chart.t(_("hollow: no clear difference")))
     if left := len(table) - len(shown):

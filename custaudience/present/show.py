@@ -7,7 +7,7 @@ import io
 import sys
 from typing import TYPE_CHECKING
 
-from custaudience.present.style import DPI
+from custaudience.present.style import DPI, use_style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -22,12 +22,7 @@ def show(fig: Figure | Axes, *, alt: str) -> None:
     fig : Figure or Axes
         What a ``plot_*`` function returned, or its figure.
     alt : str
-        What the figure shows, in a sentence; it becomes the alternative text on report pages.
-
-    Raises
-    ------
-    ValueError
-        If `alt` is empty.
+        What the figure shows, in a sentence, not empty; it becomes the alternative text on report pages.
     """
     from IPython.display import display
 
@@ -40,17 +35,9 @@ def show(fig: Figure | Axes, *, alt: str) -> None:
 
 
 def figure_bytes(fig: Figure | Axes, *, alt: str, form: str = "png") -> bytes:
-    """Return a figure as PNG of at most 100 dots per inch, or as SVG; the same drawing, the same bytes.
-
-    Raises
-    ------
-    ValueError
-        If `alt` is empty.
-    """
+    """Return a figure as PNG of at most 100 dots per inch, or as SVG; the same drawing, the same bytes."""
     if not alt.strip():
         raise ValueError("a figure needs alt text: say in a sentence what it shows")
-    from custaudience.present.style import use_style
-
     figure = _figure(fig)
     stream = io.BytesIO()
     # No date and no version inside, so that a stored figure changes only when the drawing does.

@@ -14,19 +14,9 @@ _LEAST_SPAN = 0.2
 
 
 def sparkline(values: Sequence[float | None], *, label: str) -> Markup:
-    """Return a line of months as SVG, the last one marked; gaps where a value is missing.
+    """Return a line of months as SVG, oldest first, the last one marked; None or NaN leaves a gap.
 
-    Parameters
-    ----------
-    values : sequence of float or None
-        Oldest first; None or NaN leaves a gap.
-    label : str
-        What the line shows, for readers who do not see it.
-
-    Returns
-    -------
-    Markup
-        Empty when there is no value to draw.
+    `label` says what it shows, for readers who do not see it. Without any value nothing is drawn.
     """
     points = [None if v is None or math.isnan(float(v)) else float(v) for v in values]
     known = [v for v in points if v is not None]
@@ -51,12 +41,5 @@ def sparkline(values: Sequence[float | None], *, label: str) -> Markup:
 
 
 def _path(placed: Sequence[tuple[float, float] | None]) -> str:
-    parts: list[str] = []
-    pen_down = False
-    for point in placed:
-        if point is None:
-            pen_down = False
-            continue
-        parts.append(f"{'L' if pen_down else 'M'}{point[0]:.1f} {point[1]:.1f}")
-        pen_down = True
-    return "".join(parts)
+    pairs = zip([None, *placed], placed, strict=False)
+    return "".join(f"{'L' if before else 'M'}{at[0]:.1f} {at[1]:.1f}" for before, at in pairs if at)

@@ -19,9 +19,7 @@ VERMILION = "#d55e00"
 GREEN = "#00875f"
 PURPLE = "#7b3f9d"
 REST = "#6e7781"
-WARN_BACKGROUND = "#fff8e6"
-WARN_LINE = "#9a6700"
-WARN_INK = "#7a5200"
+WARN_BACKGROUND, WARN_LINE, WARN_INK = "#fff8e6", "#9a6700", "#7a5200"
 
 # Four segments wear an accent, the same one in all months and on all pages; the others wear REST.
 ACCENTS = {"champions": BLUE, "loyal": GREEN, "at_risk": VERMILION, "cannot_lose": PURPLE}
@@ -33,49 +31,21 @@ FONT = "DejaVu Sans"
 DPI = 100
 
 _RC: dict[str, Any] = {
-    "font.family": "sans-serif",
-    "font.sans-serif": [FONT],
-    "font.size": 10.5,
-    "text.color": INK,
+    "font.family": "sans-serif", "font.sans-serif": [FONT], "font.size": 10.5, "text.color": INK,
     "text.parse_math": False,  # "$" is money
-    "axes.edgecolor": LINE,
-    "axes.labelcolor": QUIET,
-    "axes.labelsize": 10,
-    "axes.titlecolor": INK,
-    "axes.titlesize": 12,
-    "axes.titleweight": "bold",
-    "axes.titlelocation": "left",
-    "axes.titlepad": 12,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.unicode_minus": True,
-    "axes.axisbelow": True,
-    "axes.grid": False,
-    "xtick.color": QUIET,
-    "ytick.color": QUIET,
-    "xtick.labelsize": 10,
-    "ytick.labelsize": 10,
-    "xtick.major.size": 0,
-    "ytick.major.size": 0,
-    "grid.color": LINE,
-    "grid.linewidth": 0.7,
-    "hatch.linewidth": 1.4,
-    "figure.facecolor": PAPER,
-    "axes.facecolor": PAPER,
-    "figure.dpi": DPI,
-    "savefig.dpi": DPI,
+    "axes.edgecolor": LINE, "axes.labelcolor": QUIET, "axes.labelsize": 10, "axes.facecolor": PAPER,
+    "axes.titlecolor": INK, "axes.titlesize": 12, "axes.titleweight": "bold", "axes.titlelocation": "left",
+    "axes.titlepad": 12, "axes.spines.top": False, "axes.spines.right": False, "axes.unicode_minus": True,
+    "axes.axisbelow": True, "axes.grid": False, "grid.color": LINE, "grid.linewidth": 0.7, "hatch.linewidth": 1.4,
+    "xtick.color": QUIET, "xtick.labelsize": 10, "xtick.major.size": 0,
+    "ytick.color": QUIET, "ytick.labelsize": 10, "ytick.major.size": 0,
+    "figure.facecolor": PAPER, "figure.dpi": DPI, "savefig.dpi": DPI,
     "svg.hashsalt": "custaudience",  # the same drawing gives the same bytes
-}
+}  # fmt: skip
 
 
 def segment_color(segment: str) -> str:
-    """Return the colour a segment wears: one of four accents, or grey.
-
-    Examples
-    --------
-    >>> segment_color("champions") == BLUE, segment_color("anything else") == REST
-    (True, True)
-    """
+    """Return the colour a segment wears: one of four accents, or grey."""
     return ACCENTS.get(segment, REST)
 
 

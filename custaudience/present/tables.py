@@ -32,21 +32,17 @@ class Table:
     is_number: tuple[bool, ...]
     caption: str = ""
 
-    def _repr_html_(self) -> str:
-        return self.html()
-
     def __repr__(self) -> str:
         widths = [max(len(row[i]) for row in (self.head, *self.rows)) for i in range(len(self.head))]
-        lines = [self._line(row, widths) for row in (self.head, *self.rows)]
-        text = [self.caption] if self.caption else []
-        return "\n".join([*text, lines[0], "  ".join("-" * w for w in widths), *lines[1:]]).replace(NBSP, " ")
+        sides = [">" if number else "<" for number in self.is_number]
 
-    def _line(self, row: tuple[str, ...], widths: list[int]) -> str:
-        cells = (
-            cell.rjust(width) if number else cell.ljust(width)
-            for cell, width, number in zip(row, widths, self.is_number, strict=True)
-        )
-        return "  ".join(cells).rstrip()
+        def line(row: tuple[str, ...]) -> str:
+            cells = zip(row, sides, widths, strict=True)
+            return "  ".join(f"{cell:{side}{width}}" for cell, side, width in cells).rstrip()
+
+        rule = "  ".join("-" * width for width in widths)
+        text = [self.caption] if self.caption else []
+        return "\n".join([*text, line(self.head), rule, *map(line, self.rows)]).replace(NBSP, " ")
 
     def html(self) -> Markup:
         """Return the table as HTML: escaped, headers scoped, the first column heading its rows."""
@@ -55,38 +51,29 @@ class Table:
         def fill(text: str, i: int, scope: str) -> Markup:
             number = self.is_number[i]
             return cell.format(
-                tag="th" if scope else "td",
-                scope=Markup(' scope="{}"').format(scope) if scope else "",
-                align="right" if number else "left",
-                css=Markup(' class="n"') if number else "",
-                text=text,
-            )
+                tag="th" if scope else "td", scope=Markup(' scope="{}"').format(scope) if scope else "",
+                align="right" if number else "left", css=Markup(' class="n"') if number else "", text=text
+            )  # fmt: skip
 
         def line(row: tuple[str, ...], scopes: tuple[str, ...]) -> Markup:
-            cells = Markup("").join(
-                fill(text, i, scope) for i, (text, scope) in enumerate(zip(row, scopes, strict=True))
-            )
-            return Markup("<tr>{}</tr>").format(cells)
+            cells = [fill(text, i, scope) for i, (text, scope) in enumerate(zip(row, scopes, strict=True))]
+            return Markup("<tr>{}</tr>").format(Markup("").join(cells))
 
         width = len(self.head)
         head = line(self.head, ("col",) * width)
         body = Markup("").join(line(row, ("row",) + ("",) * (width - 1)) for row in self.rows)
         caption = Markup("<caption>{}</caption>").format(self.caption) if self.caption else ""
-        return Markup('<table class="{}">{}<thead>{}</thead><tbody>{}</tbody></table>').format(
-            _CLASSES, caption, head, body
-        )
+        parts = (_CLASSES, caption, head, body)
+        return Markup('<table class="{}">{}<thead>{}</thead><tbody>{}</tbody></table>').format(*parts)
+
+    _repr_html_ = html
 
 
 def table(
-    df: pd.DataFrame,
-    *,
-    caption: str = "",
-    formats: Mapping[str, str] | None = None,
-    labels: Mapping[str, str] | None = None,
-    min_group_size: int | None = None,
-    currency: str | None = None,
-    language: str = "en",
-) -> Table:
+    df: pd.DataFrame, *, caption: str = "", formats: Mapping[str, str] | None = None,
+    labels: Mapping[str, str] | None = None, min_group_size: int | None = None, currency: str | None = None,
+    language: str = "en"
+) -> Table:  # fmt: skip
     """Return a table ready to show.
 
     Parameters
@@ -105,11 +92,6 @@ def table(
         value is a dash.
     currency, language : str
         For the figures.
-
-    Raises
-    ------
-    ColumnError
-        If `formats` or `labels` names a column that is not there.
 
     Examples
     --------
@@ -130,30 +112,16 @@ def table(
         if pd.api.types.is_scalar(value) and pd.isna(value):
             small = form == "count" and min_group_size is not None
             return fewer_than(min_group_size or 0, language) if small else _BLANK
-        if form.startswith("+"):
-            text = format_value(value, form[1:], language=language, currency=currency)
-            return f"+{text}" if value > 0 else text
-        return format_value(value, form, language=language, currency=currency)
+        text = format_value(value, form.removeprefix("+"), language=language, currency=currency)
+        return f"+{text}" if form.startswith("+") and value > 0 else text
 
-    return Table(
-        head=tuple(translator(language)(labels.get(c, str(c).replace("_", " "))) for c in df.columns),
-        rows=tuple(
-            tuple(write(value, form) for value, form in zip(row, forms.values(), strict=True))
-            for row in df.itertuples(index=False, name=None)
-        ),
-        is_number=tuple(form not in _WORDS for form in forms.values()),
-        caption=caption,
-    )
+    head = tuple(translator(language)(labels.get(c, str(c).replace("_", " "))) for c in df.columns)
+    rows = tuple(tuple(map(write, row, forms.values())) for row in df.itertuples(index=False, name=None))
+    return Table(head, rows, tuple(form not in _WORDS for form in forms.values()), caption)
 
 
 def fewer_than(n: int, language: str) -> str:
-    r"""Return how a group too small to be shown is written.
-
-    Examples
-    --------
-    >>> fewer_than(10, "en")
-    'fewer than\xa010'
-    """
+    """Return how a group too small to be shown is written."""
     return render(_("fewer than {n:count}"), {"n": n}, language=language).replace(f" {n}", f"{NBSP}{n}")
 
 
@@ -170,9 +138,8 @@ def _form_of(column: pd.Series) -> str:
 def glossary(*, language: str = "en") -> Table:
     """Return every term with its line from ``locale/terms.toml``, in alphabetical order."""
     entries = sorted((term(key, language) for key in terms()), key=lambda entry: entry.name.casefold())
-    frame = pd.DataFrame([(e.name, e.glossary, e.does_not_mean) for e in entries])
-    frame.columns = ["word", "what it is", "what it does not mean"]
-    return table(frame)
+    heads = ["word", "what it is", "what it does not mean"]
+    return table(pd.DataFrame([(e.name, e.glossary, e.does_not_mean) for e in entries], columns=heads))
 
 
 _PLAIN = {"measured", "advice"}
@@ -188,8 +155,7 @@ class Takeaways:
         return "\n".join(f"- {sentence}" for sentence in self.sentences)
 
     def _repr_html_(self) -> str:
-        items = Markup("").join(Markup("<li>{}</li>").format(sentence) for sentence in self.sentences)
-        return Markup("<ul>{}</ul>").format(items)
+        return Markup("<ul>{}</ul>").format(Markup("").join(map(Markup("<li>{}</li>").format, self.sentences)))
 
 
 def takeaways(claims: Iterable[Claim], *, language: str = "en") -> Takeaways:

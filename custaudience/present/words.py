@@ -24,43 +24,22 @@ if TYPE_CHECKING:
     from custaudience.evidence import Claim
 
 __all__ = [
-    "STATUS_NAMES",
-    "Say",
-    "Term",
-    "WordsError",
-    "format_value",
-    "label",
-    "plural_tags",
-    "render",
-    "render_claim",
-    "status_name",
-    "term",
-    "terms",
-    "translator",
-]
+    "STATUS_NAMES", "Say", "Term", "WordsError", "format_value", "label", "plural_tags", "render", "render_claim",
+    "status_name", "term", "terms", "translator"
+]  # fmt: skip
 
 STATUS_NAMES = {
-    "measured": _("measured"),
-    "no_clear_difference": _("no clear difference"),
-    "too_few": _("too few to say"),
-    "typed": _("typed, not measured"),
-    "contradicted": _("data say otherwise"),
-    "advice": _("advice"),
-    "imagined": _("imagined"),
-}
+    "measured": _("measured"), "no_clear_difference": _("no clear difference"), "too_few": _("too few to say"),
+    "typed": _("typed, not measured"), "contradicted": _("data say otherwise"), "advice": _("advice"),
+    "imagined": _("imagined")
+}  # fmt: skip
 
 _PLACEHOLDER = re.compile(r"\{\{|\}\}|\{([^{}]*)\}|[{}]")
 
 
 @dataclass(frozen=True)
 class Say:
-    """Writes in one language: ``say(message, **values)``, ``say.figure(value, form)``.
-
-    Raises
-    ------
-    WordsError
-        If the language is not shipped; the message names those that are.
-    """
+    """Writes in one language, one that is shipped: ``say(message, **values)``, ``say.figure(value, form)``."""
 
     language: str
 
@@ -95,25 +74,10 @@ def render(
 ) -> str:
     r"""Translate a template and fill in its placeholders.
 
-    Parameters
-    ----------
-    template : str
-        English message with placeholders ``{name:format}``; ``{{`` and ``}}`` stand for braces.
-        Formats: see `format_value`; ``plural A|B`` chooses a form by the number; ``sentence`` is a template
-        of its own, filled with the same values.
-    values : mapping
-        What the placeholders stand for; shares are fractions, money is in major units.
-    language : str
-        Language of the result, for example "uk".
-    currency : str, optional
-        Currency code of ``money``; ``values["currency"]`` goes before it.
-    html : bool
-        Escape everything and return `Markup`.
-
-    Raises
-    ------
-    WordsError
-        If a format is unknown, or a value is absent, None or NaN.
+    Placeholders are ``{name:format}``; ``{{`` and ``}}`` stand for braces. Formats: see `format_value`; ``plural A|B``
+    chooses a form by the number; ``sentence`` is a template of its own, filled with the same values. Shares are
+    fractions, money is in major units, of ``values["currency"]`` or else `currency`; no value is missing.
+    With `html` everything is escaped and `Markup` returned.
 
     Examples
     --------
@@ -144,13 +108,7 @@ def render(
 
 
 def render_claim(claim: Claim, *, language: str, html: bool = False) -> str:
-    """Return the sentence of a claim in the reader's language.
-
-    Raises
-    ------
-    WordsError
-        If the template and the values of the claim do not fit; the message names the claim.
-    """
+    """Return the sentence of a claim in the reader's language; an error names the claim."""
     try:
         return render(claim.template, claim.values, language=language, html=html)
     except WordsError as error:
@@ -163,13 +121,7 @@ def status_name(status: str, language: str) -> str:
 
 
 def term(statistic: str, language: str) -> Term:
-    """Return the plain words of a statistic from ``locale/terms.toml``.
-
-    Raises
-    ------
-    WordsError
-        If the statistic has no entry; the message names the nearest one.
-    """
+    """Return the plain words of a statistic from ``locale/terms.toml``."""
     entries = _terms()
     if statistic not in entries:
         raise WordsError(f"no plain words for statistic {statistic!r} in terms.toml.{near_miss(statistic, entries)}")
@@ -199,8 +151,6 @@ def _fill(spec: str, values: Mapping[str, Any], text: str, language: str, forms_
             return render(values[name], values, language=language, currency=currency)
         if form.startswith("plural "):
             return plural_form(values[name], form.removeprefix("plural ").split("|"), forms_of)
-        if form == "sentence":
-            return render(str(values[name]), values, language=language, currency=currency)
         return format_value(values[name], form, language=language, currency=currency)
     except WordsError as error:
         raise WordsError(f"template {text!r}, placeholder {{{spec}}}: {error}") from error

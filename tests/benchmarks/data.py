@@ -1,13 +1,9 @@
 """Seeded transactions of any size in a cache folder: a study of one Parquet file, one of a CSV file."""
 
-from __future__ import annotations
-
 import os
 import shutil
 import subprocess
 import sys
-from dataclasses import dataclass
-from pathlib import Path
 
 import duckdb
 import numpy as np
@@ -31,41 +27,22 @@ path = "transactions.{suffix}"
 """
 
 
-@dataclass(frozen=True)
 class Data:
-    """Where the files of one size lie."""
+    """Where the files of one size lie: two studies, the cache of the first, and its lines that are sales."""
 
-    rows: int
-    folder: Path
-
-    @property
-    def parquet(self) -> Path:
-        """Study whose transactions are one Parquet file."""
-        return self.folder / "parquet"
+    def __init__(self, rows, folder):
+        self.rows, self.folder = rows, folder
+        self.parquet, self.csv, self.warm_cache = (folder / name for name in ("parquet", "csv", "cache"))
+        # without refunds and orders of zero, on which lifetimes and we agree what counts
+        self.sales = folder / "sales.parquet"
 
     @property
-    def csv(self) -> Path:
-        """Study whose transactions are one CSV file."""
-        return self.folder / "csv"
-
-    @property
-    def warm_cache(self) -> Path:
-        """Cache in which the Parquet study has been read already."""
-        return self.folder / "cache"
-
-    @property
-    def normalised(self) -> Path:
-        """The file the strict reader made of the Parquet study."""
-        (part,) = self.warm_cache.glob("tables/*/part-0000.parquet")
-        return part
-
-    @property
-    def sales(self) -> Path:
-        """The same without refunds and orders of zero, on which lifetimes and we agree what counts."""
-        return self.folder / "sales.parquet"
+    def normalised(self):
+        """The file the strict reader makes of the Parquet study."""
+        return normalised_file(self.parquet, self.warm_cache)
 
 
-def prepare(rows: int, *, csv: bool = True, root: Path | None = None) -> Data:
+def prepare(rows, *, csv=True, root=None):
     """Return the files of `rows` lines, made when they are not there yet."""
     root = root or cache_folder() / "bench"
     data = Data(rows, root / f"transactions-{rows}-v{VERSION}")
@@ -79,78 +56,76 @@ def prepare(rows: int, *, csv: bool = True, root: Path | None = None) -> Data:
         beside.folder.rename(data.folder)
     if csv and not (data.csv / "transactions.csv").exists():
         copy(f"from '{data.parquet}/transactions.parquet'", data.csv / "transactions.csv")
-    if not data.warm_cache.is_dir():
-        warm(data)
     if not data.sales.exists():
-        copy(
-            f"""select * from '{data.normalised}' semi join (select customer_id, order_id from '{data.normalised}'
-                 group by all having sum(revenue_minor) > 0) using (customer_id, order_id)""",
-            data.sales,
-        )
+        lines = f"from '{data.normalised}'"
+        orders = f"select customer_id, order_id {lines} group by all having sum(revenue_minor) > 0"
+        copy(f"select * {lines} semi join ({orders}) using (customer_id, order_id)", data.sales)
     return data
 
 
-def write_parquet(rows: int, path: Path, *, seed: int = 20250101) -> None:
+def kept(name, root, make):
+    """Return a Parquet file of what `make` makes, made when it is not there yet."""
+    file = root / f"{name}.parquet"
+    if not file.exists():
+        root.mkdir(parents=True, exist_ok=True)
+        beside = file.with_name(f".making-{os.getpid()}-{file.name}")
+        make().to_parquet(beside, index=False)
+        beside.replace(file)
+    return file
+
+
+def write_parquet(rows, path, *, seed=20250101):
     """Write `rows` order lines, in the order of time, a million at a time."""
-    n_customers = max(1, rows // 25)
-    activity = np.cumsum(np.random.default_rng(seed).gamma(0.6, size=n_customers))
-    chunks = range(-(-rows // CHUNK))
+    activity = np.cumsum(np.random.default_rng(seed).gamma(0.6, size=max(1, rows // 25)))
+    chunks = -(-rows // CHUNK)
     writer = None
-    for chunk in chunks:
-        n = min(CHUNK, rows - chunk * CHUNK)
+    for chunk in range(chunks):
         rng = np.random.default_rng([seed, chunk])
-        lines = order_lines(rng, n, activity, first_order=chunk * CHUNK, part=(chunk, len(chunks)))
+        lines = order_lines(rng, min(CHUNK, rows - chunk * CHUNK), activity, chunk, chunks)
         writer = writer or pq.ParquetWriter(path, lines.schema, compression="zstd")
         writer.write_table(lines, row_group_size=122_880)
     if writer:
         writer.close()
 
 
-def order_lines(
-    rng: np.random.Generator, n: int, activity: np.ndarray, *, first_order: int, part: tuple[int, int]
-) -> pa.Table:
+def order_lines(rng, n, activity, chunk, chunks):
     """Return `n` lines of orders of 1 to about 8 lines; some lines are free, 1.5 % of orders are refunds."""
     per_order = 1 + rng.poisson(1.5, size=n)
     order = np.repeat(np.arange(n), per_order)[:n]
     n_orders = int(order[-1]) + 1
     customer = np.searchsorted(activity, rng.random(n_orders) * activity[-1])
-    chunk, chunks = part
     second = np.sort((chunk + rng.random(n_orders)) * (SECONDS / chunks)).astype("int64")
     cents = rng.lognormal(6.0, 0.8, size=n).astype("int64")
     cents[rng.random(n) < 0.005] = 0
     refund = (rng.random(n_orders) < 0.015)[order]
     return pa.table(
-        {
-            "customer_id": ids("C", customer[order]),
-            "order_id": ids("O", first_order + order),
-            "ordered_at": pa.array((START + second)[order].astype("datetime64[us]")),
-            "revenue": pa.array(np.where(refund, -cents, cents) / 100),
-            "product_id": ids("P", (20_000 * rng.random(n) ** 3).astype("int64")),
-            "quantity": pa.array(1 + rng.poisson(0.4, size=n)),
-        }
-    )
+        {"customer_id": ids("C", customer[order]), "order_id": ids("O", chunk * CHUNK + order),
+         "ordered_at": pa.array((START + second)[order].astype("datetime64[us]")),
+         "revenue": pa.array(np.where(refund, -cents, cents) / 100),
+         "product_id": ids("P", (20_000 * rng.random(n) ** 3).astype("int64")),
+         "quantity": pa.array(1 + rng.poisson(0.4, size=n))}
+    )  # fmt: skip
 
 
-def ids(letter: str, numbers: np.ndarray) -> pa.Array:
+def ids(letter, numbers):
     """Return numbers as text ids of one width: C000000042."""
     digits = pc.utf8_lpad(pc.cast(pa.array(numbers), pa.string()), 9, "0")
     return pc.binary_join_element_wise(letter, digits, "")
 
 
-def copy(query: str, target: Path) -> None:
+def copy(query, target, separator=","):
     """Write a query's rows to a Parquet or CSV file, whole or not at all."""
     beside = target.with_name(f".making-{target.name}")
-    options = "format csv, header" if target.suffix == ".csv" else "format parquet, compression zstd"
+    options = (
+        f"format csv, header, delimiter '{separator}'"
+        if target.suffix == ".csv"
+        else "format parquet, compression zstd"
+    )
     duckdb.connect().execute(f"copy ({query}) to '{beside}' ({options})")
     beside.rename(target)
 
 
-def warm(data: Data) -> None:
-    """Let our reader normalise the Parquet study once."""
-    normalised_file(data.parquet, data.warm_cache)
-
-
-def normalised_file(study: Path, cache: Path) -> Path:
+def normalised_file(study, cache):
     """Return the file our reader makes of a study's transactions, read once in a process of its own."""
     if not cache.is_dir():
         beside = cache.with_name(f".making-{cache.name}")
@@ -166,14 +141,11 @@ def normalised_file(study: Path, cache: Path) -> Path:
 
 
 MESSY = """
-COPY (
     SELECT order_id AS "Номер замовлення", strftime(ordered_at, '%d.%m.%Y %H:%M') AS "Дата", customer_id AS "Клієнт",
            product_id AS "Артикул", 'Товар «' || product_id || '», упаковка' AS "Товар",
            replace(quantity::varchar, '.', ',') AS "Кількість", replace(revenue::varchar, '.', ',') AS "Сума, грн",
            CASE WHEN hash(order_id) % 20 = 0 THEN 'Скасовано' ELSE 'Виконано' END AS "Статус"
-    FROM read_parquet('{source}')
-) TO '{target}' (FORMAT csv, DELIMITER ';', HEADER)
-"""
+    FROM read_parquet('{source}')"""
 MESSY_STUDY = """[study]
 name = "Messy"
 currency = "UAH"
@@ -195,18 +167,12 @@ quantity = "Кількість"
 """
 
 
-def messy(data: Data) -> Path:
-    """Return a study of the lines as a shop exports them, about 100 bytes each.
-
-    Semicolons, decimal commas, the day first, statuses.
-    """
+def messy(data):
+    """Return a study of the lines as a shop exports them: semicolons, decimal commas, the day first, statuses."""
     folder = data.folder / "messy"
     file = folder / "transactions.csv"
     if not file.exists():
         folder.mkdir(exist_ok=True)
         (folder / "study.toml").write_text(MESSY_STUDY, encoding="utf-8")
-        beside = file.with_suffix(".making")
-        source = data.parquet / "transactions.parquet"
-        duckdb.connect().execute(MESSY.format(source=source, target=beside))
-        beside.replace(file)
+        copy(MESSY.format(source=data.parquet / "transactions.parquet"), file, separator=";")
     return folder

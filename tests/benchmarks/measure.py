@@ -9,7 +9,8 @@ import statistics
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -80,45 +81,21 @@ class Measured:
         return statistics.median(a / b for a, b in zip(self.seconds, other.seconds, strict=True))
 
 
-def interleave(
-    implementations: Sequence[Implementation],
-    *,
-    repeat: int,
-    as_of: str,
-    scratch: Path,
-    compare: Callable[[pd.DataFrame, pd.DataFrame], str],
-    progress: Callable[[str], None] = lambda text: None,
-) -> list[Measured]:
-    """Run A B C, A B C, …; stop when an output differs from the first implementation's.
+def interleave(implementations: Sequence[Implementation], repeat: int, scratch: Path, as_of: str) -> list[Measured]:
+    """Run A B C, A B C, … in so many rounds, ours first, each with an ISO date; `scratch` holds outputs and caches.
 
-    Parameters
-    ----------
-    implementations : sequence
-        Ours first: the others' outputs are compared with its output.
-    repeat : int
-        Rounds.
-    as_of : str
-        ISO date handed to each.
-    scratch : Path
-        Folder for outputs and caches.
-    compare : callable
-        Returns what differs between two outputs, "" when nothing does.
-
-    Raises
-    ------
-    ValueError
-        If outputs differ: no ratio is worth printing then.
+    Outputs that differ from ours are refused: no ratio is worth printing then. Progress goes to stderr.
     """
     present = [i for i in implementations if not i.absent]
     runs: dict[str, list[Run]] = {i.name: [] for i in present}
     for turn in range(repeat):
         for i in present:
-            progress(f"round {turn + 1} of {repeat}: {i.name}")
+            print(f"round {turn + 1} of {repeat}: {i.name}", file=sys.stderr, flush=True)
             output = scratch / f"{i.script}.parquet"
             runs[i.name].append(run_once(i, output, as_of, scratch / "cache"))
             if i.compared and i is not present[0]:
                 first = pd.read_parquet(scratch / f"{present[0].script}.parquet")
-                if difference := compare(first, pd.read_parquet(output)):
+                if difference := equal_tables(first, pd.read_parquet(output)):
                     raise ValueError(f"{present[0].name} and {i.name} differ: {difference}")
     return [Measured(i, tuple(runs[i.name])) for i in present]
 
@@ -130,15 +107,15 @@ def run_once(implementation: Implementation, output: Path, as_of: str, cache: Pa
         shutil.rmtree(cache, ignore_errors=True)
         cache.mkdir(parents=True)
         env["CUSTAUDIENCE_CACHE"] = str(cache)
-    command = [implementation.python, HERE / implementation.script, implementation.input, output, as_of]
-    with subprocess.Popen(
-        [str(part) for part in command], stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=env, encoding="utf-8"
-    ) as process:
+    script = HERE / implementation.script
+    command = [implementation.python, HERE / "clock.py", script, implementation.input, output, as_of]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "encoding": "utf-8"}
+    with subprocess.Popen([str(part) for part in command], env=env, **pipes) as process:
         watch = Watch(process.pid)
-        errors = threading.Thread(target=lambda: faults.append(process.stderr.read()))  # type: ignore[union-attr]
         faults: list[str] = []
+        errors = threading.Thread(target=lambda: faults.append(process.stderr.read()))
         errors.start()
-        line = process.stdout.readline()  # type: ignore[union-attr]
+        line = process.stdout.readline()
         polled = watch.stop()
         process.wait()
         errors.join()
@@ -178,10 +155,8 @@ def tree_memory(pid: int) -> int:
         return 0
     total = 0
     for one in tree:
-        try:
+        with suppress(psutil.Error):
             total += one.memory_info().rss
-        except psutil.Error:
-            continue
     return total
 
 

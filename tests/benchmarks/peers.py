@@ -1,7 +1,5 @@
 """Environments of peers: each in a virtual environment of its own in the cache folder."""
 
-from __future__ import annotations
-
 import subprocess
 import sys
 from pathlib import Path

@@ -3,13 +3,10 @@
 Only ratios within one run mean something: machines are noisy, so all implementations of a table take turns.
 """
 
-from __future__ import annotations
-
 import argparse
 import itertools
 import os
 import platform
-import sys
 import tempfile
 from importlib.metadata import version
 from pathlib import Path
@@ -17,7 +14,7 @@ from pathlib import Path
 from custaudience.study.cache import cache_folder
 
 from .data import AS_OF, prepare
-from .measure import Implementation, Measured, equal_tables, interleave
+from .measure import Implementation, Measured, interleave
 from .sections import OF_CUSTOMERS, TITLES, notebooks, of_customers, section
 
 MEMORY_GOAL_MB = 1500
@@ -29,24 +26,24 @@ def main() -> None:
     root = cache_folder() / "bench"
     print(f"custaudience {version('custaudience')} · {machine()}", flush=True)
     medians: dict[str, list[tuple[int, float]]] = {}
+
+    def run(title: str, implementations: list[Implementation], as_of: str) -> Measured:
+        done = interleave(implementations, args.repeat, Path(scratch), as_of)
+        print(table(title, implementations, done), flush=True)
+        return done[0]
+
     with tempfile.TemporaryDirectory(prefix="bench-") as scratch:
         for rows in args.rows if set(args.only) & set(TITLES) else []:
             data = prepare(rows, csv="csv" in args.only)
             for name in TITLES:
                 if name in args.only:
-                    implementations = section(name, data, root)
-                    done = measure(implementations, args.repeat, Path(scratch))
-                    print(table(f"{TITLES[name]} · {rows:,} lines", implementations, done), flush=True)
-                    medians.setdefault(name, []).append((rows, done[0].median))
+                    ours = run(f"{TITLES[name]} · {rows:,} lines", section(name, data, root), AS_OF)
+                    medians.setdefault(name, []).append((rows, ours.median))
         for name in OF_CUSTOMERS:
             if name in args.only:
-                implementations = of_customers(name, max(args.rows), root)
-                done = measure(implementations, args.repeat, Path(scratch), as_of="2018-12-31")
-                print(table(OF_CUSTOMERS[name], implementations, done), flush=True)
+                run(OF_CUSTOMERS[name], of_customers(name, max(args.rows), root), "2018-12-31")
         if "notebooks" in args.only:
-            implementations = notebooks()
-            done = measure(implementations, args.repeat, Path(scratch), as_of="2017-12-31")
-            print(table("eight copies of notebook 30, pages included", implementations, done), flush=True)
+            run("eight copies of notebook 30, pages included", notebooks(), "2017-12-31")
     for name, sizes in medians.items():
         for (few, quick), (many, slow) in itertools.pairwise(sizes):
             print(f"{TITLES[name]}: {many / few:g} times the lines take ours {slow / quick:.1f} times the time")
@@ -61,18 +58,6 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--repeat", type=int, default=5, help="rounds; every implementation runs once in each")
     parser.add_argument("--only", nargs="+", choices=names, default=names, help="sections to run")
     return parser.parse_args()
-
-
-def measure(implementations: list[Implementation], repeat: int, scratch: Path, as_of: str = AS_OF) -> list[Measured]:
-    """Run a section, progress on stderr."""
-    return interleave(
-        implementations,
-        repeat=repeat,
-        as_of=as_of,
-        scratch=scratch,
-        compare=equal_tables,
-        progress=lambda text: print(text, file=sys.stderr, flush=True),
-    )
 
 
 def table(title: str, implementations: list[Implementation], measured: list[Measured]) -> str:

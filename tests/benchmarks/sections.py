@@ -1,41 +1,28 @@
 """What is compared with what, and the goals."""
 
-from __future__ import annotations
-
-from collections.abc import Callable
 from pathlib import Path
 
-from .data import Data, messy, normalised_file
-from .implementations.clv_data import prepare_summary
-from .implementations.definition_data import definition_customers
+from .data import Data, kept, messy, normalised_file
+from .implementations.clv_data import SEED, simulate
+from .implementations.definition_data import made_up
 from .implementations.segments_matrix import customer_matrix
 from .measure import Implementation
 from .peers import python_of
 
 ROOT = Path(__file__).resolve().parents[2]
 MEMORY_HUNGRY = 20_000_000  # lines above which implementations that hold all rows in memory are left out
+TOO_MANY = "holds all rows in memory"
+OURS = "custaudience"
 
 
 def rfm(data: Data) -> list[Implementation]:
     """RFM summary and scores from the normalised file."""
-    too_many = "holds all rows in memory" if data.rows > MEMORY_HUNGRY else ""
+    too_many = TOO_MANY if data.rows > MEMORY_HUNGRY else ""
     return [
-        Implementation("custaudience", "rfm_ours.py", data.parquet, env={"CUSTAUDIENCE_CACHE": str(data.warm_cache)}),
+        Implementation(OURS, "rfm_ours.py", data.parquet, env={"CUSTAUDIENCE_CACHE": str(data.warm_cache)}),
         Implementation("DuckDB SQL by hand", "rfm_sql.py", data.normalised, ("at most", 1.3)),
         Implementation("pandas, vectorised", "rfm_pandas.py", data.normalised, ("faster", 2.0), absent=too_many),
         Implementation("floor: scan 4 columns", "rfm_scan.py", data.normalised, compared=False),
-    ]
-
-
-def repeat(data: Data, root: Path, *, install: bool = True) -> list[Implementation]:
-    """lifetimes' repeat-purchase summary, from the normalised file without refunds."""
-    python = python_of("lifetimes", root, install=install) or Path()
-    absent = "" if python.name else "not installed"
-    if data.rows > MEMORY_HUNGRY:
-        absent = "holds all rows in memory"
-    return [
-        Implementation("custaudience", "repeat_ours.py", data.sales),
-        Implementation("lifetimes 0.11.3", "repeat_lifetimes.py", data.sales, ("faster", 5.0), python, absent=absent),
     ]
 
 
@@ -45,77 +32,71 @@ def _peer(name: str, root: Path, *, install: bool) -> dict[str, object]:
     return {"python": python} if python else {"absent": "not installed"}
 
 
-def models(rows: int, root: Path, which: str, goal: float, *, install: bool = True) -> list[Implementation]:
+def repeat(data: Data, root: Path, *, install: bool = True) -> list[Implementation]:
+    """lifetimes' repeat-purchase summary, from the normalised file without refunds."""
+    peer = {"absent": TOO_MANY} if data.rows > MEMORY_HUNGRY else _peer("lifetimes", root, install=install)
+    ours = Implementation(OURS, "repeat_ours.py", data.sales)
+    return [ours, Implementation("lifetimes 0.11.3", "repeat_lifetimes.py", data.sales, ("faster", 5.0), **peer)]
+
+
+def models(n: int, root: Path, which: str, goal: float, *, install: bool = True) -> list[Implementation]:
     """A purchase or a spend model fitted to a summary of simulated customers."""
-    summary = prepare_summary(rows, root)
-    peer = _peer("lifetimes", root, install=install)
-    return [
-        Implementation("custaudience", f"clv_{which}_ours.py", summary),
-        Implementation("lifetimes 0.11.3", f"clv_{which}_lifetimes.py", summary, ("faster", goal), **peer),
-    ]
+    summary = kept(f"customers-{n}-{SEED}", root, lambda: simulate(n))
+    given = {"env": {"BENCH_MODEL": which}}
+    peer = _peer("lifetimes", root, install=install) | given
+    ours = Implementation(OURS, "clv_ours.py", summary, **given)
+    return [ours, Implementation("lifetimes 0.11.3", "clv_lifetimes.py", summary, ("faster", goal), **peer)]
 
 
 def pairs(root: Path, *, install: bool = True) -> list[Implementation]:
     """Products bought together on the grocery panel, from its normalised file."""
     normalised = normalised_file(ROOT / "data" / "grocery", root / "grocery-cache")
     peer = _peer("mlxtend", root, install=install)
-    return [
-        Implementation("custaudience", "pairs_ours.py", normalised),
-        Implementation("mlxtend fpgrowth", "pairs_mlxtend.py", normalised, ("faster", 100.0), **peer),
-    ]
+    ours = Implementation(OURS, "pairs_ours.py", normalised)
+    return [ours, Implementation("mlxtend fpgrowth", "pairs_mlxtend.py", normalised, ("faster", 100.0), **peer)]
 
 
-def segments(rows: int, root: Path) -> list[Implementation]:
+def segments(n: int, root: Path) -> list[Implementation]:
     """Five segments of all customers."""
-    matrix = customer_matrix(rows, root)
-    return [
-        Implementation("custaudience", "segments_ours.py", matrix),
-        Implementation("KMeans(n_init=10)", "segments_sklearn.py", matrix, ("faster", 10.0)),
-    ]
+    matrix = kept(f"customer-matrix-{n}-v2", root, lambda: customer_matrix(n))
+    ours = Implementation(OURS, "segments_ours.py", matrix)
+    return [ours, Implementation("KMeans(n_init=10)", "segments_sklearn.py", matrix, ("faster", 10.0))]
 
 
-def choose(rows: int, root: Path) -> list[Implementation]:
+def choose(n: int, root: Path) -> list[Implementation]:
     """How many segments, against one fit with a known number."""
-    matrix = customer_matrix(rows, root)
+    matrix = kept(f"customer-matrix-{n}-v2", root, lambda: customer_matrix(n))
     return [
-        Implementation("custaudience", "segments_choose.py", matrix),
+        Implementation(OURS, "segments_choose.py", matrix),
         Implementation("one KMeans(n_init=10)", "segments_sklearn.py", matrix, ("at most", 20.0), compared=False),
     ]
 
 
-def reading(study: Path, copy: str = "read_copy.py") -> list[Implementation]:
+def reading(study: Path) -> list[Implementation]:
     """From a file to the normalised table."""
-    return [
-        Implementation("custaudience", "read_ours.py", study, fresh_cache=True),
-        Implementation("plain DuckDB COPY", copy, study, ("at most", 2.0), fresh_cache=True),
-    ]
+    ours = Implementation(OURS, "read_ours.py", study, fresh_cache=True)
+    return [ours, Implementation("plain DuckDB COPY", "read_copy.py", study, ("at most", 2.0), fresh_cache=True)]
 
 
 def init(file: Path) -> list[Implementation]:
     """From an export as shops make them to a proposed study; looked at once, every row counted."""
-    return [
-        Implementation("custaudience init", "init_ours.py", file, fresh_cache=True),
-        Implementation("floor: parse and count", "init_scan.py", file, compared=False),
-    ]
+    ours = Implementation("custaudience init", "init_ours.py", file, fresh_cache=True)
+    return [ours, Implementation("floor: parse and count", "init_scan.py", file, compared=False)]
 
 
 def notebooks() -> list[Implementation]:
     """Eight copies of notebook 30 on its default study, pages included."""
     notebook = ROOT / "notebooks" / "30_rfm_and_lifecycle.ipynb"
     env = {"BENCH_STUDY": str(ROOT / "data" / "grocery")}
-    return [
-        Implementation("custaudience", "notebooks_ours.py", notebook, env=env),
-        Implementation("papermill + nbconvert", "notebooks_loop.py", notebook, ("faster", 2.0), env=env),
-    ]
+    ours = Implementation(OURS, "notebooks_ours.py", notebook, env=env)
+    return [ours, Implementation("papermill + nbconvert", "notebooks_loop.py", notebook, ("faster", 2.0), env=env)]
 
 
-def definition(rows: int, root: Path) -> list[Implementation]:
+def definition(n: int, root: Path) -> list[Implementation]:
     """A written audience definition against the scan in plain pandas that it needs."""
-    customers = definition_customers(rows, root)
-    return [
-        Implementation("custaudience", "definition_ours.py", customers),
-        Implementation("floor: the scan", "definition_scan.py", customers, ("at most", 2.0)),
-    ]
+    customers = kept(f"definition-customers-{n}-v1", root, lambda: made_up(n))
+    ours = Implementation(OURS, "definition_ours.py", customers)
+    return [ours, Implementation("floor: the scan", "definition_scan.py", customers, ("at most", 2.0))]
 
 
 TITLES: dict[str, str] = {
@@ -128,13 +109,11 @@ TITLES: dict[str, str] = {
 }
 
 OF_CUSTOMERS: dict[str, str] = {
-    "bgnbd": "BG/NBD fitted, simulated customers",
-    "gammagamma": "Gamma-Gamma fitted, simulated customers",
+    "bgnbd": "BG/NBD fitted, simulated customers", "gammagamma": "Gamma-Gamma fitted, simulated customers",
     "pairs": "pairs of products on the grocery panel, support 0.001 (goal: under 500 MB)",
-    "segments": "five segments of customers by six features",
-    "choose": "how many segments, 2 to 12, with stability",
-    "definition": "a written audience definition checked on all customers",
-}
+    "segments": "five segments of customers by six features", "choose": "how many segments, 2 to 12, with stability",
+    "definition": "a written audience definition checked on all customers"
+}  # fmt: skip
 """Sections that do not grow with order lines: run once, with a million customers at most."""
 MOST_CUSTOMERS = 1_000_000
 
@@ -142,25 +121,20 @@ MOST_CUSTOMERS = 1_000_000
 def of_customers(name: str, rows: int, root: Path, *, install: bool = True) -> list[Implementation]:
     """Return the implementations of a section of `OF_CUSTOMERS`, ours first."""
     n = min(rows, MOST_CUSTOMERS)
-    made: dict[str, Callable[[], list[Implementation]]] = {
-        "bgnbd": lambda: models(n, root, "bgnbd", 10.0, install=install),
-        "gammagamma": lambda: models(n, root, "gamma", 3.0, install=install),
-        "pairs": lambda: pairs(root, install=install),
-        "segments": lambda: segments(n, root),
-        "choose": lambda: choose(n, root),
-        "definition": lambda: definition(n, root),
-    }
-    return made[name]()
+    if name in ("bgnbd", "gammagamma"):
+        which, goal = ("bgnbd", 10.0) if name == "bgnbd" else ("gamma", 3.0)
+        return models(n, root, which, goal, install=install)
+    if name == "pairs":
+        return pairs(root, install=install)
+    return {"segments": segments, "choose": choose, "definition": definition}[name](n, root)
 
 
 def section(name: str, data: Data, root: Path, *, install: bool = True) -> list[Implementation]:
     """Return the implementations of a section, ours first."""
-    made: dict[str, Callable[[], list[Implementation]]] = {
-        "rfm": lambda: rfm(data),
-        "repeat": lambda: repeat(data, root, install=install),
-        "parquet": lambda: reading(data.parquet),
-        "csv": lambda: reading(data.csv),
-        "messy": lambda: reading(messy(data), "read_messy_copy.py"),
-        "init": lambda: init(messy(data) / "transactions.csv"),
-    }
-    return made[name]()
+    if name == "rfm":
+        return rfm(data)
+    if name == "repeat":
+        return repeat(data, root, install=install)
+    if name == "init":
+        return init(messy(data) / "transactions.csv")
+    return reading(messy(data) if name == "messy" else data.folder / name)

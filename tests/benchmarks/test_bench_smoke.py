@@ -1,7 +1,5 @@
 """The benchmark's implementations agree on a small table; no time is judged."""
 
-from __future__ import annotations
-
 import datetime as dt
 import runpy
 import sys
@@ -45,12 +43,11 @@ def output_of(implementation: Implementation, folder: Path, monkeypatch: pytest.
     if str(implementation.python) != sys.executable:
         run_once(implementation, folder / "output.parquet", AS_OF, folder)
         return pd.read_parquet(folder / "output.parquet")
-    cache = str(folder) if implementation.fresh_cache else implementation.env.get("CUSTAUDIENCE_CACHE", str(folder))
-    monkeypatch.setenv("CUSTAUDIENCE_CACHE", cache)
+    for name, value in {"CUSTAUDIENCE_CACHE": str(folder), **implementation.env}.items():
+        monkeypatch.setenv(name, value)
     script = runpy.run_path(str(HERE / implementation.script))
     result = script["compute"](implementation.input, dt.date.fromisoformat(AS_OF))
-    output = script.get("output") or script.get("fingerprint")
-    return output(result) if output else result
+    return script["output"](result) if "output" in script and implementation.compared else result
 
 
 def test_a_process_is_timed_and_its_memory_seen(data: Data, tmp_path: Path) -> None:

@@ -28,11 +28,9 @@ COVER = {"first_day": dt.date(2025, 1, 1), "last_day": AS_OF}
 def frame(*groups):
     """Build lines from (how many customers, name, {"MM-DD": minor units})."""
     rows = [
-        (f"{name} {i}", f"{name} {i} {day}", f"2025-{day}", money)
-        for n, name, days in groups
-        for i in range(n)
-        for day, money in days.items()
-    ]
+        (f"{name} {i}", f"{name} {i} {day}", f"2025-{day}", money) for n, name,
+        days in groups for i in range(n) for day, money in days.items()
+    ]  # fmt: skip
     table = pd.DataFrame(rows, columns=["customer_id", "order_id", "ordered_at", "revenue_minor"])
     return table.assign(ordered_at=pd.to_datetime(table["ordered_at"]), product_id="x", quantity=1.0)
 
@@ -53,16 +51,14 @@ def said(*groups, language="en", **options):
 
 @pytest.mark.parametrize(
     ("as_of", "last_day", "back", "whole", "prior"),
-    [
-        ("2025-03-31", "2025-12-31", 1, True, ("2025-02-01", "2025-02-28")),
-        ("2025-03-30", "2025-12-31", 1, False, ("2025-02-01", "2025-02-28")),
-        ("2025-03-15", "2025-12-31", 1, False, ("2025-02-01", "2025-02-15")),
-        ("2025-03-31", "2025-03-15", 1, False, ("2025-02-01", "2025-02-15")),
-        ("2025-03-31", "2025-01-15", 1, True, ("2025-02-01", "2025-02-28")),
-        ("2025-02-28", "2025-12-31", 12, True, ("2024-02-01", "2024-02-29")),
-        ("2025-01-31", "2025-12-31", 1, True, ("2024-12-01", "2024-12-31")),
-    ],
-)
+    [("2025-03-31", "2025-12-31", 1, True, ("2025-02-01", "2025-02-28")),
+     ("2025-03-30", "2025-12-31", 1, False, ("2025-02-01", "2025-02-28")),
+     ("2025-03-15", "2025-12-31", 1, False, ("2025-02-01", "2025-02-15")),
+     ("2025-03-31", "2025-03-15", 1, False, ("2025-02-01", "2025-02-15")),
+     ("2025-03-31", "2025-01-15", 1, True, ("2025-02-01", "2025-02-28")),
+     ("2025-02-28", "2025-12-31", 12, True, ("2024-02-01", "2024-02-29")),
+     ("2025-01-31", "2025-12-31", 1, True, ("2024-12-01", "2024-12-31"))]
+)  # fmt: skip
 def test_like_is_compared_with_like(as_of, last_day, back, whole, prior):
     """A month that the date or the data cut is held against as many days of the other."""
     pair = month_pair(dt.date.fromisoformat(as_of), months_back=back, last_day=dt.date.fromisoformat(last_day))
@@ -73,55 +69,39 @@ BOTH = (20, "both", {"02-03": 1000, "03-03": 1500})
 NEW, GONE = (12, "new", {"03-05": 1000}), (11, "gone", {"02-05": 500})
 
 
-def test_because_leads_with_what_carried_the_change():
-    """Both months: 20 x 5.00 = 100.00 more. New 12 x 10.00 = 120.00, gone 11 x 5.00 = 55.00: 65.00 more."""
-    assert said(BOTH, NEW, GONE) == (
-        "In March 2025 revenue was $165 higher than in February 2025: customers who ordered in both months brought "
-        "$100 more (higher prices +$100). Besides, new and returned customers brought $120, $65 more than those who "
-        "stayed away had brought."
-    )
+# 20 of both months 5.00 up: 100.00 more; 12 new at 10.00: 120.00; 11 gone at 5.00: 55.00; 165.00 more in all.
+SAID = {
+    "what carried the change leads": ((BOTH, NEW, GONE), "$165 higher than in February 2025: customers who ordered in "
+        "both months brought $100 more (higher prices +$100). Besides, new and returned customers brought $120, $65 "
+        "more than those who stayed away had brought."),
+    "a fall leads with the fall": (
+        ((20, "both", {"02-03": 1500, "03-03": 1000}), (12, "new", {"03-05": 500}), (15, "gone", {"02-05": 1000})),
+        "$190 lower than in February 2025: customers who ordered in both months brought $100 less (lower prices "
+        "−$100). Besides, new and returned customers brought $60, $90 less than those who stayed away had brought."),
+    "what went against a fall": ((BOTH, (10, "new", {"03-05": 100}), (20, "gone", {"02-05": 2000})), "$290 lower than "
+        "in February 2025: new and returned customers brought $10, $390 less than those who stayed away had brought. "
+        "Against that, customers who ordered in both months brought $100 more (higher prices +$100)."),
+    "two parts that cancel are both said": ((BOTH, (10, "new", {"03-05": 1000}), (20, "gone", {"02-05": 1000})),
+        "about the same as in February 2025 ($0): new and returned customers brought $100, $100 less than those who "
+        "stayed away had brought. Against that, customers who ordered in both months brought $100 more (higher prices "
+        "+$100)."),
+    "what cancels inside a part, twice the orders at half the price": (
+        ((20, "both", {"02-03": 10000, "03-03": 5000, "03-04": 5000}), (10, "new", {"03-01": 20000})),
+        "$2,000 higher than in February 2025: new and returned customers brought $2,000. Besides, customers who "
+        "ordered in both months brought about the same as before (more orders +$1,386, lower prices −$1,386)."),
+}  # fmt: skip
 
 
-def test_because_of_a_fall_names_the_fall_first_and_what_went_against_it():
-    fewer = (20, "both", {"02-03": 1500, "03-03": 1000})
-    assert said(fewer, (12, "new", {"03-05": 500}), (15, "gone", {"02-05": 1000})) == (
-        "In March 2025 revenue was $190 lower than in February 2025: customers who ordered in both months brought $100 "
-        "less (lower prices −$100). Besides, new and returned customers brought $60, $90 less than those who stayed "
-        "away had brought."
-    )
-    assert said(BOTH, (10, "new", {"03-05": 100}), (20, "gone", {"02-05": 2000})) == (
-        "In March 2025 revenue was $290 lower than in February 2025: new and returned customers brought $10, $390 less "
-        "than those who stayed away had brought. Against that, customers who ordered in both months brought $100 more "
-        "(higher prices +$100)."
-    )
-
-
-def test_two_parts_that_cancel_are_both_said():
-    """100.00 more from those of both months, 100.00 less from comers and goers: nothing changed, and much did."""
-    assert said(BOTH, (10, "new", {"03-05": 1000}), (20, "gone", {"02-05": 1000})) == (
-        "In March 2025 revenue was about the same as in February 2025 ($0): new and returned customers brought $100, "
-        "$100 less than those who stayed away had brought. Against that, customers who ordered in both months brought "
-        "$100 more (higher prices +$100)."
-    )
-
-
-def test_what_cancels_inside_a_part_is_said():
-    """Twice the orders at half the price: those of both months brought the same, and not in the same way."""
-    text = said((20, "both", {"02-03": 10000, "03-03": 5000, "03-04": 5000}), (10, "new", {"03-01": 20000}))
-    assert text == (
-        "In March 2025 revenue was $2,000 higher than in February 2025: new and returned customers brought $2,000. "
-        "Besides, customers who ordered in both months brought about the same as before (more orders +$1,386, lower "
-        "prices −$1,386)."
-    )
+@pytest.mark.parametrize("case", SAID)
+def test_because(case):
+    groups, sentence = SAID[case]
+    assert said(*groups) == f"In March 2025 revenue was {sentence}"
 
 
 def test_comings_and_goings_that_are_even_are_called_even():
-    text = said(
-        (20, "both", {"02-03": 1000, "03-03": 2000}), (10, "new", {"03-01": 5000}), (10, "gone", {"02-01": 5000})
-    )
-    assert text.endswith(
-        "Besides, new and returned customers brought $500, about as much as those who stayed away had brought."
-    )
+    both = (20, "both", {"02-03": 1000, "03-03": 2000})
+    even = "new and returned customers brought $500, about as much as those who stayed away had brought."
+    assert said(both, (10, "new", {"03-01": 5000}), (10, "gone", {"02-01": 5000})).endswith(f"Besides, {even}")
 
 
 def test_refunds_that_are_many_stand_alone_and_few_go_with_new_customers():
@@ -140,38 +120,25 @@ def test_refunds_that_are_many_stand_alone_and_few_go_with_new_customers():
 
 def test_months_without_anybody():
     jan = (30, "old", {"01-05": 100})
-    assert said(jan, (12, "old", {"03-05": 500})) == (
-        "Nobody ordered in February 2025: all $60 of March 2025 came from 12 new or returned customers."
-    )
-    assert said(jan, (12, "old", {"02-05": 500})) == (
-        "Nobody ordered in March 2025: the $60 of February 2025, from 12 customers, have no counterpart."
-    )
+    came = "Nobody ordered in February 2025: all $60 of March 2025 came from 12 new or returned customers."
+    left = "Nobody ordered in March 2025: the $60 of February 2025, from 12 customers, have no counterpart."
+    assert said(jan, (12, "old", {"03-05": 500})) == came
+    assert said(jan, (12, "old", {"02-05": 500})) == left
     assert compared(jan).refusal == "empty"
 
 
 def test_part_of_a_month_says_so():
-    text = said(BOTH, NEW, as_of=dt.date(2025, 3, 15))
-    assert text.startswith(
-        "In the first 15 days of March 2025 revenue was $220 higher than in the first 15 of February"
-    )
+    days = "In the first 15 days of March 2025 revenue was $220 higher than in the first 15 of February"
+    assert said(BOTH, NEW, as_of=dt.date(2025, 3, 15)).startswith(days)
 
 
 @pytest.mark.parametrize(
     ("options", "refusal", "words"),
-    [
-        ({"as_of": dt.date(2025, 4, 30)}, "not_covered", "The data end on 31 March 2025: April 2025 is not in them"),
-        (
-            {"as_of": dt.date(2025, 1, 31)},
-            "no_month_before",
-            "begin on 1 January 2025 and do not hold the whole of Dec",
-        ),
-        (
-            {"as_of": dt.date(2025, 2, 28), "first_day": dt.date(2025, 1, 20), "first_orders": "cut off"},
-            "no_month_before",
-            "begin on 20 January 2025 and do not hold the whole of January 2025",
-        ),
-    ],
-)
+    [({"as_of": dt.date(2025, 4, 30)}, "not_covered", "The data end on 31 March 2025: April 2025 is not in them"),
+     ({"as_of": dt.date(2025, 1, 31)}, "no_month_before", "begin on 1 January 2025 and do not hold the whole of Dec"),
+     ({"as_of": dt.date(2025, 2, 28), "first_day": dt.date(2025, 1, 20), "first_orders": "cut off"}, "no_month_before",
+      "begin on 20 January 2025 and do not hold the whole of January 2025")]
+)  # fmt: skip
 def test_what_cannot_be_compared_is_refused_in_words(options, refusal, words):
     now = compared(BOTH, NEW, **options)
     (claim,) = claims_of(now)
@@ -235,9 +202,8 @@ def pairs(shares, parts=("a", "b", "c")):
     """Build this change and earlier ones from shares, one row per pair, this one last."""
     table = pd.DataFrame(shares, columns=list(parts))
     months = [str(pd.Period("2020-01", "M") + i) for i in range(len(table))]
-    long = table.assign(month=months, before="x", kind="customers").melt(
-        ["month", "before", "kind"], var_name="part", value_name="share"
-    )
+    table = table.assign(month=months, before="x", kind="customers")
+    long = table.melt(["month", "before", "kind"], var_name="part", value_name="share")
     long = long.assign(name=long["part"], n_customers=99, change=long["share"])
     this = long[long["month"] == months[-1]].drop(columns=["month", "before"])
     return this, long[long["month"] != months[-1]]
@@ -292,9 +258,8 @@ def test_hostile_names_of_segments_stay_values():
     rows = frame(BOTH, NEW, GONE)
     now = compare_months(rows, month_pair(AS_OF), TERMS, **COVER)
     segments = pd.DataFrame({"customer_id": rows["customer_id"].unique(), "segment": evil})
-    bridge = revenue_bridge(
-        rows, period=now.pair.period, before=now.pair.prior, first_orders="observed", segments=segments
-    )
+    periods = {"period": now.pair.period, "before": now.pair.prior}
+    bridge = revenue_bridge(rows, **periods, first_orders="observed", segments=segments)
     history = bridge_history(rows, now, TERMS)
     usual = usual_parts(now, history)
     claims = claims_of(now, rows, usual=usual, segments=segment_parts(bridge, 10))

@@ -1,7 +1,5 @@
 """What is claimed of customer value: small groups unnamed, refusals in words, every sentence can be said."""
 
-from __future__ import annotations
-
 import dataclasses
 import datetime as dt
 import json
@@ -142,17 +140,15 @@ def test_what_is_refused_is_said_and_the_rest_goes_on():
 
 @pytest.mark.parametrize(
     ("code", "why", "words"),
-    [
-        ("clockwork", {"share": 0.93, "n": 60}, "93 % lie within a tenth"),
-        ("no_repeat", {"n": 3, "until": "2025-06-30"}, "Fewer than 10 customers had bought again by 30 June 2025"),
-        ("short", {"known": 3.2857, "gap": 2.05}, "known for 3.29 weeks or less, under two usual gaps of 2.05"),
-        ("drop_out", {"model": "BG/NBD"}, "How many are still customers is not told"),
-        ("vague", {"model": "BG/NBD"}, "how often they buy"),
-        ("vague_spend", {"names": "v"}, "what they spend on an order"),
-        ("no_spend", {"n": 4}, "Fewer than 10 of those who bought again spent anything"),
-        ("infinite_spend", {"q": 0.823, "n": 48}, "q = 0.82, not above 1"),
-    ],
-)
+    [("clockwork", {"share": 0.93, "n": 60}, "93 % lie within a tenth"),
+     ("no_repeat", {"n": 3, "until": "2025-06-30"}, "Fewer than 10 customers had bought again by 30 June 2025"),
+     ("short", {"known": 3.2857, "gap": 2.05}, "known for 3.29 weeks or less, under two usual gaps of 2.05"),
+     ("drop_out", {"model": "BG/NBD"}, "How many are still customers is not told"),
+     ("vague", {"model": "BG/NBD"}, "how often they buy"),
+     ("vague_spend", {"names": "v"}, "what they spend on an order"),
+     ("no_spend", {"n": 4}, "Fewer than 10 of those who bought again spent anything"),
+     ("infinite_spend", {"q": 0.823, "n": 48}, "q = 0.82, not above 1")]
+)  # fmt: skip
 def test_each_refusal_says_why(found, code, why, words):
     nothing = {"check": None, "parameters": pd.DataFrame(), "today": None, "worth": None}
     refused = dataclasses.replace(found, calibrated=ValueModels(refused={code: why}), **nothing)

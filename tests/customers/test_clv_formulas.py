@@ -1,7 +1,5 @@
 """The short formulas: each its own number, its own name, and what it is not (requirements 003-11, 003-19)."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 
@@ -32,14 +30,12 @@ def test_the_three_differ_in_name_and_inputs():
 
 @pytest.mark.parametrize(
     ("formula", "given", "match"),
-    [
-        (average_revenue_per_buyer, (100, 0), "n_buyers"),
-        (simple_clv, (1, 1, -1), "months_retained"),
-        (margin_clv, (100, 80, 0.1), "fraction from 0 to 1"),
-        (margin_clv, (100, 1, 0), "infinite"),
-        (margin_clv, (100, 0.5, -1), "discount_rate"),
-    ],
-)
+    [(average_revenue_per_buyer, (100, 0), "n_buyers"),
+     (simple_clv, (1, 1, -1), "months_retained"),
+     (margin_clv, (100, 80, 0.1), "fraction from 0 to 1"),
+     (margin_clv, (100, 1, 0), "infinite"),
+     (margin_clv, (100, 0.5, -1), "discount_rate")]
+)  # fmt: skip
 def test_refusals(formula, given, match):
     with pytest.raises(ValueError, match=match):
         formula(*given)

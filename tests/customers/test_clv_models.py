@@ -1,7 +1,5 @@
 """Models of purchases, spend and retention: likelihoods, limits, units, hard inputs."""
 
-from __future__ import annotations
-
 import numpy as np
 import pandas as pd
 import pytest

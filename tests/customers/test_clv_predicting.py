@@ -1,7 +1,5 @@
 """Expected value, its two intervals, and the check against a time held out."""
 
-from __future__ import annotations
-
 import datetime as dt
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Repeat purchases per customer: by hand, as lifetimes counts, on every engine."""
 
-from __future__ import annotations
-
 import datetime as dt
 
 import duckdb
@@ -36,16 +34,10 @@ def summarise(frame, *, as_of=AS_OF, digits=2, **counting):
 def test_by_hand():
     """Two orders of a day are one purchase; the first day's value counts nowhere; a refund is no purchase."""
     frame = orders(
-        ("007", "2024-01-01", 900),
-        ("007", "2024-01-01", 100),
-        ("007", "2024-01-15", 2000),
-        ("007", "2024-01-15", 500),
-        ("007", "2024-03-04", 1500),
-        ("007", "2024-03-20", -1200, 1200),
-        ("b", "2024-03-31", 1),
-        ("c", "2024-01-01", -5, 5),
-        ("d", "2024-04-01", 5),
-    )
+        ("007", "2024-01-01", 900), ("007", "2024-01-01", 100), ("007", "2024-01-15", 2000), ("007", "2024-01-15", 500),
+        ("007", "2024-03-04", 1500), ("007", "2024-03-20", -1200, 1200), ("b", "2024-03-31", 1),
+        ("c", "2024-01-01", -5, 5), ("d", "2024-04-01", 5)
+    )  # fmt: skip
     got = summarise(frame).set_index("customer_id")
     assert got.loc["007"].tolist() == [2, 9.0, 90 / 7, 20.0]
     assert list(got.index) == ["007", "b"]
@@ -57,15 +49,9 @@ def test_by_hand():
 
 def test_what_comes_after_the_calibration_is_held_out():
     frame = orders(
-        ("a", "2024-01-01", 100),
-        ("a", "2024-02-01", 250),
-        ("a", "2024-02-10", 300),
-        ("a", "2024-02-10", 400),
-        ("a", "2024-03-01", 500),
-        ("new", "2024-02-02", 900),
-        ("new", "2024-03-02", 900),
-        ("once", "2024-01-31", 100),
-    )
+        ("a", "2024-01-01", 100), ("a", "2024-02-01", 250), ("a", "2024-02-10", 300), ("a", "2024-02-10", 400),
+        ("a", "2024-03-01", 500), ("new", "2024-02-02", 900), ("new", "2024-03-02", 900), ("once", "2024-01-31", 100)
+    )  # fmt: skip
     until = {"calibrated_until": dt.date(2024, 2, 1)}
     got = summarise(frame, time_unit="D", **until)
     assert got["customer_id"].tolist() == ["a", "once"]
@@ -170,14 +156,11 @@ def with_datetimes(table):
 CONNECTION = duckdb.connect()
 ENGINES = {
     "DuckDB, datetimes": lambda t: CONNECTION.from_arrow(with_datetimes(t)),
-    "pandas": lambda t: with_datetimes(t).to_pandas(),
-    "pandas, date objects": lambda t: t.to_pandas(),
-    "pandas, Arrow types": lambda t: t.to_pandas(types_mapper=pd.ArrowDtype),
-    "Polars": pl.from_arrow,
-    "Polars, lazy": lambda t: pl.from_arrow(with_datetimes(t)).lazy(),
-    "PyArrow": lambda t: t,
-    "PyArrow, datetimes": with_datetimes,
-}
+    "pandas": lambda t: with_datetimes(t).to_pandas(), "pandas, date objects": lambda t: t.to_pandas(),
+    "pandas, Arrow types": lambda t: t.to_pandas(types_mapper=pd.ArrowDtype), "Polars": pl.from_arrow,
+    "Polars, lazy": lambda t: pl.from_arrow(with_datetimes(t)).lazy(), "PyArrow": lambda t: t,
+    "PyArrow, datetimes": with_datetimes
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("engine", ENGINES)

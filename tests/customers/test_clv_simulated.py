@@ -1,7 +1,5 @@
 """Recovery and coverage: simulated customers whose parameters are known (METHODS 2; issue: 85-95 % of 200 runs)."""
 
-from __future__ import annotations
-
 import datetime as dt
 
 import numpy as np

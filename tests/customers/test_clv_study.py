@@ -1,7 +1,5 @@
 """The models of value on whole studies: what is fitted, what is refused, what customers are worth."""
 
-from __future__ import annotations
-
 import datetime as dt
 import math
 from dataclasses import replace
@@ -68,6 +66,11 @@ def wandering(n: int, seed: int = 1, **worth: int) -> pd.DataFrame:
         while rng.random() > leaves and (day := day + 1 + int(rng.exponential(1 / max(rate, 1e-6)))) < 366:
             days[f"{i:04}"].append(day)
     return made_orders(days, **worth)
+
+
+def worth_of_all(models, outlook=NOW):
+    groups = models.summary[["customer_id"]].assign(segment="all")
+    return value_to_come(models, models.best.title, groups, outlook, END)
 
 
 def test_the_middle_of_cdnow_is_the_published_calibration(calibrated):
@@ -198,9 +201,7 @@ def test_a_short_history_is_refused_and_worth_nothing():
     rng = np.random.default_rng(3)
     days = {f"{i:03}": [10, *(10 + np.unique(rng.integers(1, 12, rng.integers(0, 2))))] for i in range(200)}
     models = fit_value_models(made_orders(days), Terms(dt.date(2024, 1, 15)))
-    assert "short" in models.refused
-    groups = models.summary[["customer_id"]].assign(segment="all")
-    assert value_to_come(models, models.best.title, groups, NOW, END) is None
+    assert "short" in models.refused and worth_of_all(models) is None
 
 
 def test_spend_is_refused_without_spend_and_without_a_bound():
@@ -214,8 +215,7 @@ def test_spend_is_refused_without_spend_and_without_a_bound():
     wild["revenue_minor"] = [int(min(1e9, 100 * factor[c] * rng.gamma(3))) + 1 for c in wild["customer_id"]]
     models = fit_value_models(wild, END)
     assert models.refused["infinite_spend"]["q"] <= 1
-    groups = models.summary[["customer_id"]].assign(segment="all")
-    worth = value_to_come(models, models.best.title, groups, Outlook(20, 0, n_draws=100), END)
+    worth = worth_of_all(models, Outlook(20, 0, n_draws=100))
     assert worth.prediction.totals.loc["purchases"].notna().all() and worth.groups["value"].isna().all()
 
 
@@ -225,14 +225,7 @@ def test_no_value_without_an_interval():
     rng = np.random.default_rng(2)
     alike = {f"{i:03}": sorted({0, *rng.choice(180, 12, replace=False).tolist()}) for i in range(150)}
     models = fit_value_models(made_orders(alike), Terms(dt.date(2024, 6, 28)))
-    assert "vague" in models.refused
-    groups = models.summary[["customer_id"]].assign(segment="all")
-    assert value_to_come(models, models.best.title, groups, NOW, END) is None
-
-
-def test_free_orders_count_for_timing(orders):
-    paid = fit_value_models(orders, TERMS, Counting(calibrated_until=UNTIL))
-    assert len(paid.summary) == 2349
+    assert "vague" in models.refused and worth_of_all(models) is None
 
 
 def test_the_short_formulas_equal_a_recount_by_hand():

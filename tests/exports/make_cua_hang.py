@@ -10,59 +10,28 @@ import io
 from pathlib import Path
 
 import numpy as np
+from making import at, draws, every
 
 SEED = 84
 FIRST = dt.date(2024, 9, 1)
 LAST = dt.date(2025, 10, 31)
 OUT = Path(__file__).with_name("cua_hang.csv")
-rng = np.random.default_rng(SEED)
-
-
-def pick(seq, p=None):
-    return seq[int(rng.choice(len(seq), p=p))]
-
-
-def r(a, b):
-    """A whole number from a to b, both included."""
-    return int(rng.integers(a, b + 1))
-
-
-GOODS = []  # name, price in thousands of dong, sold by weight
-for name, price in [
-    ("Sữa tắm Hương Sen, chai 500ml", 125),
-    ("Dầu gội Bồ Kết, 650g", 98),
-    ("Nước mắm cá cơm 40°N, 1L", 85),
-    ("Cà phê rang xay Buôn Hồ 500g", 165),
-    ("Trà ô long, hộp 20 gói", 62),
-    ("Bánh tráng cuốn", 25),
-    ('Nồi inox 20" ba đáy', 1250),
-    ("Chảo chống dính 28cm, có nắp", 489),
-    ('Bộ chén dĩa sứ "Hoa Mai", 12 món', 780),
-    ("Khăn mặt cotton", 35),
-    ("Kem chống nắng SPF50+, 50ml", 315),
-    ("Son dưỡng môi", 79),
-    ("Nước rửa chén chanh, can 3,8kg", 118),
-    ("Bột giặt 4,5kg", 189),
-    ("Giấy vệ sinh, lốc 10 cuộn", 92),
-    ("Mì gói thùng 30 gói", 112),
-    ("Tã dán em bé size L, 68 miếng", 365),
-    ("Sữa bột trẻ em số 3, lon 900g", 545),
-    ("Quạt đứng 5 cánh", 1190),
-    ("Ấm siêu tốc 1,8L", 329),
-    ("Kẹo dừa Bến Tre", 45),
-    ("Mứt gừng Tết, hộp 300g", 68),
-    ("Lồng đèn Trung thu", 55),
-    ("Máy xay sinh tố", 899),
-    ("Bàn chải đánh răng, vỉ 3", 49),
-]:
-    GOODS.append((name, price, False))
-for name, price in [
-    ("Gạo ST25 (kg)", 38),
-    ("Tôm khô loại 1 (kg)", 1150),
-    ("Hạt điều rang muối (kg)", 320),
-    ("Xoài sấy dẻo (kg)", 240),
-]:
-    GOODS.append((name, price, True))
+rng, pick, r = draws(SEED)
+# name, price in thousands of dong
+BY_PIECE = [
+    ("Sữa tắm Hương Sen, chai 500ml", 125), ("Dầu gội Bồ Kết, 650g", 98), ("Nước mắm cá cơm 40°N, 1L", 85),
+    ("Cà phê rang xay Buôn Hồ 500g", 165), ("Trà ô long, hộp 20 gói", 62), ("Bánh tráng cuốn", 25),
+    ('Nồi inox 20" ba đáy', 1250), ("Chảo chống dính 28cm, có nắp", 489), ('Bộ chén dĩa sứ "Hoa Mai", 12 món', 780),
+    ("Khăn mặt cotton", 35), ("Kem chống nắng SPF50+, 50ml", 315), ("Son dưỡng môi", 79),
+    ("Nước rửa chén chanh, can 3,8kg", 118), ("Bột giặt 4,5kg", 189), ("Giấy vệ sinh, lốc 10 cuộn", 92),
+    ("Mì gói thùng 30 gói", 112), ("Tã dán em bé size L, 68 miếng", 365), ("Sữa bột trẻ em số 3, lon 900g", 545),
+    ("Quạt đứng 5 cánh", 1190), ("Ấm siêu tốc 1,8L", 329), ("Kẹo dừa Bến Tre", 45), ("Mứt gừng Tết, hộp 300g", 68),
+    ("Lồng đèn Trung thu", 55), ("Máy xay sinh tố", 899), ("Bàn chải đánh răng, vỉ 3", 49)
+]  # fmt: skip
+BY_WEIGHT = [
+    ("Gạo ST25 (kg)", 38), ("Tôm khô loại 1 (kg)", 1150), ("Hạt điều rang muối (kg)", 320), ("Xoài sấy dẻo (kg)", 240)
+]  # fmt: skip
+GOODS = [(*goods, by_weight) for kind, by_weight in ((BY_PIECE, False), (BY_WEIGHT, True)) for goods in kind]
 pull = rng.pareto(1.8, len(GOODS)) + 0.5
 pull /= pull.sum()
 
@@ -74,7 +43,7 @@ def moment(day):
     """Open from 7:30 to 22:30, busiest in the evening."""
     hour = rng.normal(19.2, 1.6) if rng.random() < 0.6 else rng.normal(10.5, 1.8)
     minute = int(np.clip(hour * 60, 7 * 60 + 30, 22 * 60 + 29))
-    return dt.datetime.combine(day, dt.time()) + dt.timedelta(minutes=minute)
+    return at(day, minutes=minute)
 
 
 def basket(mean):
@@ -102,13 +71,8 @@ def phone():
 
 
 def written(number, style):
-    if style == "plain":
-        return number
-    if style == "spaced":
-        return f"{number[:4]} {number[4:7]} {number[7:]}"
-    if style == "plus":
-        return "+84" + number[1:]
-    return "84" + number[1:]
+    spaced = f"{number[:4]} {number[4:7]} {number[7:]}"
+    return {"plain": number, "spaced": spaced, "plus": "+84" + number[1:], "bare": "84" + number[1:]}[style]
 
 
 docs = []  # [moment, kind, customer, phone, lines]; kind: sale, kept (sale with a return), back
@@ -136,11 +100,8 @@ for number in range(1, 386):
             offs.append((dt.date(2025, 9, 28) - FIRST).days + r(0, 7))
     else:
         gap, wobble = {"weekly": (8, 2), "payday": (30, 3), "two-monthly": (61, 12)}[kind]
-        at, stop = issued, SPAN if rng.random() < 0.7 else issued + r(50, SPAN)
-        offs = []
-        while at <= min(stop, SPAN):
-            offs.append(at)
-            at += max(2, int(rng.normal(gap, wobble)))
+        stop = SPAN if rng.random() < 0.7 else issued + r(50, SPAN)
+        offs = every(gap, wobble, issued, min(stop, SPAN), rng, 2)
     for off in offs:
         if not 0 <= off <= SPAN:
             continue
@@ -204,9 +165,8 @@ def dong(n):
 rows = [row for _, row in sorted(enumerate(rows), key=lambda p: (p[1][0], p[1][1], -p[0]), reverse=True)]
 text = io.StringIO()
 out = csv.writer(text, quoting=csv.QUOTE_ALL, lineterminator="\r\n")
-out.writerow(
-    ["Mã hóa đơn", "Ngày bán", "Mã khách hàng", "Số điện thoại", "Tên hàng", "Số lượng", "Thành tiền", "Trạng thái"]
-)
+head = ["Mã hóa đơn", "Ngày bán", "Mã khách hàng", "Số điện thoại", "Tên hàng", "Số lượng", "Thành tiền", "Trạng thái"]
+out.writerow(head)
 for when, tag, cust, shown, (goods, q, amount), status in rows:
     out.writerow([tag, f"{when:%d/%m/%Y %H:%M}", cust, shown, goods, q, dong(amount), status])
 OUT.write_bytes(b"\xef\xbb\xbf" + text.getvalue().encode("utf-8"))

@@ -11,49 +11,30 @@ import io
 from pathlib import Path
 
 import numpy as np
+from making import at, draws, every
 
 SEED = 1251
 FIRST = dt.date(2024, 1, 1)
 LAST = dt.date(2025, 6, 30)
 OUT = Path(__file__).with_name("rozdrib.csv")
 NBSP = "\u00a0"
-rng = np.random.default_rng(SEED)
-
-
-def pick(seq, p=None):
-    return seq[int(rng.choice(len(seq), p=p))]
-
-
-def r(a, b):
-    """A whole number from a to b, both included."""
-    return int(rng.integers(a, b + 1))
-
+rng, pick, r = draws(SEED)
 
 # ---------------------------------------------------------------------- goods
 # name, price in kopecks for one unit, sold by weight
+FOR_SALE = [
+    ('Чай "Карпатський"; 100 г', 8450, False), ("Чай чорний Цейлон; 250 г", 16900, False),
+    ('Кава мелена "Львівська" 225 г', 18990, False), ("Кава в зернах Арабіка", 62000, True),
+    ("Мед гречаний, 0,5 л", 17500, False), ("Горіх волоський чищений", 29800, True),
+    ('Цукерки "Ґречність"', 24650, True), ("Печиво вівсяне", 9870, True), ("Борошно пшеничне в/ґ 2 кг", 5240, False),
+    ("Олія соняшникова 0,87 л", 6799, False), ("Крупа гречана", 4375, True), ('Сир "Їжачок" твердий', 38900, True),
+    ("Набір прянощів №5; 6 шт.", 13200, False), ("М'ята сушена 50 г", 3990, False),
+    ("Свічка воскова 20 см", 7560, False), ("Серветки паперові 3-шарові", 4115, False),
+    ('Кошик подарунковий "Великодній"; великий', 124900, False), ("Термос 1 л", 84900, False),
+    ("Чашка керамічна 350 мл", 15990, False), ("Посуд: набір тарілок 18 пр.", 215000, False)
+]  # fmt: skip
 GOODS = []
-for name, base, weight in [
-    ('Чай "Карпатський"; 100 г', 8450, False),
-    ("Чай чорний Цейлон; 250 г", 16900, False),
-    ('Кава мелена "Львівська" 225 г', 18990, False),
-    ("Кава в зернах Арабіка", 62000, True),
-    ("Мед гречаний, 0,5 л", 17500, False),
-    ("Горіх волоський чищений", 29800, True),
-    ('Цукерки "Ґречність"', 24650, True),
-    ("Печиво вівсяне", 9870, True),
-    ("Борошно пшеничне в/ґ 2 кг", 5240, False),
-    ("Олія соняшникова 0,87 л", 6799, False),
-    ("Крупа гречана", 4375, True),
-    ('Сир "Їжачок" твердий', 38900, True),
-    ("Набір прянощів №5; 6 шт.", 13200, False),
-    ("М'ята сушена 50 г", 3990, False),
-    ("Свічка воскова 20 см", 7560, False),
-    ("Серветки паперові 3-шарові", 4115, False),
-    ('Кошик подарунковий "Великодній"; великий', 124900, False),
-    ("Термос 1 л", 84900, False),
-    ("Чашка керамічна 350 мл", 15990, False),
-    ("Посуд: набір тарілок 18 пр.", 215000, False),
-]:
+for name, base, weight in FOR_SALE:
     for tail in pick([["", ", акція"], [""], ["", " преміум"], ["", " (упак.)"]]):
         GOODS.append((name + tail, int(base * (1.35 if "прем" in tail else 6 if "упак" in tail else 1)), weight))
 pull = rng.pareto(1.6, len(GOODS)) + 0.4
@@ -61,54 +42,19 @@ pull /= pull.sum()
 
 # -------------------------------------------------------------------- clients
 SURNAMES = [
-    "Шевченко",
-    "Коваленко",
-    "Бондаренко",
-    "Ткаченко",
-    "Кравченко",
-    "Олійник",
-    "Лисенко",
-    "Мельник",
-    "Поліщук",
-    "Їжакевич",
-    "Єременко",
-    "Ґудзь",
-    "Щербак",
-    "Гнатюк",
-    "Дем'яненко",
-    "Зінченко",
-    "Яременко",
-    "Юхимчук",
-    "Савчук",
-    "Руденко",
-    "Пономаренко",
-    "Василенко",
-]
+    "Шевченко", "Коваленко", "Бондаренко", "Ткаченко", "Кравченко", "Олійник", "Лисенко", "Мельник", "Поліщук",
+    "Їжакевич", "Єременко", "Ґудзь", "Щербак", "Гнатюк", "Дем'яненко", "Зінченко", "Яременко", "Юхимчук", "Савчук",
+    "Руденко", "Пономаренко", "Василенко"
+]  # fmt: skip
 WOMEN = ["Олена", "Марія", "Ірина", "Наталія", "Оксана", "Юлія", "Анна", "Євгенія"]
 MEN = ["Андрій", "Сергій", "Тарас", "Євген", "Богдан", "В'ячеслав", "Ігор"]
 FATHERS = [
-    ("Іванівна", "Іванович"),
-    ("Петрівна", "Петрович"),
-    ("Юріївна", "Юрійович"),
-    ("Олегівна", "Олегович"),
-    ("", ""),
-]
+    ("Іванівна", "Іванович"), ("Петрівна", "Петрович"), ("Юріївна", "Юрійович"), ("Олегівна", "Олегович"), ("", "")
+]  # fmt: skip
 FIRMS = [
-    "Світанок",
-    "Затишок",
-    "Європродукт",
-    "Смачна хата",
-    "Їдальня №7",
-    "Каштан",
-    "Мрія плюс",
-    "Дніпро-Трейд",
-    "Соняшник",
-    "Лавка",
-    "Хуторянка",
-    "Ґанок",
-    "Добробут",
-    "Кав'ярня на розі",
-]
+    "Світанок", "Затишок", "Європродукт", "Смачна хата", "Їдальня №7", "Каштан", "Мрія плюс", "Дніпро-Трейд",
+    "Соняшник", "Лавка", "Хуторянка", "Ґанок", "Добробут", "Кав'ярня на розі"
+]  # fmt: skip
 
 
 def client_name():
@@ -128,7 +74,7 @@ docs = []  # (moment, kind, code, name, [(goods, quantity in thousandths, sum in
 
 def moment(day):
     second = int(np.clip(rng.normal(13.2 * 3600, 2.6 * 3600), 8 * 3600, 20 * 3600 - 1))
-    return dt.datetime.combine(day, dt.time()) + dt.timedelta(seconds=second)
+    return at(day, seconds=second)
 
 
 def price_on(base, day):
@@ -167,19 +113,13 @@ for index, number in enumerate(code_numbers):
         a = r(0, SPAN - 90)
         offs = [a, a + r(9, 80)] + ([a + r(81, 200)] if rng.random() < 0.4 else [])
     elif kind == "holiday":  # before Easter and before New Year
-        offs = [
-            (d - FIRST).days + r(-12, 3)
-            for d in (dt.date(2024, 5, 3), dt.date(2024, 12, 27), dt.date(2025, 4, 17))
-            if rng.random() < 0.8
-        ]
+        eves = (dt.date(2024, 5, 3), dt.date(2024, 12, 27), dt.date(2025, 4, 17))
+        offs = [(d - FIRST).days + r(-12, 3) for d in eves if rng.random() < 0.8]
     else:
         gap = {"weekly": 8, "monthly": 33, "bimonthly": 66}[kind]
-        at = r(0, 2 * gap) if rng.random() < 0.6 else r(0, SPAN - gap)
-        end = SPAN if rng.random() < 0.68 else min(SPAN, at + r(40, SPAN))
-        offs = []
-        while at <= end:
-            offs.append(at)
-            at += max(2, int(rng.normal(gap, gap * 0.22)))
+        start = r(0, 2 * gap) if rng.random() < 0.6 else r(0, SPAN - gap)
+        end = SPAN if rng.random() < 0.68 else min(SPAN, start + r(40, SPAN))
+        offs = every(gap, gap * 0.22, start, end, rng, 2)
     bulk = pick([1, 2, 3, 5]) if firm else 1
     renamed_at = FIRST + dt.timedelta(days=SPAN // 2) if firm and kind == "monthly" and index % 5 == 0 else None
     for off in offs:
@@ -224,34 +164,21 @@ while day <= LAST:
     docs.append((close, "Звіт про роздр. продажі", "00-000001", "Роздрібний покупець", lines_for(day, 0.24, 3)))
     if rng.random() < 0.08:
         name, base, _ = GOODS[r(0, len(GOODS) - 1)]
-        docs.append(
-            (
-                close + dt.timedelta(minutes=5),
-                "Повернення",
-                "00-000001",
-                "Роздрібний покупець",
-                [(name, -1000, -price_on(base, day))],
-            )
-        )
+        back = [(name, -1000, -price_on(base, day))]
+        docs.append((close + dt.timedelta(minutes=5), "Повернення", "00-000001", "Роздрібний покупець", back))
     day += dt.timedelta(days=7)
 
 
 # --------------------------------------------------------------------- output
 def stamp(t):
     """The system writes the hour without a leading nought: 05.02.2024 9:05:00."""
-    return f"{t.day:02d}.{t.month:02d}.{t.year} {t.hour}:{t.minute:02d}:{t.second:02d}"
+    return f"{t:%d.%m.%Y} {t.hour}:{t:%M:%S}"
 
 
-def spaced(n):
-    return f"{n:,}".replace(",", NBSP)
-
-
-def kopecks(n):
-    return f"{'-' if n < 0 else ''}{spaced(abs(n) // 100)},{abs(n) % 100:02d}"
-
-
-def thousandths(n):
-    return f"{'-' if n < 0 else ''}{spaced(abs(n) // 1000)},{abs(n) % 1000:03d}"
+def decimal(n, places):
+    """Write a whole number of kopecks (2) or thousandths (3) with a comma, and blanks between thousands."""
+    whole, rest = divmod(abs(n), 10**places)
+    return ("-" if n < 0 else "") + f"{whole:,}".replace(",", NBSP) + f",{rest:0{places}d}"
 
 
 docs.sort(key=lambda d: (d[0], d[2]))
@@ -271,7 +198,7 @@ text.write(f"Період: {FIRST:%d.%m.%Y} - {LAST:%d.%m.%Y}\r\n\r\n")
 out = csv.writer(text, delimiter=";", lineterminator="\r\n")
 out.writerow(["Контрагент", "Контрагент.Код", "Документ", "Дата", "Номенклатура", "Кількість", "Сума"])
 for name, code, title, when, goods, q, s in rows:
-    out.writerow([name, code, title, stamp(when), goods, thousandths(q), kopecks(s)])
-out.writerow(["Разом", "", "", "", "", thousandths(sum(x[5] for x in rows)), kopecks(sum(x[6] for x in rows))])
+    out.writerow([name, code, title, stamp(when), goods, decimal(q, 3), decimal(s, 2)])
+out.writerow(["Разом", "", "", "", "", decimal(sum(x[5] for x in rows), 3), decimal(sum(x[6] for x in rows), 2)])
 OUT.write_bytes(text.getvalue().encode("cp1251"))
 print(OUT.name, len(rows) + 1, "rows", OUT.stat().st_size, "bytes")

@@ -11,6 +11,7 @@ import zipfile
 from pathlib import Path
 
 import numpy as np
+from making import at, draws, every
 from openpyxl import Workbook
 from openpyxl.styles import Font
 
@@ -18,54 +19,20 @@ SEED = 20231204
 FIRST = dt.date(2023, 12, 1)
 LAST = dt.date(2025, 2, 28)
 OUT = Path(__file__).with_name("uk_gifts.xlsx")
-rng = np.random.default_rng(SEED)
-
-
-def pick(seq, p=None):
-    return seq[int(rng.choice(len(seq), p=p))]
-
-
-def r(a, b):
-    """A whole number from a to b, both included."""
-    return int(rng.integers(a, b + 1))
-
+rng, pick, r = draws(SEED)
 
 # ---------------------------------------------------------------- stock list
 COLOURS = [
-    "WHITE",
-    "RED RETROSPOT",
-    "PINK POLKADOT",
-    "VINTAGE",
-    "IVORY",
-    "BLUE",
-    "SKULLS",
-    "STRAWBERRY",
-    "REGENCY",
-    "ENGLISH ROSE",
-    "WOODLAND",
-    "SILVER",
-]
+    "WHITE", "RED RETROSPOT", "PINK POLKADOT", "VINTAGE", "IVORY", "BLUE", "SKULLS", "STRAWBERRY", "REGENCY",
+    "ENGLISH ROSE", "WOODLAND", "SILVER"
+]  # fmt: skip
 THINGS = [
-    ("HANGING HEART T-LIGHT HOLDER", 255),
-    ("LUNCH BAG", 165),
-    ("CAKE STAND, 3 TIER", 1275),
-    ("PARTY BUNTING", 495),
-    ("JUMBO BAG", 208),
-    ("PAPER NAPKINS, PACK OF 20", 85),
-    ("TRINKET BOX", 145),
-    ("DOORMAT", 795),
-    ("ALARM CLOCK", 375),
-    ("MUG", 125),
-    ("HOT WATER BOTTLE", 495),
-    ("BIRTHDAY CARD", 42),
-    ('PICTURE FRAME 6"x4"', 295),
-    ("SET/6 SPICE TINS", 395),
-    ("CAFÉ CRÈME TIN", 210),
-    ("KEY RING", 65),
-    ("GARDEN KNEELING PAD", 165),
-    ("WICKER BASKET, LARGE", 1050),
-    ("LED NIGHT LIGHT", 179),
-]
+    ("HANGING HEART T-LIGHT HOLDER", 255), ("LUNCH BAG", 165), ("CAKE STAND, 3 TIER", 1275), ("PARTY BUNTING", 495),
+    ("JUMBO BAG", 208), ("PAPER NAPKINS, PACK OF 20", 85), ("TRINKET BOX", 145), ("DOORMAT", 795), ("ALARM CLOCK", 375),
+    ("MUG", 125), ("HOT WATER BOTTLE", 495), ("BIRTHDAY CARD", 42), ('PICTURE FRAME 6"x4"', 295),
+    ("SET/6 SPICE TINS", 395), ("CAFÉ CRÈME TIN", 210), ("KEY RING", 65), ("GARDEN KNEELING PAD", 165),
+    ("WICKER BASKET, LARGE", 1050), ("LED NIGHT LIGHT", 179)
+]  # fmt: skip
 STOCK = []
 number = 20711
 for thing, base in THINGS:
@@ -85,17 +52,9 @@ weights = rng.pareto(1.3, len(STOCK)) + 0.3
 weights /= weights.sum()
 
 COUNTRIES = [
-    "EIRE",
-    "Germany",
-    "France",
-    "Netherlands",
-    "Spain",
-    "Norway",
-    "Channel Islands",
-    "Switzerland",
-    "Unspecified",
-    "Åland Islands",
-]
+    "EIRE", "Germany", "France", "Netherlands", "Spain", "Norway", "Channel Islands", "Switzerland", "Unspecified",
+    "Åland Islands"
+]  # fmt: skip
 
 
 # ------------------------------------------------------------------- calendar
@@ -108,7 +67,7 @@ def open_day(day):
 
 def moment(day):
     minute = int(np.clip(rng.normal(12.6 * 60, 130), 7 * 60 + 30, 20 * 60 + 10))
-    return dt.datetime.combine(day, dt.time()) + dt.timedelta(minutes=minute)
+    return at(day, minutes=minute)
 
 
 SPAN = (LAST - FIRST).days
@@ -132,16 +91,9 @@ def days_of(kind):
         gap, wobble = {"fortnightly": (14, 3), "monthly": (31, 6), "quarterly": (91, 14)}[kind]
         start = r(0, gap * 2) if rng.random() < 0.7 else r(0, SPAN - gap)
         stop = SPAN if rng.random() < 0.72 else start + r(60, SPAN)
-        offs, at = [], start
-        while at <= min(stop, SPAN):
-            offs.append(at)
-            at += max(3, int(rng.normal(gap, wobble)))
-    out = []
-    for off in offs:
-        day = open_day(FIRST + dt.timedelta(days=int(off)))
-        if FIRST <= day <= LAST:
-            out.append(day)
-    return out
+        offs = every(gap, wobble, start, min(stop, SPAN), rng, 3)
+    days = (open_day(FIRST + dt.timedelta(days=int(off))) for off in offs)
+    return [day for day in days if FIRST <= day <= LAST]
 
 
 # -------------------------------------------------------------------- baskets
@@ -162,6 +114,12 @@ def basket(scale):
 
 
 docs = []  # (moment, prefix, customer, country, [(code, description, quantity, pence)])
+
+
+def enter(when, prefix, cust, *lines, country="United Kingdom"):
+    docs.append((when, prefix, cust, country, list(lines)))
+
+
 ids = 12346 + np.sort(rng.choice(5900, size=352, replace=False))
 kinds = ["once", "occasional", "christmas", "fortnightly", "monthly", "quarterly"]
 share = [0.33, 0.27, 0.08, 0.04, 0.15, 0.13]
@@ -184,30 +142,27 @@ for cust in ids[:349]:
             code, name, _ = STOCK[r(0, len(STOCK) - 1)]
             lines.append((code, name, 1, 0))  # free sample in the parcel
         country = other if other and n % 2 else home
-        docs.append((when, "", cust, country, lines))
+        enter(when, "", cust, *lines, country=country)
         if rng.random() < 0.075:  # goods sent back later
             back_day = open_day(day + dt.timedelta(days=r(1, 40)))
             if back_day <= LAST:
                 back = [x for x in lines if x[3] > 0 and x[0] not in ("POST", "C2")]
                 back = back[: r(1, max(1, len(back) // 2))]
                 back = [(c, d, -(q if rng.random() < 0.5 else r(1, q)), p) for c, d, q, p in back]
-                docs.append((moment(back_day), "C", cust, country, back))
+                enter(moment(back_day), "C", cust, *back, country=country)
         if rng.random() < 0.01:
-            docs.append(
-                (when + dt.timedelta(minutes=r(3, 90)), "C", cust, country, [("D", "Discount", -1, r(500, 6500))])
-            )
+            late = when + dt.timedelta(minutes=r(3, 90))
+            enter(late, "C", cust, ("D", "Discount", -1, r(500, 6500)), country=country)
 
 # One enormous order keyed by mistake and cancelled twelve minutes later.
 cust = int(ids[349])
 slip = dt.datetime(2024, 10, 17, 9, 15)
-docs.append((slip, "", cust, "United Kingdom", [(23843, "PAPER CRAFT, LITTLE BIRDIE", 8099, 208)]))
-docs.append(
-    (slip + dt.timedelta(minutes=12), "C", cust, "United Kingdom", [(23843, "PAPER CRAFT, LITTLE BIRDIE", -8099, 208)])
-)
+enter(slip, "", cust, (23843, "PAPER CRAFT, LITTLE BIRDIE", 8099, 208))
+enter(slip + dt.timedelta(minutes=12), "C", cust, (23843, "PAPER CRAFT, LITTLE BIRDIE", -8099, 208))
 # Two clients of whom only returns of goods bought before the period are known.
 for cust, day in ((int(ids[350]), dt.date(2023, 12, 5)), (int(ids[351]), dt.date(2024, 1, 9))):
     code, name, pence = STOCK[r(0, len(STOCK) - 1)]
-    docs.append((moment(day), "C", cust, "United Kingdom", [(code, name, -r(2, 12), pence)]))
+    enter(moment(day), "C", cust, (code, name, -r(2, 12), pence))
 
 # ------------------------------------------------- lines without a client
 blank = 0
@@ -219,46 +174,33 @@ while blank < 830:  # counter and web-shop sales
     if rng.random() < 0.3:
         lines.append(("DOT", "DOTCOM POSTAGE", 1, r(395, 9899)))
     blank += len(lines)
-    docs.append((moment(day), "", None, "United Kingdom", lines))
+    enter(moment(day), "", None, *lines)
 for _ in range(14):  # returns over the counter
     day = open_day(FIRST + dt.timedelta(days=r(20, SPAN - 5)))
     code, name, pence = STOCK[r(0, len(STOCK) - 1)]
-    docs.append((moment(day), "C", None, "United Kingdom", [(code, name, -r(1, 3), pence)]))
+    enter(moment(day), "C", None, (code, name, -r(1, 3), pence))
 for _ in range(58):  # stock write-offs: no price
     day = open_day(FIRST + dt.timedelta(days=r(0, SPAN - 5)))
     code, _, _ = STOCK[r(0, len(STOCK) - 1)]
     why = pick(["damaged", "lost", "?", "wet/mouldy", None, "check", "thrown away", "amazon adjust"])
-    docs.append((moment(day), "", None, "United Kingdom", [(code, why, -r(1, 400), 0)]))
+    enter(moment(day), "", None, (code, why, -r(1, 400), 0))
 for month in range(15):  # costs booked through the invoices
     first = dt.date(2023 + (11 + month) // 12, (11 + month) % 12 + 1, 1)
     day = open_day(first + dt.timedelta(days=r(3, 20)))
-    docs.append((moment(day), "C", None, "United Kingdom", [("AMAZONFEE", "AMAZON FEE", -1, r(9000, 78000))]))
+    enter(moment(day), "C", None, ("AMAZONFEE", "AMAZON FEE", -1, r(9000, 78000)))
     if month % 3 == 1:
-        docs.append((moment(day), "C", None, "United Kingdom", [("BANK CHARGES", "Bank Charges", -1, r(1500, 9900))]))
+        enter(moment(day), "C", None, ("BANK CHARGES", "Bank Charges", -1, r(1500, 9900)))
 for _ in range(22):  # hand-written lines
     day = open_day(FIRST + dt.timedelta(days=r(0, SPAN - 5)))
     cust = int(ids[r(0, 348)])
     sign = -1 if rng.random() < 0.4 else 1
-    docs.append(
-        (moment(day), "C" if sign < 0 else "", cust, "United Kingdom", [("M", "Manual", sign * r(1, 2), r(125, 25000))])
-    )
-for day, pence in (
-    (dt.date(2024, 8, 12), 748215),
-    (dt.date(2024, 8, 12), -748215),
-    (dt.date(2024, 8, 12), -748215),
-    (dt.date(2024, 4, 29), -2390450),
-):
-    docs.append((moment(day), "A", None, "United Kingdom", [("B", "Adjust bad debt", 1, pence)]))
+    enter(moment(day), "C" if sign < 0 else "", cust, ("M", "Manual", sign * r(1, 2), r(125, 25000)))
+bad_debts = [(8, 12, 748215), (8, 12, -748215), (8, 12, -748215), (4, 29, -2390450)]  # month, day, pence of 2024
+for month, day, pence in bad_debts:
+    enter(moment(dt.date(2024, month, day)), "A", None, ("B", "Adjust bad debt", 1, pence))
 for n in range(4):  # the web shop being tried out
-    docs.append(
-        (
-            moment(dt.date(2024, 1, 10 + (n > 1))),
-            "",
-            int(ids[3]),
-            "United Kingdom",
-            [(f"TEST00{n % 2 + 1}", "This is a test product.", 5, 450)],
-        )
-    )
+    trial = (f"TEST00{n % 2 + 1}", "This is a test product.", 5, 450)
+    enter(moment(dt.date(2024, 1, 10 + (n > 1))), "", int(ids[3]), trial)
 
 # --------------------------------------------------------------------- output
 docs.sort(key=lambda d: d[0])

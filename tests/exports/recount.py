@@ -13,8 +13,6 @@ decimals, nothing shared with the generators.
 Run as a program it prints the totals.
 """
 
-from __future__ import annotations
-
 import datetime as dt
 from dataclasses import dataclass
 from decimal import Decimal
@@ -61,25 +59,13 @@ class Recount:
         as_of = as_of or self.last_day
         known = self.lines[self.lines["customer"].notna()]
         known = known[known["when"] < pd.Timestamp(as_of) + pd.Timedelta(days=1)]
-        orders: dict[tuple[str, str], list] = {}
-        for customer, order, when, amount in zip(
-            known["customer"], known["order"], known["when"], known["amount"], strict=False
-        ):
-            entry = orders.setdefault((customer, order), [ZERO, when])
-            entry[0] += amount
-            entry[1] = min(entry[1], when)
-        table: dict[str, dict] = {}
-        for (customer, _), (amount, when) in orders.items():
-            row = table.setdefault(customer, {"orders": 0, "last_order": None, "net": ZERO})
-            row["net"] += amount
-            if amount > 0:
-                row["orders"] += 1
-                day = when.date()
-                if row["last_order"] is None or day > row["last_order"]:
-                    row["last_order"] = day
-        out = pd.DataFrame.from_dict(table, orient="index", columns=["orders", "last_order", "net"])
-        out.index.name = "customer"
-        return out.sort_index()
+        documents = known.groupby(["customer", "order"]).agg(net=("amount", "sum"), first=("when", "min")).reset_index()
+        is_order = documents["net"].map(lambda net: net > 0).astype(bool)
+        documents["day"] = documents["first"].where(is_order)
+        of_each = documents.assign(is_order=is_order).groupby("customer")
+        table = of_each.agg(orders=("is_order", "sum"), last_order=("day", "max"), net=("net", "sum"))
+        table["last_order"] = [None if pd.isna(day) else day.date() for day in table["last_order"]]
+        return table
 
 
 def _finish(name: str, currency: str, frame: pd.DataFrame) -> Recount:
@@ -95,6 +81,7 @@ def _finish(name: str, currency: str, frame: pd.DataFrame) -> Recount:
             sums[month] += amount
         return sums
 
+    said = out[["when", "month", "reason", "written"]]
     positive = kept["amount"].map(lambda a: a > 0).astype(bool)
     nameless = kept["customer"].isna()
     return Recount(
@@ -111,9 +98,7 @@ def _finish(name: str, currency: str, frame: pd.DataFrame) -> Recount:
         nameless_net=sum(kept.loc[nameless, "amount"], ZERO),
         nameless_rows=int(nameless.sum()),
         lines=kept[["when", "month", "customer", "order", "amount"]].reset_index(drop=True),
-        left_out_lines=out[["when", "month", "reason", "written"]]
-        .rename(columns={"written": "amount"})
-        .reset_index(drop=True),
+        left_out_lines=said.rename(columns={"written": "amount"}).reset_index(drop=True),
     )
 
 
@@ -152,17 +137,10 @@ def rozdrib() -> Recount:
     if sum(amount[~total], ZERO) != sum(amount[total], ZERO):
         raise AssertionError("the totals line does not agree with the lines above it")
     frame = pd.DataFrame(
-        {
-            "when": pd.to_datetime(raw["Дата"].where(~total), format="%d.%m.%Y %H:%M:%S"),
-            "customer": raw["Контрагент.Код"]
-            .astype(object)
-            .where(~raw["Контрагент.Код"].isin(["00-000001", ""]), None),
-            "order": raw["Документ"],
-            "written": amount,
-            "amount": amount,
-            "discount": False,
-        }
-    )
+        {"when": pd.to_datetime(raw["Дата"].where(~total), format="%d.%m.%Y %H:%M:%S"),
+         "customer": raw["Контрагент.Код"].astype(object).where(~raw["Контрагент.Код"].isin(["00-000001", ""]), None),
+         "order": raw["Документ"], "written": amount, "amount": amount, "discount": False}
+    )  # fmt: skip
     reason = pd.Series([None] * len(raw), dtype=object)
     reason[amount.map(lambda a: a == 0).astype(bool)] = "zero sum"
     reason[total] = "totals line"
@@ -177,15 +155,10 @@ def cua_hang() -> Recount:
     amount = pd.Series([-a if s == "Trả hàng" else a for a, s in zip(written, status, strict=False)], dtype=object)
     client = raw["Mã khách hàng"].astype(object)
     frame = pd.DataFrame(
-        {
-            "when": pd.to_datetime(raw["Ngày bán"], format="%d/%m/%Y %H:%M"),
-            "customer": client.where(~client.isin(["KHACHLE", "Khách lẻ", ""]), None),
-            "order": raw["Mã hóa đơn"],
-            "written": written,
-            "amount": amount,
-            "discount": raw["Tên hàng"] == "Chiết khấu hóa đơn",
-        }
-    )
+        {"when": pd.to_datetime(raw["Ngày bán"], format="%d/%m/%Y %H:%M"),
+         "customer": client.where(~client.isin(["KHACHLE", "Khách lẻ", ""]), None), "order": raw["Mã hóa đơn"],
+         "written": written, "amount": amount, "discount": raw["Tên hàng"] == "Chiết khấu hóa đơn"}
+    )  # fmt: skip
     reason = pd.Series([None] * len(raw), dtype=object)
     reason[written.map(lambda a: a == 0).astype(bool)] = "zero sum"
     reason[status == "Phiếu tạm"] = "draft"

@@ -1,12 +1,7 @@
 """Debian's chromium through playwright: opens pages from disk and tells what a reader would trip over."""
 
-from __future__ import annotations
-
 import shutil
-from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -27,7 +22,7 @@ _CLIPPED = """() => {
 
 
 @contextmanager
-def browser() -> Iterator[Any]:
+def browser():
     """Start the browser; skip, saying why, where there is none."""
     playwright = pytest.importorskip("playwright.sync_api", reason="the playwright package is not installed")
     chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -42,7 +37,7 @@ def browser() -> Iterator[Any]:
 
 
 @contextmanager
-def page_of(started: Any, path: Path, *, width: int = 1280, height: int = 900) -> Iterator[Any]:
+def page_of(started, path, *, width=1280, height=900):
     """Open a page from disk with no network; requests and console messages are noted on the page."""
     context = started.new_context(viewport={"width": width, "height": height}, offline=True)
     page = context.new_page()
@@ -57,12 +52,12 @@ def page_of(started: Any, path: Path, *, width: int = 1280, height: int = 900) -
         context.close()
 
 
-def clipped(page: Any) -> list[str]:
+def clipped(page):
     """Return what reaches over the edge of the page or out of its box."""
     return page.evaluate(_CLIPPED)
 
 
-def axe_faults(page: Any) -> list[str]:
+def axe_faults(page):
     """Return what axe finds, best practices included."""
     axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe-playwright-python is not installed")
     # axe is put in by the browser, not by the page, whose own policy allows no script.
@@ -70,7 +65,7 @@ def axe_faults(page: Any) -> list[str]:
     return [f"{v['id']}: {node['html'][:160]}" for v in result["violations"] for node in v["nodes"]]
 
 
-def lost_links(page: Any) -> list[str]:
+def lost_links(page):
     """Return the anchors of the page that land on nothing visible."""
     return page.evaluate("""() => [...document.querySelectorAll('a[href^="#"]')].map(a => a.getAttribute('href'))
       .filter(h => { const e = document.getElementById(decodeURIComponent(h.slice(1)));

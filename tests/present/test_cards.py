@@ -1,7 +1,5 @@
 """Persona cards: every sentence a claim, nothing from data that can break or leak, one page, in each language."""
 
-from __future__ import annotations
-
 import dataclasses
 import html
 import json
@@ -29,12 +27,9 @@ from persona_data import AS_OF, features_of, personas_of, shop
 
 EXAMPLES = Path(__file__).parents[2] / "data" / "examples"
 HOSTILE = (
-    "<script>alert(1)</script>",
-    "\"'><img src=x onerror=alert(1)>",
-    "\u202egnp.exe\u2066",
-    "=cmd|' /C calc'!A0",
-    "x" * 10_000,
-)
+    "<script>alert(1)</script>", "\"'><img src=x onerror=alert(1)>", "\u202egnp.exe\u2066", "=cmd|' /C calc'!A0",
+    "x" * 10_000
+)  # fmt: skip
 CAVEAT = {"en": "Made up from end to end.", "uk": "Вигадано від початку до кінця."}
 
 
@@ -50,10 +45,13 @@ def _with_text(text: str) -> list:
     )  # fmt: skip
 
 
+def _built():
+    return personas_of(shop(), Terms(AS_OF, "UAH"), frame=PersonaFrame("Made up", caveats=[CAVEAT]))
+
+
 @pytest.fixture(scope="module")
 def personas():
-    made = shop()
-    return personas_of(made, Terms(AS_OF, "UAH"), frame=PersonaFrame("Made up", caveats=[CAVEAT]))
+    return _built()
 
 
 @pytest.fixture(scope="module")
@@ -185,9 +183,7 @@ def test_markdown_says_the_same_sentences(personas) -> None:
 
 
 def test_same_persona_same_bytes(personas) -> None:
-    made = shop()
-    again = personas_of(made, Terms(AS_OF, "UAH"), frame=PersonaFrame("Made up", caveats=[CAVEAT]))
-    assert [persona_card(p) for p in again] == [persona_card(p) for p in personas]
+    assert [persona_card(p) for p in _built()] == [persona_card(p) for p in personas]
 
 
 def test_a_card_is_the_same_after_a_way_through_text(personas, examples) -> None:
@@ -221,7 +217,8 @@ def test_picture_shows_things_and_is_always_the_same() -> None:
     assert picture == drawing("<b", ["Milk", "Bread", "Fish"], accent=BLUE, dark="#005", light="#eef", label='a "b"')
     assert "&lt;</text>" in picture and picture.count("<g ") == 3 and "&#34;b&#34;" in picture
     assert drawing("A", [], accent=BLUE, dark="#005", light="#eef", label="x").count("<g ") == 0
-    assert shape_of("Фарби та оздоблення") == "roller" and shape_of("") == "parcel"
+    known = {"Фарби та оздоблення": "roller", "FLUID MILK PRODUCTS": "bottle", "Xyz": "parcel", "": "parcel"}
+    assert {name: shape_of(name) for name in known} == known
 
 
 def test_a_card_takes_under_50_ms(personas) -> None:

@@ -25,7 +25,7 @@ def test_the_catalogue_has_nothing_that_the_code_has_not(language):
 
 def test_messages_come_from_code_templates_and_rules():
     places = {place for found in messages.messages().values() for place in found}
-    for expected in ("present/plots.py", "templates/index.html.j2", "segments.toml"):
+    for expected in ("present/plots_bars.py", "templates/index.html.j2", "segments.toml"):
         assert any(place.endswith(expected) for place in places), expected
 
 
@@ -40,15 +40,13 @@ def test_every_statistic_named_in_the_package_has_plain_words():
 
 @pytest.mark.parametrize(
     ("message", "translation", "fault"),
-    [
-        ("{n:count} rows", "{m:count} рядків", "stand only in one of"),
-        ("{n:percent}", "{n:percent1}", "stand only in one of"),
-        ("in {m:month_in}", "{m:month}", ""),
-        ("{n:count} {n:plural a|b}", "{n:count} {n:plural а|б}", "needs the forms one|few|many"),
-        ("{n:count} {n:plural a|b}", "{n:count} {n:plural а|б|в} {n:plural г|ґ|д}", ""),
-        ("{n:count} a", "{n:count} {k:plural а|б|в}", "value 'k' is not in"),
-    ],
-)
+    [("{n:count} rows", "{m:count} рядків", "stand only in one of"),
+     ("{n:percent}", "{n:percent1}", "stand only in one of"),
+     ("in {m:month_in}", "{m:month}", ""),
+     ("{n:count} {n:plural a|b}", "{n:count} {n:plural а|б}", "needs the forms one|few|many"),
+     ("{n:count} {n:plural a|b}", "{n:count} {n:plural а|б|в} {n:plural г|ґ|д}", ""),
+     ("{n:count} a", "{n:count} {k:plural а|б|в}", "value 'k' is not in")]
+)  # fmt: skip
 def test_placeholders_are_compared(message, translation, fault):
     found = "; ".join(messages._disagreements(message, translation, "uk"))
     assert fault in found if fault else not found

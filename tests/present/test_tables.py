@@ -5,13 +5,9 @@ from custaudience.errors import ColumnError
 from custaudience.present.tables import fewer_than, table
 
 FRAME = pd.DataFrame(
-    {
-        "segment": ["Champions", "<script>alert(1)</script>"],
-        "n_customers": pd.array([1402, None], dtype="Int64"),
-        "share": [0.163, None],
-        "change": [-0.2, 0.03],
-    }
-)
+    {"segment": ["Champions", "<script>alert(1)</script>"], "n_customers": pd.array([1402, None], dtype="Int64"),
+     "share": [0.163, None], "change": [-0.2, 0.03]}
+)  # fmt: skip
 
 
 def test_figures_are_written_and_small_groups_named():
@@ -36,12 +32,9 @@ def test_text_is_the_same_every_time_and_has_no_address():
 def test_language_headings_and_index():
     frame = pd.DataFrame({"revenue": [12.5]}, index=pd.Index(["at_risk"], name="segment"))
     shown = table(
-        frame,
-        formats={"revenue": "money", "segment": "term"},
-        labels={"revenue": "Revenue", "segment": "Segment"},
-        currency="UAH",
-        language="uk",
-    )
+        frame, formats={"revenue": "money", "segment": "term"}, labels={"revenue": "Revenue", "segment": "Segment"},
+        currency="UAH", language="uk"
+    )  # fmt: skip
     assert shown.head == ("Сегмент", "Виторг")
     assert shown.rows == (("Під загрозою", "12,50\u00a0₴"),)
 

@@ -41,6 +41,7 @@ WRITTEN = [
     ("month", "2017-12", "December 2017", f"грудень 2017{NB}р."),
     ("month_in", "2017-12", "December 2017", f"грудні 2017{NB}року"),
     ("text", "<b>Anna</b>", "<b>Anna</b>", "<b>Anna</b>"),
+    ("text", {"en": "Simulated.", "uk": "Змодельовано."}, "Simulated.", "Змодельовано."),
     ("term", "at_risk", "At risk", "Під загрозою"),
     ("term", "Champions", "Champions", "Чемпіони"),
     ("term", "Our own name", "Our own name", "Our own name"),
@@ -99,21 +100,19 @@ def test_braces_are_written_double_and_sentences_nest():
 
 @pytest.mark.parametrize(
     ("text", "values", "message"),
-    [
-        ("{n:cuont}", {"n": 1}, "unknown format 'cuont'. Did you mean 'count'?"),
-        ("{n}", {"n": 1}, "no format; write {n:count}"),
-        ("{customers:count}", {"customer": 1}, "no value 'customers'. Did you mean 'customer'?"),
-        ("{n:count}", {"n": None}, "missing"),
-        ("{n:count}", {"n": float("nan")}, "missing"),
-        ("{n:count}", {"n": pd.NA}, "missing"),
-        ("{n:count}", {"n": "12"}, "expected a number, came '12'"),
-        ("{n:count}", {"n": float("inf")}, "finite"),
-        ("{n:money}", {"n": 1}, "money needs a currency"),
-        ("{n:date}", {"n": "31.12.2017"}, "expected a date like 2017-12-31"),
-        ("{n:plural a|b|c}", {"n": 1}, "3 plural forms given; 'en' needs 2: one|other"),
-        ("{n:count", {"n": 1}, "single brace"),
-    ],
-)
+    [("{n:cuont}", {"n": 1}, "unknown format 'cuont'. Did you mean 'count'?"),
+     ("{n}", {"n": 1}, "no format; write {n:count}"),
+     ("{customers:count}", {"customer": 1}, "no value 'customers'. Did you mean 'customer'?"),
+     ("{n:count}", {"n": None}, "missing"),
+     ("{n:count}", {"n": float("nan")}, "missing"),
+     ("{n:count}", {"n": pd.NA}, "missing"),
+     ("{n:count}", {"n": "12"}, "expected a number, came '12'"),
+     ("{n:count}", {"n": float("inf")}, "finite"),
+     ("{n:money}", {"n": 1}, "money needs a currency"),
+     ("{n:date}", {"n": "31.12.2017"}, "expected a date like 2017-12-31"),
+     ("{n:plural a|b|c}", {"n": 1}, "3 plural forms given; 'en' needs 2: one|other"),
+     ("{n:count", {"n": 1}, "single brace")]
+)  # fmt: skip
 def test_what_cannot_be_rendered_says_why(text, values, message):
     with pytest.raises(WordsError) as error:
         render(text, values, language="en")

@@ -1,7 +1,5 @@
 """Pairs against published figures: Tan, Steinbach, Karpatne and Kumar, Introduction to Data Mining, tea and coffee."""
 
-from __future__ import annotations
-
 import datetime as dt
 
 import numpy as np

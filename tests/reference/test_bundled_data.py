@@ -3,8 +3,6 @@
 DuckDB and the standard library only, never our own reader: these numbers are what the reader is held to.
 """
 
-from __future__ import annotations
-
 import hashlib
 import re
 import runpy
@@ -22,7 +20,7 @@ FUEL = "product_type = 'GASOLINE-REG UNLEADED'"
 
 
 @pytest.fixture(scope="module")
-def grocery() -> duckdb.DuckDBPyConnection:
+def grocery():
     """Return a connection with a view per file, and `t`: transactions with cents and the local time."""
     db = duckdb.connect()
     for path in GROCERY.glob("*.parquet"):
@@ -36,24 +34,24 @@ def grocery() -> duckdb.DuckDBPyConnection:
 
 
 @pytest.fixture(scope="module")
-def sample() -> list[list[str]]:
+def sample():
     """Return the raw lines: master id, sample id, date, CDs, dollars."""
     return [line.split() for line in (CDNOW / "CDNOW_sample.txt").read_text("ascii").splitlines()]
 
 
-def row(db: duckdb.DuckDBPyConnection, sql: str) -> tuple[object, ...]:
+def row(db, sql):
     """Return the first row of a query."""
     return db.execute(sql).fetchall()[0]
 
 
-def cents(dollars: str) -> int:
+def cents(dollars):
     """Return whole cents without passing through a float."""
     whole, part = dollars.split(".")
     return int(whole) * 100 + int(part)
 
 
 @pytest.mark.parametrize("folder", [GROCERY, CDNOW], ids=lambda folder: folder.name)
-def test_every_file_has_the_checksum_its_readme_lists(folder: Path) -> None:
+def test_every_file_has_the_checksum_its_readme_lists(folder):
     text = (folder / "README.md").read_text("utf-8")
     listed = {name: digest for digest, name in re.findall(r"^    ([0-9a-f]{64})  (\S+)$", text, re.M)}
     present = {
@@ -65,7 +63,7 @@ def test_every_file_has_the_checksum_its_readme_lists(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("folder", [GROCERY, CDNOW], ids=lambda folder: folder.name)
-def test_the_readme_describes_every_column(folder: Path) -> None:
+def test_the_readme_describes_every_column(folder):
     text = (folder / "README.md").read_text("utf-8")
     for path in [*folder.glob("*.parquet"), *folder.glob("*.csv")]:
         reader = "read_parquet" if path.suffix == ".parquet" else "read_csv"
@@ -73,19 +71,19 @@ def test_the_readme_describes_every_column(folder: Path) -> None:
         assert [name for name, *_ in described if name not in text] == [], path.name
 
 
-def test_make_transactions_gives_the_same_bytes_again(tmp_path: Path) -> None:
+def test_make_transactions_gives_the_same_bytes_again(tmp_path):
     make = runpy.run_path(str(CDNOW / "make_transactions.py"))["make_transactions"]
     assert make(CDNOW / "CDNOW_sample.txt", tmp_path / "transactions.csv") == 6919
     assert (tmp_path / "transactions.csv").read_bytes() == (CDNOW / "transactions.csv").read_bytes()
 
 
-def test_transactions_csv_holds_the_values_of_the_raw_lines(sample: list[list[str]]) -> None:
+def test_transactions_csv_holds_the_values_of_the_raw_lines(sample):
     lines = (CDNOW / "transactions.csv").read_text("utf-8").splitlines()
     assert lines[0] == "customer_id,master_id,date,cds,dollars"
     assert [line.split(",") for line in lines[1:]] == [[b, a, *rest] for a, b, *rest in sample]
 
 
-def test_cdnow_as_published(sample: list[list[str]]) -> None:
+def test_cdnow_as_published(sample):
     days: dict[str, set[str]] = defaultdict(set)
     days_with_sales: dict[str, set[str]] = defaultdict(set)
     for _, customer, day, _, dollars in sample:
@@ -105,7 +103,7 @@ def test_cdnow_as_published(sample: list[list[str]]) -> None:
     assert sum(cents(line[4]) for line in sample) == 24409194
 
 
-def test_the_sample_is_a_tenth_of_the_master_file(sample: list[list[str]]) -> None:
+def test_the_sample_is_a_tenth_of_the_master_file(sample):
     header, *master = [line.split() for line in (CDNOW / "CDNOW_master.txt").read_text("ascii").splitlines()]
     assert header == ["customer_id", "date", "number_of_cds", "dollar_value"]
     assert (len(master), len({line[0] for line in master})) == (69659, 23570)
@@ -122,9 +120,7 @@ def test_the_sample_is_a_tenth_of_the_master_file(sample: list[list[str]]) -> No
 
 
 @pytest.mark.parametrize("folder", [GROCERY, CDNOW], ids=lambda folder: folder.name)
-def test_controls_agree_with_the_raw_files(
-    folder: Path, grocery: duckdb.DuckDBPyConnection, sample: list[list[str]]
-) -> None:
+def test_controls_agree_with_the_raw_files(folder, grocery, sample):
     control = tomllib.loads((folder / "study.toml").read_text("utf-8"))["control"]
     for key, expected in control.items():
         kind, _, month = key.partition(".")
@@ -141,23 +137,14 @@ def test_controls_agree_with_the_raw_files(
 
 @pytest.mark.parametrize(
     ("table", "rows"),
-    [
-        ("transactions", 1469307),
-        ("products", 92331),
-        ("demographics", 801),
-        ("campaigns", 6589),
-        ("campaign_descriptions", 27),
-        ("coupons", 116204),
-        ("coupon_redemptions", 2102),
-    ],
-)
-def test_grocery_tables_have_the_published_number_of_rows(
-    grocery: duckdb.DuckDBPyConnection, table: str, rows: int
-) -> None:
+    [("transactions", 1469307), ("products", 92331), ("demographics", 801), ("campaigns", 6589),
+     ("campaign_descriptions", 27), ("coupons", 116204), ("coupon_redemptions", 2102)]
+)  # fmt: skip
+def test_grocery_tables_have_the_published_number_of_rows(grocery, table, rows):
     assert row(grocery, f"select count(*) from {table}")[0] == rows
 
 
-def test_grocery_time_is_utc(grocery: duckdb.DuckDBPyConnection) -> None:
+def test_grocery_time_is_utc(grocery):
     assert row(
         grocery,
         """select count(*) filter (year(transaction_timestamp) = 2018),
@@ -172,7 +159,7 @@ def test_grocery_time_is_utc(grocery: duckdb.DuckDBPyConnection) -> None:
     assert row(grocery, unmatched.format("transaction_timestamp"))[0] == 123
 
 
-def test_grocery_fuel_is_not_counted_in_items(grocery: duckdb.DuckDBPyConnection) -> None:
+def test_grocery_fuel_is_not_counted_in_items(grocery):
     groups = grocery.execute(
         f"""select department, product_category, count(*), sum(quantity)::bigint, sum(cents)::bigint
             from t join products using (product_id) where {FUEL} group by 1, 2 order by 3 desc"""
@@ -187,7 +174,7 @@ def test_grocery_fuel_is_not_counted_in_items(grocery: duckdb.DuckDBPyConnection
     assert row(grocery, "select sum(quantity)::bigint from t")[0] == 152923108
 
 
-def test_grocery_lines_and_baskets_of_zero(grocery: duckdb.DuckDBPyConnection) -> None:
+def test_grocery_lines_and_baskets_of_zero(grocery):
     assert row(
         grocery,
         """select count(*) filter (cents = 0), count(*) filter (quantity = 0),
@@ -201,7 +188,7 @@ def test_grocery_lines_and_baskets_of_zero(grocery: duckdb.DuckDBPyConnection) -
     assert row(grocery, "select count(*) from t anti join products using (product_id)")[0] == 4836
 
 
-def test_grocery_demographics_are_of_the_heavy_buyers(grocery: duckdb.DuckDBPyConnection) -> None:
+def test_grocery_demographics_are_of_the_heavy_buyers(grocery):
     households = grocery.execute(
         """select household_id in (select household_id from demographics) as known, count(*), avg(spent),
            median(spent), median(visits), sum(spent) from (select household_id, sum(cents) / 100 as spent,
@@ -215,7 +202,7 @@ def test_grocery_demographics_are_of_the_heavy_buyers(grocery: duckdb.DuckDBPyCo
     assert round(total / (total + total_other), 3) == 0.571
 
 
-def test_grocery_campaigns_are_targeted_and_some_censored(grocery: duckdb.DuckDBPyConnection) -> None:
+def test_grocery_campaigns_are_targeted_and_some_censored(grocery):
     spent = grocery.execute(
         """select household_id in (select household_id from campaigns), count(*), sum(cents)::bigint,
            median(january) / 100 from (select household_id, sum(cents) as cents, coalesce(sum(cents)
@@ -234,7 +221,7 @@ def test_grocery_campaigns_are_targeted_and_some_censored(grocery: duckdb.DuckDB
     ) == (0, 410, 26)
 
 
-def test_grocery_history_is_cut_off_on_the_left(grocery: duckdb.DuckDBPyConnection) -> None:
+def test_grocery_history_is_cut_off_on_the_left(grocery):
     assert row(
         grocery,
         """select count(*) filter (first < '2017-02-01'), count(*) filter (first >= '2017-04-01'), count(*)

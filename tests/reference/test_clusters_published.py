@@ -73,15 +73,12 @@ def test_pam_of_iris():
 def test_gower_worked_example():
     """Michael Yan's gower package for Python, the example on its PyPI page, first and second row."""
     table = pd.DataFrame(
-        {
-            "age": [21, 21, 19, 30, 21, 21, 19, 30, None],
-            "gender": ["M", "M", "N", "M", "F", "F", "F", "F", None],
-            "civil_status": [*"MARRIED SINGLE SINGLE SINGLE MARRIED SINGLE WIDOW DIVORCED".split(), None],
-            "salary": [3000.0, 1200.0, 32000.0, 1800.0, 2900.0, 1100.0, 10000.0, 1500.0, None],
-            "has_children": [1, 0, 1, 1, 1, 0, 0, 1, None],
-            "available_credit": [2200, 100, 22000, 1100, 2000, 100, 6000, 2200, None],
-        }
-    )
+        {"age": [21, 21, 19, 30, 21, 21, 19, 30, None], "gender": ["M", "M", "N", "M", "F", "F", "F", "F", None],
+         "civil_status": [*"MARRIED SINGLE SINGLE SINGLE MARRIED SINGLE WIDOW DIVORCED".split(), None],
+         "salary": [3000.0, 1200.0, 32000.0, 1800.0, 2900.0, 1100.0, 10000.0, 1500.0, None],
+         "has_children": [1, 0, 1, 1, 1, 0, 0, 1, None],
+         "available_credit": [2200, 100, 22000, 1100, 2000, 100, 6000, 2200, None]}
+    )  # fmt: skip
     got = gower_distance(table)
     first = [0, 0.3590238, 0.6707398, 0.31787416, 0.16872811, 0.52622986, 0.59697855, 0.47778758]
     second = [0.3590238, 0, 0.6964303, 0.3138769, 0.523629, 0.16720603, 0.45600235, 0.6539635]

@@ -4,8 +4,6 @@ The published estimates of CDNOW rest on times rounded to 0.01 week and, for spe
 raw days and cents give the same to the digits that were printed.
 """
 
-from __future__ import annotations
-
 import datetime as dt
 from pathlib import Path
 
@@ -54,13 +52,9 @@ def one(n_repeat, first_to_last, tenure):
 
 @pytest.mark.parametrize(
     ("retention", "multiples"),
-    [
-        (0.6, (1.20, 1.15, 1.11, 1.07)),
-        (0.7, (1.75, 1.67, 1.59, 1.52)),
-        (0.8, (2.67, 2.50, 2.35, 2.22)),
-        (0.9, (4.50, 4.09, 3.75, 3.46)),
-    ],
-)
+    [(0.6, (1.20, 1.15, 1.11, 1.07)), (0.7, (1.75, 1.67, 1.59, 1.52)), (0.8, (2.67, 2.50, 2.35, 2.22)),
+     (0.9, (4.50, 4.09, 3.75, 3.46))]
+)  # fmt: skip
 def test_g02_margin_multiples(retention, multiples):
     """Gupta and Lehmann (2003), Journal of Interactive Marketing 17(1), table of margin multiples."""
     got = [margin_clv(1, retention, rate).value for rate in (0.10, 0.12, 0.14, 0.16)]

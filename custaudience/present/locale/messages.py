@@ -39,13 +39,7 @@ def messages() -> dict[str, list[str]]:
 
 
 def update(language: str) -> tuple[int, int]:
-    """Write the catalogue of a language with exactly the messages there are, translations kept.
-
-    Returns
-    -------
-    tuple of int
-        How many messages there are, and how many of them lack a translation.
-    """
+    """Write a catalogue with exactly the messages there are; return how many, and how many lack a translation."""
     path = locale.catalogue_path(language)
     known = catalogue(language) if path.exists() else Catalog(locale=language)
     renewed = Catalog(locale=language, charset="utf-8", header_comment="", fuzzy=False)
@@ -85,13 +79,7 @@ def faults(language: str) -> list[str]:
 
 
 def catalogue(language: str) -> Catalog:
-    """Read the catalogue of a language.
-
-    Raises
-    ------
-    WordsError
-        If there is none.
-    """
+    """Read the catalogue of a language."""
     path = locale.catalogue_path(language)
     if not path.exists():
         raise WordsError(f"no catalogue for {language!r}; begin one: python -m custaudience.present.locale {language}")

@@ -3,33 +3,35 @@
 Standard library only: it also runs in the environments of peers.
 """
 
-from __future__ import annotations
-
 import argparse
 import datetime as dt
 import json
 import os
+import runpy
 import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 
-def run(compute: Callable[[Path, dt.date], Any], output: Callable[[Any], Any] = lambda result: result) -> None:
-    """Time ``compute(input, as_of)``, report, then write ``output(result)``, a pandas frame, as Parquet.
+def main() -> None:
+    """Run a script: ``compute(input, as_of)`` is timed and reported, then ``output`` of it is written as Parquet.
 
-    Imports stand above the call, so they are outside the clock; so is writing.
+    Imports, and what ``ready(input)`` does, stand before the clock; ``output`` and writing after it. Without an
+    ``output`` the result itself is a pandas frame.
     """
     parser = argparse.ArgumentParser()
+    parser.add_argument("script")
     parser.add_argument("input", type=Path)
     parser.add_argument("output", type=Path)
     parser.add_argument("as_of", type=dt.date.fromisoformat)
     given = parser.parse_args()
+    script = runpy.run_path(given.script)
+    if "ready" in script:
+        script["ready"](given.input)
     start, worked = time.perf_counter(), cpu_seconds()
-    result = compute(given.input, given.as_of)
+    result = script["compute"](given.input, given.as_of)
     seconds, cpu = time.perf_counter() - start, cpu_seconds() - worked
     print(json.dumps({"seconds": seconds, "cpu_seconds": cpu, "peak_bytes": own_peak()}), flush=True)
-    output(result).to_parquet(given.output, index=False)
+    (script["output"](result) if "output" in script else result).to_parquet(given.output, index=False)
 
 
 def cpu_seconds() -> float:
@@ -44,3 +46,7 @@ def own_peak() -> int:
     except OSError:
         return 0
     return next((int(line.split()[1]) * 1024 for line in status.splitlines() if line.startswith("VmHWM")), 0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,9 +1,5 @@
 """Simulated customers: a summary of repeat purchases drawn from BG/NBD and Gamma-Gamma, in days."""
 
-from __future__ import annotations
-
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 
@@ -11,7 +7,7 @@ SEED, DAYS = 20250102, 546
 PURCHASES, SPEND = (0.25, 4.5, 0.8, 2.5), (6.25, 3.74, 15.44)  # about those of CDNOW; times in weeks
 
 
-def simulate(n: int, seed: int = SEED) -> pd.DataFrame:
+def simulate(n, seed=SEED):
     """Return `n` customers who came within half of `DAYS` days; times in weeks, counted in whole days."""
     rng = np.random.default_rng(seed)
     r, alpha, a, b = PURCHASES
@@ -30,22 +26,6 @@ def simulate(n: int, seed: int = SEED) -> pd.DataFrame:
         going = going[rng.random(len(going)) >= leaves[going]]
     mean = rng.gamma(p * np.maximum(count, 1)) / rng.gamma(q, 1 / v, n) / np.maximum(count, 1)
     return pd.DataFrame(
-        {
-            "customer_id": np.arange(n).astype(str),
-            "n_repeat": count,
-            "first_to_last": last / 7,
-            "tenure": tenure / 7,
-            "mean_repeat_value": np.where(count > 0, np.round(mean, 2), np.nan),
-        }
-    )
-
-
-def prepare_summary(n: int, folder: Path) -> Path:
-    """Return a Parquet file of `n` customers, made when it is not there yet."""
-    path = folder / f"customers-{n}-{SEED}.parquet"
-    if not path.exists():
-        folder.mkdir(parents=True, exist_ok=True)
-        beside = path.with_suffix(".making")
-        simulate(n).to_parquet(beside, index=False)
-        beside.replace(path)
-    return path
+        {"customer_id": np.arange(n).astype(str), "n_repeat": count, "first_to_last": last / 7, "tenure": tenure / 7,
+         "mean_repeat_value": np.where(count > 0, np.round(mean, 2), np.nan)}
+    )  # fmt: skip

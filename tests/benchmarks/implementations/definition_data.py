@@ -1,9 +1,7 @@
 """Seeded customers with attributes and behaviour, as `customer_features` gives them."""
 
 import datetime as dt
-import os
 from functools import cache
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -18,18 +16,7 @@ DEFINITION = {
 }
 
 
-def definition_customers(n: int, folder: Path) -> Path:
-    """Return a Parquet file of `n` customers, made when it is not there yet."""
-    file = folder / f"definition-customers-{n}-v1.parquet"
-    if not file.exists():
-        folder.mkdir(parents=True, exist_ok=True)
-        beside = file.with_name(f".making-{os.getpid()}-{file.name}")
-        made_up(n).to_parquet(beside, index=False)
-        beside.replace(file)
-    return file
-
-
-def made_up(n: int, seed: int = 6) -> pd.DataFrame:
+def made_up(n, seed=6):
     """Return customers, a fifth of whom gave no age; who is young buys a little more often."""
     rng = np.random.default_rng(seed)
     age = rng.integers(16, 90, n).astype("float64")
@@ -51,15 +38,20 @@ def made_up(n: int, seed: int = 6) -> pd.DataFrame:
 
 
 @cache
-def load(file: Path) -> CustomerFeatures:
+def load(file):
     """Return the features; a second time without reading, so that scripts can read before the clock starts."""
     table = pd.read_parquet(file)
-    return CustomerFeatures(
-        table, dictionary(table), pd.DataFrame(), (), dt.date(2025, 11, 30), dt.date(2025, 11, 30), 0
-    )
+    day = dt.date(2025, 11, 30)
+    return CustomerFeatures(table, dictionary(table), pd.DataFrame(), (), day, day, 0)
 
 
-def dictionary(table: pd.DataFrame) -> pd.DataFrame:
+def compared(differences):
+    """Return what two ways of measuring differences must agree on."""
+    columns = ["column", "n", "n_others", "value", "value_others"]
+    return differences[columns].sort_values("column", ignore_index=True).round(6)
+
+
+def dictionary(table):
     """Return the dictionary of the columns of `made_up`."""
     types = {"age": "numeric", "sex": "category", "income": "ordered"}
     rows = [

@@ -1,15 +1,10 @@
 """The scan a definition needs: who fits, then mean and variance of every behaviour in both groups, in plain pandas."""
 
-import datetime as dt
-import sys
-from pathlib import Path
-
-import clock
 import pandas as pd
-from definition_data import INCOMES, load
+from definition_data import INCOMES, compared, load
 
 
-def compute(file: Path, as_of: dt.date) -> pd.DataFrame:
+def compute(file, as_of):
     features = load(file)
     table = features.table
     known = table["age"].notna()
@@ -18,17 +13,9 @@ def compute(file: Path, as_of: dt.date) -> pd.DataFrame:
     rows = []
     for column in behaviours:
         inside, outside = table.loc[fits, column], table.loc[known & ~fits, column]
-        rows.append(
-            (column, inside.count(), outside.count(), inside.mean(), outside.mean(), inside.var(), outside.var())
-        )
+        means = (inside.mean(), outside.mean(), inside.var(), outside.var())
+        rows.append((column, inside.count(), outside.count(), *means))
     return pd.DataFrame(rows, columns=["column", "n", "n_others", "value", "value_others", "var", "var_others"])
 
 
-def fingerprint(table: pd.DataFrame) -> pd.DataFrame:
-    columns = ["column", "n", "n_others", "value", "value_others"]
-    return table[columns].sort_values("column", ignore_index=True).round(6)
-
-
-if __name__ == "__main__":
-    load(Path(sys.argv[1]))  # reading is measured elsewhere
-    clock.run(compute, fingerprint)
+output, ready = compared, load  # reading is measured elsewhere

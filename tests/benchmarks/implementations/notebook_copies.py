@@ -10,12 +10,12 @@ import pandas as pd
 COPIES = 8
 
 
-def copies(notebook: Path, folder: Path) -> list[Path]:
+def copies(notebook, folder):
     """Copy a notebook eight times into a folder."""
     return [Path(shutil.copy(notebook, folder / f"copy_{i}.ipynb")) for i in range(COPIES)]
 
 
-def printed(folder: Path) -> pd.DataFrame:
+def output(folder):
     """Return per executed copy: cells run, a hash of all printed text and tables, whether a page with it exists."""
     rows = []
     for path in sorted(folder.glob("copy_*.ipynb")):

@@ -1,19 +1,17 @@
 """Eight copies of a notebook by a loop of the commands papermill and nbconvert."""
 
-import datetime as dt
 import os
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
-import clock
-from notebook_copies import copies, printed
+from notebook_copies import copies, output  # noqa: F401  (what is compared)
 
 SCRATCH = tempfile.TemporaryDirectory()
 
 
-def compute(notebook: Path, as_of: dt.date) -> Path:
+def compute(notebook, as_of):
     source, done = Path(SCRATCH.name, "source"), Path(SCRATCH.name, "done")
     source.mkdir()
     done.mkdir()
@@ -24,9 +22,5 @@ def compute(notebook: Path, as_of: dt.date) -> Path:
     return done
 
 
-def call(command: str, *arguments: str) -> None:
+def call(command, *arguments):
     subprocess.run([sys.executable, "-m", command, *arguments], check=True, stdout=subprocess.DEVNULL)
-
-
-if __name__ == "__main__":
-    clock.run(compute, printed)

@@ -1,12 +1,10 @@
 """Eight copies of a notebook by the runner's pool, then their pages by one exporter."""
 
-import datetime as dt
 import os
 import tempfile
 from pathlib import Path
 
-import clock
-from notebook_copies import copies, printed
+from notebook_copies import copies, output  # noqa: F401  (what is compared)
 
 from custaudience.reports.execution import Task, execute_all
 from custaudience.reports.site import notebook_body
@@ -14,7 +12,7 @@ from custaudience.reports.site import notebook_body
 SCRATCH = tempfile.TemporaryDirectory()
 
 
-def compute(notebook: Path, as_of: dt.date) -> Path:
+def compute(notebook, as_of):
     source, done = Path(SCRATCH.name, "source"), Path(SCRATCH.name, "done")
     source.mkdir()
     done.mkdir()
@@ -26,7 +24,3 @@ def compute(notebook: Path, as_of: dt.date) -> Path:
         body, _ = notebook_body(outcome.task.output)
         outcome.task.output.with_suffix(".html").write_text(body, encoding="utf-8")
     return done
-
-
-if __name__ == "__main__":
-    clock.run(compute, printed)

@@ -1,14 +1,10 @@
 """lifetimes' own summary, from the same normalised file; runs in an environment of its own."""
 
-import datetime as dt
-from pathlib import Path
-
-import clock
 import pandas as pd
 from lifetimes.utils import summary_data_from_transaction_data
 
 
-def compute(path: Path, as_of: dt.date) -> pd.DataFrame:
+def compute(path, as_of):
     lines = pd.read_parquet(path, columns=["customer_id", "ordered_at", "revenue_minor"])
     lines["revenue"] = lines.pop("revenue_minor") / 100
     return summary_data_from_transaction_data(
@@ -16,10 +12,6 @@ def compute(path: Path, as_of: dt.date) -> pd.DataFrame:
     )
 
 
-def output(summary: pd.DataFrame) -> pd.DataFrame:
+def output(summary):
     names = {"frequency": "n_repeat", "recency": "first_to_last", "T": "tenure", "monetary_value": "mean_repeat_value"}
     return summary.rename(columns=names).reset_index().sort_values("customer_id")
-
-
-if __name__ == "__main__":
-    clock.run(compute, output)

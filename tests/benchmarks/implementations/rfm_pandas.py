@@ -1,41 +1,22 @@
 """The same table as rfm_ours in vectorised pandas."""
 
-import datetime as dt
-from pathlib import Path
-
-import clock
 import numpy as np
 import pandas as pd
 
 
-def compute(path: Path, as_of: dt.date) -> pd.DataFrame:
+def compute(path, as_of):
     lines = pd.read_parquet(path, columns=["customer_id", "order_id", "ordered_at", "revenue_minor"])
     lines = lines[lines["ordered_at"] < pd.Timestamp(as_of) + pd.Timedelta(days=1)]
     lines["refund"] = (-lines["revenue_minor"]).clip(lower=0)
-    orders = (
-        lines.groupby(["customer_id", "order_id"], sort=False)
-        .agg(at=("ordered_at", "min"), net=("revenue_minor", "sum"), refund=("refund", "sum"))
-        .reset_index(level="customer_id")
-    )
+    by_order = lines.groupby(["customer_id", "order_id"], sort=False)
+    orders = by_order.agg(at=("ordered_at", "min"), net=("revenue_minor", "sum"), refund=("refund", "sum"))
+    orders = orders.reset_index(level="customer_id")
     counts = orders["net"] > 0
     orders["day"] = orders["at"].dt.normalize().where(counts)
     orders["counts"] = counts.astype("int64")
-    table = (
-        orders.groupby("customer_id")
-        .agg(
-            first_order_on=("day", "min"),
-            last_order_on=("day", "max"),
-            n_orders=("counts", "sum"),
-            net=("net", "sum"),
-            refund=("refund", "sum"),
-        )
-        .reset_index()
-    )
-    return finish(table, as_of)
-
-
-def finish(table: pd.DataFrame, as_of: dt.date) -> pd.DataFrame:
-    """Add days, money in major units, scores."""
+    sums = {"n_orders": ("counts", "sum"), "net": ("net", "sum"), "refund": ("refund", "sum")}
+    of_each = orders.groupby("customer_id")
+    table = of_each.agg(first_order_on=("day", "min"), last_order_on=("day", "max"), **sums).reset_index()
     has_order = table["n_orders"] > 0
     table["days_since_last_order"] = (pd.Timestamp(as_of) - table["last_order_on"]).dt.days.astype("Int64")
     table["revenue_total"] = table["net"] / 100
@@ -52,7 +33,3 @@ def finish(table: pd.DataFrame, as_of: dt.date) -> pd.DataFrame:
     r, f, m = (table[f"{name}_score"].astype("str") for name in ranked)
     table["rfm"] = (r + "-" + f + "-" + m).where(has_order)
     return table
-
-
-if __name__ == "__main__":
-    clock.run(compute)

@@ -1,11 +1,7 @@
 """The same table as rfm_ours in DuckDB SQL, written by hand."""
 
-import datetime as dt
-from pathlib import Path
-
-import clock
 import duckdb
-import pandas as pd
+import pandas  # noqa: F401  (imported lazily below, so before the clock)
 
 SQL = """
 with orders as (
@@ -34,16 +30,12 @@ from scored order by customer_id
 """
 
 
-def score(value: str, cuts: str) -> str:
+def score(value, cuts):
     """Return the SQL of 1 + the number of distinct cut points strictly below a value."""
     distinct = (f"({value} > {cuts}[{i}] and {cuts}[{i}] > {cuts}[{i - 1}])::int" for i in (2, 3, 4))
     return f"case when n > 0 then 1 + ({value} > {cuts}[1])::int + {' + '.join(distinct)} end"
 
 
-def compute(path: Path, as_of: dt.date) -> pd.DataFrame:
+def compute(path, as_of):
     sql = SQL.format(r=score("-days", "r"), f=score("n", "f"), m=score("net", "m"))
     return duckdb.connect().execute(sql, {"path": str(path), "as_of": as_of}).df()
-
-
-if __name__ == "__main__":
-    clock.run(compute)

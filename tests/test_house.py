@@ -7,14 +7,14 @@ import pytest
 from tests.house import measures
 
 CEILINGS = {
-    "lines of the package": 28_000,
-    "files of the package": 160,
+    "lines of the package": 33_000,
+    "files of the package": 180,
     "lines per claim": 14.0,
     "modules in a circle": 0,
     "functions that thread common": 0,
     "tests of fewer than least in wording": 0,
-    "functions with six arguments or more": 60,
-    "lines of tests": 27_000,
+    "functions with six arguments or more": 25,
+    "lines of tests": 29_600,
 }
 
 

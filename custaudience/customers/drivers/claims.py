@@ -177,10 +177,10 @@ def _purchases(told: _Told) -> Iterator[Claim]:
 
 def _worthwhile(told: _Told) -> Iterator[Claim]:
     """Say how many of those found are large enough to matter."""
-    tested, least = told.main.dropna(subset="p_value")["variable"].nunique(), told.drivers.how.worthwhile
+    tested, worth = told.main.dropna(subset="p_value")["variable"].nunique(), told.drivers.how.worthwhile
     if tested:
-        large = int((told.strongest["share_explained"] >= least).sum())
-        facts = {"n": len(told.strongest), "tested": tested, "large": large, "least": least}
+        large = int((told.strongest["share_explained"] >= worth).sum())
+        facts = {"n": len(told.strongest), "tested": tested, "large": large, "least": worth}
         yield told.tell.say("worthwhile", of=large, n=told.n, values=facts)
 
 

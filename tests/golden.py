@@ -62,6 +62,7 @@ def one(out: Path, number: str, study: str, month: str) -> None:
     given = {"study": str(ROOT / "data" / study), "as_of": str(pd.Period(month, "M").end_time.date()), "out": str(out)}
     with tempfile.TemporaryDirectory() as folder:
         execute(notebook, Path(folder), given)
+        os.chdir(ROOT)  # before the folder is gone
 
 
 def text_of(path: Path) -> str:
@@ -134,7 +135,7 @@ def differences(before: Path, after: Path, *, notebook: str = "") -> Iterator[st
                 at = next((i for i, (x, y) in enumerate(zip(a, b, strict=False)) if x != y), min(len(a), len(b)))
                 was, now = (text[max(0, at - 60) : at + 80] for text in (a, b))
                 yield f"{where}: page {name}\n    before …{was}…\n    after  …{now}…"
-        if not notebook:
+        if not notebook or (new / "tables").is_dir():
             extra = {p.relative_to(new) for p in new.glob("tables/*")} - {
                 p.relative_to(old) for p in old.glob("tables/*")
             }

@@ -19,6 +19,7 @@ from sklearn.model_selection import cross_val_predict
 from synthetic import make_shop
 
 from custaudience.customers import (
+    DriverTests,
     choose_k,
     customer_features,
     describe_segments,
@@ -265,7 +266,9 @@ def test_only_what_passed_is_known_for_all_and_is_a_number_enters() -> None:
     features.dictionary.loc[features.dictionary["column"] == "letter", "type"] = "category"
     outcomes = pd.DataFrame({"customer_id": features.table["customer_id"], "y": good + rng.normal(size=n)})
     apart = [["good", "noise"], ["gappy"], ["letter"]]  # together the weaker ones would be mere proxies
-    tests = [find_drivers(features.table[["customer_id", *c]], outcomes, n_permutations=200) for c in apart]
+    tests = [
+        find_drivers(features.table[["customer_id", *c]], outcomes, Terms(AS_OF), how=DriverTests(200)) for c in apart
+    ]
     drivers, merged = tests[0], pd.concat([test.variables for test in tests], ignore_index=True)
     plan = plan_search(features, replace(drivers, variables=merged), min_orders=2)
     why = plan.variables.set_index("variable")["why"].to_dict()
@@ -283,7 +286,9 @@ def test_whales_of_a_search_by_behaviour_are_cut_and_said() -> None:
     features = matrix(n, rhythm=np.where(np.arange(n) % 2, rng.normal(10, 1, n), rng.normal(30, 1, n)))
     features.table["revenue_total"] = value
     outcomes = features.table[["customer_id"]].assign(y=features.table["rhythm"] + rng.normal(size=n), z=np.log(value))
-    drivers = find_drivers(features.table[["customer_id", "rhythm", "revenue_total"]], outcomes, n_permutations=200)
+    drivers = find_drivers(
+        features.table[["customer_id", "rhythm", "revenue_total"]], outcomes, Terms(AS_OF), how=DriverTests(200)
+    )
     plan = plan_search(features, drivers)
     assert set(plan.columns) == {"rhythm", "revenue_total"}
     count = choose_k(plan.matrix, k_range=range(2, 5), preparation=plan.preparation)

@@ -51,11 +51,11 @@ test: $(STAMPS)/dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/custaudience notebooks check
-	$(BIN)/pytest -n 2 --dist loadgroup -m "not slow"
+	$(BIN)/pytest -n 2 --dist loadfile -m "not slow"
 	$(BIN)/pytest --nbval --nbval-current-env -n 2 --dist loadfile notebooks
 
 test-slow: $(STAMPS)/dev
-	$(BIN)/pytest -n 2 --dist loadgroup -m slow
+	$(BIN)/pytest -n 2 --dist loadfile -m slow
 
 test-all: test test-slow
 

@@ -21,7 +21,6 @@ HERE = Path(__file__).parent
 EXAMPLE = HERE.parents[1] / "reports" / "example" / "2017-12"
 ALLOWED = {"pandas", "numpy", "scipy", "statsmodels", "sklearn", "recounts"}
 TOPICS = sorted({claim_id.split(".")[0] for claim_id in read_ledger(EXAMPLE / "tables" / "claims.parquet")})
-pytestmark = pytest.mark.xdist_group("recount")  # the raw files are read once
 
 
 def test_the_recounts_import_nothing_of_the_package() -> None:

@@ -15,7 +15,6 @@ from recounts.published import TABLES
 
 ROOT = Path(__file__).parents[2]
 EXAMPLE = ROOT / "reports" / "example" / "2017-12"
-pytestmark = pytest.mark.xdist_group("recount")
 
 
 @lru_cache(maxsize=20)  # a month is read once

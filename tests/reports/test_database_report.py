@@ -15,7 +15,6 @@ from fakes import command
 
 from ..study.postgres import PASSWORD, Postgres, started_postgres
 
-pytestmark = pytest.mark.xdist_group("postgres")  # one server, not one per worker
 ROOT = Path(__file__).parents[2]
 QUERY = 'query = "SELECT customer_id, date, dollars, cds FROM cd_sales ORDER BY customer_id, date, line"\n'
 

@@ -17,7 +17,6 @@ from custaudience.reports.topics import TOPICS
 
 ROOT = Path(__file__).parents[2]
 Run = tuple[Path, subprocess.CompletedProcess[str]]
-pytestmark = pytest.mark.xdist_group("real_report")  # two long runs, not two per worker
 
 
 @pytest.fixture(scope="module")

@@ -25,7 +25,6 @@ from custaudience.study.database import snapshot, taken_at
 
 from .postgres import PASSWORD, Postgres, started_postgres
 
-pytestmark = pytest.mark.xdist_group("postgres")  # one server, not one per worker
 SHOP = "env:SHOP_DSN"
 
 

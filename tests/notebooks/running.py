@@ -81,14 +81,18 @@ def execute(notebook: Path, folder: Path, parameters: dict[str, str]) -> None:
 
 
 def _run_cell(shell: Any, source: str) -> list[dict[str, Any]]:
+    from IPython.core.displayhook import CapturingDisplayHook
     from IPython.utils.capture import capture_output
 
+    results: list[dict[str, Any]] = []
+    shell.display_trap.hook = CapturingDisplayHook(shell, results)  # what a cell ends with
     with capture_output() as captured:
         done = shell.run_cell(source, store_history=True)
     done.raise_error()
     streams = (("stdout", captured.stdout), ("stderr", captured.stderr))
     outputs: list[dict[str, Any]] = [{"name": name, "text": text} for name, text in streams if text]
-    return outputs + [{"data": {k: v for k, v in o.data.items() if isinstance(v, str)}} for o in captured.outputs]
+    shown = [*(o.data for o in captured.outputs), *(result["data"] for result in results)]
+    return outputs + [{"data": {k: v for k, v in data.items() if isinstance(v, str)}} for data in shown]
 
 
 def tables_of(out: Path) -> dict[str, pd.DataFrame]:

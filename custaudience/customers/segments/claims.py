@@ -76,6 +76,7 @@ def _none(tell: Teller, groups: CustomerGroups, rows: pd.DataFrame) -> Iterator[
     case = "alike"
     if len(count.table):
         case = plan.view
+        facts |= {"from": int(count.table["k"].min()), "to": int(count.table["k"].max())}
     elif not plan.tested:
         case = "untested"
     elif not plan.columns:
@@ -112,6 +113,7 @@ def _sizes(tell: Teller, groups: CustomerGroups, rows: pd.DataFrame) -> Iterator
             continue
         each = float(row["revenue_per_customer"])
         facts = named | {"share": float(row["share_of_customers"]), "money": _money(row), "each": each}
+        facts["least"] = tell.terms.least
         yield tell.say("group", n=int(row["n_customers"]), suffix=suffix, values=facts)
 
 

@@ -20,22 +20,29 @@ def orders_until(orders: IntoFrame, as_of: dt.date, *columns: str) -> nw.LazyFra
     ColumnError
         If one of `columns` is missing.
     """
-    if not isinstance(as_of, dt.date):
-        raise ValueError(f"as_of: expected a datetime.date, got {as_of!r}")
-    frame = nw.from_native(orders).lazy()
+    frame = _checked(
+        "orders", orders, as_of, ("ordered_on", *columns), "Make orders with custaudience.study.orders_of."
+    )
     schema = frame.collect_schema()
-    for column in ("customer_id", "ordered_on", *columns):
-        if column not in schema:
-            raise ColumnError(
-                f"orders: column {column!r} not found; it has {', '.join(map(repr, schema))}."
-                f"{near_miss(column, schema)} Make orders with custaudience.study.orders_of."
-            )
     if schema["ordered_on"] == nw.Object:  # pandas keeps datetime.date values as objects
         frame = frame.with_columns(nw.col("ordered_on").cast(nw.Datetime("us")))
     day = dt.date(as_of.year, as_of.month, as_of.day)
     # engines disagree on comparing dates with datetimes, so the literal takes the column's own type
     last = day if schema["ordered_on"] == nw.Date else dt.datetime.combine(day, dt.time.max)
     return frame.filter(nw.col("ordered_on") <= last)
+
+
+def _checked(name: str, rows: IntoFrame, as_of: dt.date, columns: tuple[str, ...], hint: str) -> nw.LazyFrame[Any]:
+    """Return a frame as a lazy Narwhals frame that has these columns; `hint` says what to do about a missing one."""
+    if not isinstance(as_of, dt.date):
+        raise ValueError(f"as_of: expected a datetime.date, got {as_of!r}")
+    frame = nw.from_native(rows).lazy()
+    schema = frame.collect_schema()
+    for column in ("customer_id", *columns):
+        if column not in schema:
+            has = ", ".join(map(repr, schema))
+            raise ColumnError(f"{name}: column {column!r} not found; it has {has}.{near_miss(column, schema)} {hint}")
+    return frame
 
 
 def lines_until(
@@ -48,16 +55,8 @@ def lines_until(
     ColumnError
         If one of `columns` is missing.
     """
-    if not isinstance(as_of, dt.date):
-        raise ValueError(f"as_of: expected a datetime.date, got {as_of!r}")
-    frame = nw.from_native(transactions).lazy()
-    schema = frame.collect_schema()
-    for column in ("customer_id", "ordered_at", *columns):
-        if column not in schema:
-            raise ColumnError(
-                f"transactions: column {column!r} not found; it has {', '.join(map(repr, schema))}."
-                f"{near_miss(column, schema)} What products.csv knows can be joined on product_id first."
-            )
+    hint = "What products.csv knows can be joined on product_id first."
+    frame = _checked("transactions", transactions, as_of, ("ordered_at", *columns), hint)
     frame = frame.filter(nw.col("ordered_at") < dt.datetime.combine(as_of + dt.timedelta(days=1), dt.time()))
     if since is not None:
         frame = frame.filter(nw.col("ordered_at") >= dt.datetime.combine(since, dt.time()))

@@ -181,8 +181,8 @@ def _add_revenue(parts: _Select, mapped: dict[Column, str], declared: Declared, 
         raise ConfigError('[tables.transactions] revenue_per = "order" needs the columns order_id and revenue.')
     if "revenue" not in names:
         by_name = {column.name: theirs for column, theirs in mapped.items()}
-        price, pieces = (number(by_name[name], section, source) for name in _PRICED)
-        off = f" - coalesce({number(by_name['discount'], section, source)}, 0)" if "discount" in names else ""
+        price, pieces = (number(by_name[name], declared, source) for name in _PRICED)
+        off = f" - coalesce({number(by_name['discount'], declared, source)}, 0)" if "discount" in names else ""
         wide = [f"CAST({factor} AS DECIMAL(38, 6))" for factor in (price, pieces)]
         exact = f"TRY(({wide[0]} * {wide[1]}{off}) * {10**study.minor_digits})"  # NULL where the product is too large
         parts.inner.append(f"TRY_CAST(round({exact}) AS BIGINT) AS revenue_minor")

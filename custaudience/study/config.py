@@ -44,6 +44,7 @@ class StudySection(_Strict):
     language: str = "en"
     unit: Literal["person", "organisation"] = "person"
     max_quarantined: float = Field(default=0.01, ge=0, le=1)
+    max_money_set_aside: float = Field(default=0.01, ge=0, le=1)
     first_orders: Literal["observed", "cut off", "unknown"] = "unknown"
     complete_until: str | None = Field(default=None, pattern=r"^\d{4}-\d{2}-\d{2}$")
     caveats: tuple[str | dict[str, str], ...] = ()

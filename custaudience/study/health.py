@@ -94,9 +94,10 @@ def transaction_facts(config: StudyConfig, report: ReadReport, lines: Lines, as_
     """Return counts about the transactions up to `as_of` that decide what may be concluded from them.
 
     Keys: ``first_day, last_day, n_customers, n_orders, n_zero_lines, n_refund_lines, n_rounded,
-    n_shared_order_ids`` and, when there is a customers table, ``least_known`` (the attribute known of fewest),
-    ``n_described`` and ``share_revenue_described`` (customers who ordered of whom it is known, and their share of
-    revenue); where guests are declared, ``n_guest_lines`` and ``share_revenue_guests``, or ``n_guest_orders``.
+    n_shared_order_ids``, ``n_faulty, money_set_aside, share_set_aside`` (of the whole file) and, when there is a
+    customers table, ``least_known`` (the attribute known of fewest), ``n_described`` and ``share_revenue_described``
+    (customers who ordered of whom it is known, and their share of revenue); where guests are declared,
+    ``n_guest_lines`` and ``share_revenue_guests``, or ``n_guest_orders``.
     """
     used = lines.until(as_of)
     n_customers, n_zero, n_refunds, n_guests = used.aggregate(
@@ -107,7 +108,8 @@ def transaction_facts(config: StudyConfig, report: ReadReport, lines: Lines, as_
     facts: dict[str, Any] = {
         "first_day": lines.first_day, "last_day": lines.last_day, "n_customers": n_customers,
         "n_orders": _count(lines, as_of, nw.col("is_order")), "n_zero_lines": n_zero, "n_refund_lines": n_refunds,
-        "n_rounded": report.rows_rounded,
+        "n_rounded": report.rows_rounded, "n_faulty": report.rows_set_aside - report.rows_declared,
+        "money_set_aside": report.lost_minor / 10**config.study.minor_digits, "share_set_aside": report.lost_share,
         "n_shared_order_ids": len(by_order) if "order_id" in report.columns else 0,
     }  # fmt: skip
     guests = config.tables["transactions"].guests
@@ -256,6 +258,12 @@ def _warnings(health: Health) -> Iterator[tuple[str, int | None, dict[str, Any]]
     if described < n:
         share = {"share": described / max(1, n), "revenue": facts["share_revenue_described"]}
         yield "coverage", n, {"column": facts["least_known"], "described": described, **share}
+    if facts["n_faulty"]:
+        yield (
+            "money_set_aside",
+            facts["n_faulty"],
+            {"money": facts["money_set_aside"], "share": facts["share_set_aside"]},
+        )
     for case in ("shared_order_ids", "rounded", "refund_lines"):
         if count := facts[f"n_{case}"]:
             yield case, count, {}

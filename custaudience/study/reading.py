@@ -21,10 +21,11 @@ from custaudience.errors import ColumnError, DataError
 from custaudience.study.compiling import compile_table, settle
 from custaudience.study.config import StudySection, TableSection
 from custaudience.study.contracts import DECLARED, REASONS
+from custaudience.study.set_aside import money_lost
 from custaudience.study.sources import Source, literal, open_file, remove_scratch, wrong_encoding
 from custaudience.study.values import Declared
 
-READER_VERSION = 2  # part of the cache key: raise it when the same input must be read anew
+READER_VERSION = 3  # part of the cache key: raise it when the same input must be read anew
 
 _STRUCTURAL = {"MISSING COLUMNS": "too_few_fields", "TOO MANY COLUMNS": "too_many_fields"}
 
@@ -61,6 +62,8 @@ class ReadReport:
     parts: tuple[Part, ...]
     faults: tuple[Fault, ...]
     rejects: tuple[tuple[str, int, str, str], ...]  # file, row, reason, text of lines no parser takes
+    lost_minor: float = 0.0  # money in the faulty rows of order lines, estimated where it cannot be read
+    lost_share: float = 0.0  # its share of what was sold
 
     @property
     def rows_set_aside(self) -> int:
@@ -131,6 +134,8 @@ def read_sources(declared: Declared, sources: Sequence[Source], folder: Path) ->
     settle(declared, [folder / part.parquet for part in parts])
     report = _count_faults(con, ReadReport(table.name, 0, 0, 0, columns, tuple(parts), (), tuple(rejects)), folder)
     _stop_if_too_many(report, declared.section, declared.study)
+    if table.name == "transactions" and report.rows_set_aside > report.rows_declared:
+        report = _stop_if_too_much(report, declared, folder)
     if "currency" in columns:
         _one_currency(con, report, declared.study, folder)
     (folder / "report.json").write_text(json.dumps(report, default=vars, ensure_ascii=False), encoding="utf-8")
@@ -256,6 +261,24 @@ def _stop_if_too_many(report: ReadReport, section: TableSection, study: StudySec
         f"{label}: {faulty:,} of {report.rows_in - report.rows_declared:,} rows ({share:.1%}) cannot be used; at most "
         f"{study.max_quarantined:.1%} may be set aside (max_quarantined). Commonest: {reasons}."
     )
+
+
+def _stop_if_too_much(report: ReadReport, declared: Declared, folder: Path) -> ReadReport:
+    """Stop when the rows set aside, however few, are much of the money or of a kind of rows; else note their money."""
+    lost = money_lost(declared, [(part.file, folder / part.parquet) for part in report.parts])
+    limit = declared.study.max_money_set_aside
+    why = lost.too_much(limit) if limit < 1 else []
+    if why:
+        faults = [fault for fault in report.faults if fault.reason not in DECLARED]
+        reasons = "; ".join(describe_fault(fault, declared.section) for fault in faults[:3])
+        label = report.parts[0].file if len(report.parts) == 1 else f"{report.table} ({len(report.parts)} files)"
+        faulty = f"{report.rows_set_aside - report.rows_declared:,} of {report.rows_in:,} rows"
+        raise DataError(
+            f"{label}: {faulty} cannot be used. Few, but {'; '.join(why[:3])}: {lost.said(declared.study)}. Commonest: "
+            f"{reasons}. Say how they are written, mend the export, or leave them out knowingly: by exclude, or with "
+            "max_money_set_aside = 1 under [study]."
+        )
+    return replace(report, lost_minor=lost.money, lost_share=lost.share)
 
 
 def _one_currency(con: duckdb.DuckDBPyConnection, report: ReadReport, study: StudySection, folder: Path) -> None:

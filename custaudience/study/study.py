@@ -72,13 +72,20 @@ class Study:
 
     @classmethod
     def from_frames(
-        cls, *, currency: str, timezone: str, name: str = "frames", max_quarantined: float = 0.01, **frames: Any
+        cls,
+        *,
+        currency: str,
+        timezone: str,
+        name: str = "frames",
+        max_quarantined: float = 0.01,
+        max_money_set_aside: float = 0.01,
+        **frames: Any,
     ) -> Study:
         """Make a study of frames in memory; they go through the same strict pass as files.
 
         Parameters
         ----------
-        currency, timezone, name, max_quarantined
+        currency, timezone, name, max_quarantined, max_money_set_aside
             As in study.toml.
         **frames : any frame Narwhals reads
             ``transactions=…``, ``customers=…``: columns named as in `contracts.TABLES`.
@@ -88,7 +95,8 @@ class Study:
             raise ConfigError(
                 f"table {unknown[0]!r} is not known.{near_miss(unknown[0], TABLES)} Known: {', '.join(TABLES)}."
             )
-        section = StudySection(name=name, currency=currency, timezone=timezone, max_quarantined=max_quarantined)
+        limits = {"max_quarantined": max_quarantined, "max_money_set_aside": max_money_set_aside}
+        section = StudySection(name=name, currency=currency, timezone=timezone, **limits)
         tables = {key: TableSection(path="frame") for key in frames}
         return cls(StudyConfig(study=section, tables=tables), frames=frames)
 
@@ -273,7 +281,7 @@ class Study:
             "duckdb": duckdb.__version__,
             "table": name,
             "section": section.model_dump(),
-            "study": [study.currency, study.timezone, study.max_quarantined],
+            "study": [study.currency, study.timezone, study.max_quarantined, study.max_money_set_aside],
             "files": [(file.name, cache.sha256_of(file)) for file in files],
         }
         return cache.entry(key, lambda folder: read_files(self._declared(name), files, folder))

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import re
+import tomllib
 from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
 
 import duckdb
 
@@ -14,6 +18,9 @@ _OFFSET = "'([Zz]|[+-][0-9]{2}(:?[0-9]{2})?)$'"
 _EPOCHS: dict[object, int] = {"unix": 1_000_000, "unix_ms": 1_000, "unix_us": 1}
 _EXCEL_1970 = 25569  # days from 1899-12-30, where Excel's count begins, to 1970-01-01
 _LATEST = 4_102_444_800_000_000  # the year 2100 in microseconds: a larger number counts in another unit
+# spaces, minus signs and apostrophes have several shapes; marks of order and direction show nothing
+_ODD, _EVEN = "\u00a0\u202f\u2009\u2212\u2013\u2010\u2011\ufe63\uff0d\u2019\u2018\u02bc\u00b4`", "   ------" + 5 * "'"
+_MARKS = "\u200e\u200f\ufeff"
 _WHOLE = ("BIGINT", "INTEGER", "HUGEINT", "SMALLINT")
 
 
@@ -51,7 +58,7 @@ def typed_value(declared: Declared, column: Column, theirs: str, source: Source)
         return Typed(f"upper({text})" if column.name == "currency" else text, "not_an_id")
     if column.type == "datetime":
         return _local_time(declared, theirs, source)
-    amount = number(theirs, section, source)
+    amount = number(theirs, declared, source)
     if column.type == "number":
         return Typed(f"TRY_CAST({amount} AS DOUBLE)", "not_a_number")
     # amounts under 100 million fit a narrow decimal, which is three times faster; the others take the wide one
@@ -83,28 +90,54 @@ def trimmed(raw: str) -> str:
     return f"CASE WHEN starts_with({raw}, ' ') OR ends_with({raw}, ' ') THEN trim({raw}) ELSE {raw} END"
 
 
-def number(theirs: str, section: TableSection, source: Source) -> str:
-    """Return the SQL of a column's value as an exact decimal, NULL where it is none."""
-    raw, kind = quote(theirs), source.columns[theirs]
+def number(theirs: str, declared: Declared, source: Source) -> str:
+    """Return the SQL of a column's value as an exact decimal, NULL where it is none.
+
+    Read are, beside plain digits: an apostrophe before them (a guard against formulas), a minus of any shape before or
+    behind, brackets (books write what is owed so), the study's currency as a sign or word on either side, digits
+    grouped by the declared sign or by apostrophes, in threes or (as in India) in twos.
+    """
+    raw, kind, section = quote(theirs), source.columns[theirs], declared.section
     usual = _usual_number(raw, kind, section, digits=28)
     if kind != "VARCHAR":
         return usual
-    text = f"replace({raw}, {literal(section.currency_sign)}, '')" if section.currency_sign else raw
-    # spaces of all kinds group thousands in many languages' exports
-    text = f"trim(translate({text}, '\u00a0\u202f\u2009\u2212', '   -'))"
-    group = "[ ]" if section.thousands == " " else f"[{section.thousands}]" if section.thousands else ""
-    whole = rf"([0-9]+|[0-9]{{1,3}}({group}[0-9]{{3}})+)" if group else "[0-9]+"
-    digits = rf"{whole}([{section.decimal}][0-9]*)?"
-    shape = rf"[+-]? ?{digits}|[(]{digits}[)]"  # books write what is owed in brackets
-    plain = f"regexp_replace(replace({text}, ' ', ''), '^[(](.*)[)]$', '-\\1')"
-    if section.thousands:
-        plain = f"replace({plain}, {literal(section.thousands)}, '')"
+    text = f"ltrim(trim(translate({raw}, {literal(_ODD + _MARKS)}, {literal(_EVEN)})), '''')"
+    word = "|".join(map(re.escape, currency_words(declared.study.currency, section.currency_sign)))
+    before, behind = (
+        rf"(?i)^([+-]? ?[(]?) ?(?:{word})[.]? ?([(]?-? ?[0-9])",
+        rf"(?i)([0-9.,)]) ?(?:{word})[.]? ?([)]?-?)$",
+    )
+    for pattern in (before, behind):
+        text = rf"regexp_replace({text}, {literal(pattern)}, '\1\2')"
+    point, group = f"[{section.decimal}]", f"[{section.thousands}']"
+    whole = f"(?:[0-9]+|[0-9]{{1,3}}(?:{group}[0-9]{{3}})+|[0-9]{{1,2}}(?:{group}[0-9]{{2}})+{group}[0-9]{{3}})"
+    digits = f"(?:{whole}(?:{point}[0-9]*)?|{point}[0-9]+)"
+    shape = f"[+-]? ?{digits}|{digits} ?-|[(] ?{digits} ?[)]"
+    bare = f"translate({text}, {literal(f' {section.thousands}' + chr(39))}, '')"
+    plain = rf"regexp_replace({bare}, '^[(](.*)[)]$|^(.*)-$', '-\1\2')"
     any_way = (
         f"CASE WHEN regexp_full_match({text}, {literal(shape)}) THEN "
         f"TRY_CAST(replace({plain}, {literal(section.decimal)}, '.') AS DECIMAL(28, 6)) END"
     )
     # most amounts are digits and perhaps a decimal sign; the pattern is left to the others, it costs four times as much
     return f"coalesce({usual}, {any_way})"
+
+
+@cache
+def _currencies() -> dict[str, list[str]]:
+    return tomllib.loads(files("custaudience.study").joinpath("currencies.toml").read_text(encoding="utf-8"))
+
+
+def currency_words(currency: str, sign: str = "") -> list[str]:
+    """Return what may stand at amounts of a currency, the longest first: its code, its signs and words, and `sign`."""
+    words = {currency.lower(), *_currencies().get(currency, ()), sign.strip().strip(".").lower()} - {""}
+    return sorted(words, key=lambda word: (-len(word), word))
+
+
+def currencies_of(text: str) -> list[str]:
+    """Return the ISO codes that a sign or word may stand for, the likeliest first."""
+    word = text.strip(" .()[]").lower()
+    return [code for code, signs in _currencies().items() if word in signs]
 
 
 def _usual_number(raw: str, kind: str, section: TableSection, *, digits: int) -> str:

@@ -85,7 +85,7 @@ def test_what_is_in_no_column_is_said_under_the_table(check) -> None:
     odd = SALES + ",7,2025-01-05 10:00:00,50.00\nx,8,2025-02-30,31.00\ny,9,2025-02-11,5.00\n,,2025-01-06,z\n"
     text = check(
         odd,
-        study="max_quarantined = 0.5",
+        study="max_quarantined = 0.5\nmax_money_set_aside = 1",
         table='guests = "set aside"\nexclude = { customer_id = ["y"] }',
         control='[control]\n"revenue.2025-01" = 1200.45',
     )

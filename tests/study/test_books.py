@@ -21,7 +21,7 @@ c,3,2025-01-31 23:30:00,20.00
 a,4,2025-02-01 00:30:00,40.00
 d,5,2025-02-10 12:00:00,80.00
 """
-MANY = "max_quarantined = 0.9"
+MANY = "max_quarantined = 0.9\nmax_money_set_aside = 1"
 ODDS = """customer_id,order_id,ordered_at,revenue,status
 a,1,2025-01-05 10:00:00,100.00,paid
 ,2,2025-01-06 10:00:00,7.77,paid

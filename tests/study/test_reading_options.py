@@ -98,7 +98,7 @@ def test_price_times_quantity_less_discount_is_revenue_to_the_cent(make_study: M
     assert lines(open_study(make_study(text)), "revenue_minor") == [(100,), (-3998,), (1850,)]
     # a price without a quantity is no amount
     missing = text + "3,c,2025-01-03,5,,\n"
-    study = open_study(make_study(missing, study="max_quarantined = 0.5", folder="x"))
+    study = open_study(make_study(missing, study="max_quarantined = 0.5\nmax_money_set_aside = 1", folder="x"))
     assert why(study) == {("quantity", "missing"): 1}
     assert study.read_report("transactions").rows_rounded == 1  # 0.333 x 3 = 0.999
 
@@ -115,7 +115,7 @@ def test_an_orders_total_repeated_on_its_lines_counts_once(make_study: MakeStudy
         "2,c,2025-01-03,50,void\n2,c,2025-01-03,,\n3,d,2025-01-04,,ok\n3,e,2025-01-04,7,ok\n3,e,2025-01-04,8,ok\n"
     )
     rules = 'revenue_per = "order"\nexclude = { Status = ["void"] }'
-    study = open_study(make_study(text, table=rules, study="max_quarantined = 0.5"))
+    study = open_study(make_study(text, table=rules, study="max_quarantined = 0.5\nmax_money_set_aside = 1"))
     assert lines(study) == [("1", "a", 3000), ("1", "a", 0), ("1", "b", 1200), ("1", "b", 0), ("3", "e", 700)]
     assert why(study) == {("Status", "excluded"): 2, ("revenue", "missing"): 1, ("revenue", "two_totals"): 1}
 
@@ -177,14 +177,14 @@ def test_an_id_that_a_spreadsheet_shortened_is_not_taken(make_study: MakeStudy) 
 def test_a_sign_of_currency_is_taken_off_when_declared(make_study: MakeStudy) -> None:
     text = 'customer_id;ordered_at;revenue\n1;2025-01-01;"1 250,50 грн"\n2;2025-01-02;-3,00 грн\n3;2025-01-03;4 USD\n'
     rules = 'separator = ";"\ndecimal = ","\nthousands = " "\ncurrency_sign = "грн"'
-    study = open_study(make_study(text, table=rules, study="max_quarantined = 0.5"))
+    study = open_study(make_study(text, table=rules, study="max_quarantined = 0.5\nmax_money_set_aside = 1"))
     assert lines(study, "revenue_minor") == [(125050,), (-300,)]
     assert why(study) == {("revenue", "not_a_number"): 1}
 
 
 def test_title_lines_above_the_header_are_skipped_and_rows_keep_their_numbers(make_study: MakeStudy) -> None:
     text = 'Report "x\n1 - 31 January 2025\n\n' + HEADER + "1,a,2025-01-01,1\n2,b\n3,c,2025-01-03,3\n"
-    study = open_study(make_study(text, table="header_row = 4", study="max_quarantined = 0.5"))
+    study = open_study(make_study(text, table="header_row = 4", study="max_quarantined = 0.5\nmax_money_set_aside = 1"))
     assert lines(study, "customer_id, _row") == [("1", 1), ("3", 3)]
     assert study.quarantined("transactions").project("row, reason").fetchall() == [(2, "too_few_fields")]
     with pytest.raises(ColumnError, match="not found"):
@@ -212,7 +212,7 @@ def test_a_table_may_lie_in_several_files_and_none_twice(make_study: MakeStudy) 
 
 
 def test_a_repeated_key_keeps_its_first_row(make_study: MakeStudy) -> None:
-    folder = make_study(study="max_quarantined = 0.5")
+    folder = make_study(study="max_quarantined = 0.5\nmax_money_set_aside = 1")
     (folder / "products.csv").write_text("product_id,category\np,A\nq,B\np,C\n", encoding="utf-8")
     with (folder / "study.toml").open("a", encoding="utf-8") as toml:
         toml.write('\n[tables.products]\npath = "products.csv"\n')
@@ -272,7 +272,7 @@ def test_files_of_one_table_with_other_columns_are_told_apart(make_study: MakeSt
 
 def test_amounts_in_brackets_are_negative_as_in_books(make_study: MakeStudy) -> None:
     text = HEADER + "1,a,2025-01-01,10.50\n1,b,2025-01-02,(5.50)\n1,c,2025-01-03,(5.50\n"
-    study = open_study(make_study(text, study="max_quarantined = 0.5"))
+    study = open_study(make_study(text, study="max_quarantined = 0.5\nmax_money_set_aside = 1"))
     assert lines(study, "revenue_minor") == [(1050,), (-550,)]
 
 

@@ -162,8 +162,9 @@ def amount_style(values: Sequence[str]) -> AmountStyle | None:
         return None
     signs = Counter((m["before"] or m["early"] or m["after"] or "").strip() for m in matches)
     named = tuple(text for text, _ in signs.most_common() if text)
-    # one sign, on some amounts or all; of several, the one that nearly all have
-    sign = next((text for text in named if len(named) == 1 or signs[text] >= _ENOUGH * len(matches)), "")
+    # what stands at nearly all amounts, or a currency at some: another word at some ("238.60 CR") may turn their sign
+    alone = len(named) == 1 and _is_currency(named[0])
+    sign = next((text for text in named if alone or signs[text] >= _ENOUGH * len(matches)), "")
     decimals: dict[str, str] = {}
     groups: dict[str, str] = {}
     unclear = ""
@@ -193,7 +194,11 @@ def amount_style(values: Sequence[str]) -> AmountStyle | None:
 
 def _is_sign(before: str) -> bool:
     """Say whether what stands before a number can be a currency: "K12" is a number of something else."""
-    return not before.isalpha() or bool(currency_of(before)) or before in currency_codes()
+    return not before.isalpha() or _is_currency(before)
+
+
+def _is_currency(text: str) -> bool:
+    return bool(currency_of(text)) or text.upper() in currency_codes()
 
 
 def _shape(match: re.Match[str], order: str) -> tuple[str, ...]:

@@ -14,6 +14,7 @@ from babel.numbers import list_currencies
 from pydantic import BaseModel, ConfigDict, Field
 
 from custaudience.errors import ConfigError, near_miss
+from custaudience.study.values import currencies_of
 
 Header = tuple[str, ...]  # column names as they stand in a file
 _SPLIT = re.compile(r"[\s_./#№:;\-–]+")
@@ -99,10 +100,7 @@ def currency_codes() -> frozenset[str]:
 
 def currency_of(text: str) -> str:
     """Return the ISO code that a sign or word stands for, "" when none or several."""
-    word = text.strip(" .()[]").lower()
-    if not word:
-        return ""
-    return next((code for code, signs in vocabulary()["currencies"].items() if word in signs), "")
+    return next(iter(currencies_of(text)), "")
 
 
 def currency_in_header(header: str) -> str:

@@ -117,6 +117,21 @@ def coverage(books: Books, claim: Published) -> Found:
     return Found(described / n, n, values=values)
 
 
+@register("data.warning.money_set_aside")
+def money_set_aside(books: Books, claim: Published) -> Found:
+    """Amounts of the faulty rows, those that cannot be read by their digits, against all that was sold."""
+    faulty = books.rows[books.rows["why"] == "broken"]
+    cents = faulty["minor"].abs()
+    for row, text in faulty.loc[cents.isna(), "revenue_raw"].items():
+        digits = "".join(sign for sign in text if sign.isdigit())
+        decimals = len(text.strip()) - max(text.rfind("."), text.rfind(",")) - 1 if {".", ","} & set(text) else 0
+        cents[row] = float(digits) / 10**decimals * 100 if digits else 0.0
+    kept = books.rows[books.rows["why"].isin(["", "broken"])]
+    sold = kept["minor"].fillna(cents).clip(lower=0).sum()
+    n, lost = len(faulty), cents.sum()
+    return Found(n, n, values={"n": n, "money": lost / 100, "share": lost / sold})
+
+
 @register("data.warning.refund_lines")
 def refund_lines(books: Books, claim: Published) -> Found:
     n = int((books.lines["minor"] < 0).sum())

@@ -76,8 +76,9 @@ def _lines(study: Study) -> str:
     report = study.read_report("transactions")
     refunded = "coalesce(refunded_minor, 0)" if "refunded" in report.columns else "0"
     return (
-        f"SELECT customer_id, order_id, ordered_at, revenue_minor AS net, revenue_minor + {refunded} AS sold, "
-        f"{refunded} AS refunded, _fault AS fault, CASE WHEN _fault IS NULL THEN 'used' "
+        "SELECT customer_id, order_id, CASE WHEN _fault = 'ordered_at|lone' THEN NULL ELSE ordered_at END "
+        f"AS ordered_at, revenue_minor AS net, revenue_minor + {refunded} AS sold, {refunded} AS refunded, "
+        "_fault AS fault, CASE WHEN _fault IS NULL THEN 'used' "
         "WHEN _fault LIKE '%|guest' THEN 'guest' WHEN _fault LIKE '%|excluded' THEN 'excluded' ELSE 'set aside' END "
         f"AS kind FROM ({study.all_rows('transactions').sql_query()})"
     )

@@ -6,10 +6,12 @@ lines.
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import accumulate, pairwise, product
 from pathlib import Path
 
 import duckdb
@@ -21,6 +23,8 @@ from custaudience.study.sources import Source, literal, quote
 from custaudience.study.values import Declared, Typed, number, trimmed, typed_value
 
 _PRICED = ("unit_price", "quantity")
+_FAR = 90  # days without an order line, at least, before a date beyond them is lone
+_ENOUGH = 5  # days that the others must have, to tell what is far
 
 
 @dataclass
@@ -224,6 +228,8 @@ def settle(declared: Declared, parts: Sequence[Path]) -> None:
     if declared.section.revenue_per == "order":
         for part in parts:
             _once_per_order(declared.con, part)
+    if declared.table.name == "transactions" and declared.section.lone_dates == "set aside":
+        _mark_lone(declared.con, parts)
 
 
 def _mark_repeated(con: duckdb.DuckDBPyConnection, key: str, parts: Sequence[Path]) -> None:
@@ -242,6 +248,39 @@ def _mark_repeated(con: duckdb.DuckDBPyConnection, key: str, parts: Sequence[Pat
             fault = f"CASE WHEN file_row_number IN ({listed}) THEN {literal(f'{key}|repeated')} ELSE _fault END"
             value = f"CASE WHEN file_row_number IN ({listed}) THEN {quote(key)} ELSE _value END"
             _rewrite(con, part, f"{fault} AS _fault, {value} AS _value", _rows(part))
+
+
+def lone_days(days: Sequence[dt.date], rows: Sequence[int]) -> list[dt.date]:
+    """Return the days at either end that lie far from all others and have few rows: they are mistyped, or a test.
+
+    `days` ascend, `rows` are how many each has. Few is three rows or half a percent; far is beyond a gap of more than
+    90 days and ten times the longest gap within the rest.
+    """
+    few, gaps = max(3, 0.005 * sum(rows)), [(b - a).days for a, b in pairwise(days)]
+    before, after = list(accumulate(rows)), list(accumulate(rows[::-1]))[::-1]
+    wide = [at for at, gap in enumerate(gaps) if gap > _FAR]
+    firsts = [0, *(at + 1 for at in wide if before[at] <= few)]
+    lasts = [len(days), *(at + 1 for at in wide if after[at + 1] <= few)]
+    for first, last in sorted(product(firsts, lasts), key=lambda ends: ends[1] - ends[0]):
+        longest = max(gaps[first : last - 1], default=1)
+        edges = gaps[first - 1 : first] + gaps[last - 1 : last]
+        if last - first >= _ENOUGH and all(gap > 10 * longest for gap in edges):
+            return [*days[:first], *days[last:]]
+    return []
+
+
+def _mark_lone(con: duckdb.DuckDBPyConnection, parts: Sequence[Path]) -> None:
+    everything = " UNION ALL ".join(f"SELECT ordered_at FROM read_parquet({literal(str(part))})" for part in parts)
+    found = con.execute(
+        f"SELECT ordered_at::DATE AS day, count(*) FROM ({everything}) WHERE day IS NOT NULL GROUP BY 1 ORDER BY 1"
+    ).fetchall()
+    lone = lone_days([day for day, _ in found], [n for _, n in found])
+    listed = ", ".join(f"DATE '{day}'" for day in lone)
+    for part in parts if lone else ():
+        hit = f"_fault IS NULL AND ordered_at::DATE IN ({listed})"
+        fault = f"CASE WHEN {hit} THEN 'ordered_at|lone' ELSE _fault END"
+        value = f"CASE WHEN {hit} THEN CAST(ordered_at AS VARCHAR) ELSE _value END"
+        _rewrite(con, part, f"{fault} AS _fault, {value} AS _value", _rows(part))
 
 
 def _once_per_order(con: duckdb.DuckDBPyConnection, part: Path) -> None:

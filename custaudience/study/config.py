@@ -79,7 +79,8 @@ class TableSection(_Strict):
     money paid back, though written without a minus.
     ``guests`` says what becomes of rows without a customer id (or with one of ``guest_ids``): "set aside", or
     "by order", where each order is a customer of its own. ``revenue_per`` = "order": the amount is the order's,
-    however many lines carry it. ``case_insensitive_ids`` makes customer ids lower case, as e-mail addresses need.
+    however many lines carry it. ``lone_dates`` = "keep" uses also the few rows dated far from all others, which are
+    set aside as mistyped. ``case_insensitive_ids`` makes customer ids lower case, as e-mail addresses need.
     ``consent_yes`` are the words in the column ``consent`` of customers that mean yes, written as for ``only``; with
     it every other word means no. Without it common words are known in several languages, see `consent.read_consent`.
     """
@@ -104,6 +105,7 @@ class TableSection(_Strict):
     guests: Literal["set aside", "by order"] | None = None
     guest_ids: tuple[str, ...] = ()
     revenue_per: Literal["line", "order"] = "line"
+    lone_dates: Literal["set aside", "keep"] = "set aside"
     case_insensitive_ids: bool = False
     consent_yes: tuple[str, ...] = ()
 
@@ -193,7 +195,7 @@ class StudyConfig(_Strict):
             if name != "customers" and section.consent_yes:
                 raise ValueError(f"[tables.{name}] consent_yes: only customers have it")
             if name != "transactions":
-                for option in ("guests", "revenue_per", "refund_rows"):
+                for option in ("guests", "revenue_per", "refund_rows", "lone_dates"):
                     if option in section.model_fields_set:
                         raise ValueError(f"[tables.{name}] {option}: only transactions have it")
         return tables

@@ -121,12 +121,16 @@ REASONS: dict[str, str] = {
     "too_few_fields": template("fewer fields than the header"),
     "too_many_fields": template("more fields than the header"),
     "broken_line": template("a line that breaks the rules of CSV"),
+    "lone": template("a date far from all others"),
     "repeated": template("a key that an earlier row has"),
     "two_totals": template("a total that differs from the one its order has in an earlier row"),
     "excluded": template("left out as study.toml says"),
     "guest": template("bought as a guest"),
 }
 """Why a row can be set aside; the sentence completes "…: n rows"."""
+
+LONE = "lone"
+"""Reason of the few rows dated far from all others: said aloud, it stops nothing."""
 
 DECLARED = ("excluded", "guest")
 """Reasons that study.toml asks for: they are no faults, and do not count against ``max_quarantined``."""

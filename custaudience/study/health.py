@@ -15,7 +15,7 @@ import pandas as pd
 
 from custaudience.evidence import Claim, Terms
 from custaudience.study.config import StudyConfig
-from custaudience.study.contracts import REASONS
+from custaudience.study.contracts import LONE, REASONS
 from custaudience.study.orders import orders_of
 from custaudience.study.reading import ReadReport
 from custaudience.study.sources import quote
@@ -94,10 +94,11 @@ def transaction_facts(config: StudyConfig, report: ReadReport, lines: Lines, as_
     """Return counts about the transactions up to `as_of` that decide what may be concluded from them.
 
     Keys: ``first_day, last_day, n_customers, n_orders, n_zero_lines, n_refund_lines, n_rounded,
-    n_shared_order_ids``, ``n_faulty, money_set_aside, share_set_aside`` (of the whole file) and, when there is a
-    customers table, ``least_known`` (the attribute known of fewest), ``n_described`` and ``share_revenue_described``
-    (customers who ordered of whom it is known, and their share of revenue); where guests are declared,
-    ``n_guest_lines`` and ``share_revenue_guests``, or ``n_guest_orders``.
+    n_shared_order_ids``, ``n_faulty, money_set_aside, share_set_aside`` (of the whole file), ``n_lone`` and
+    ``lone_day`` where rows are dated far from all others, and, when there is a customers table, ``least_known`` (the
+    attribute known of fewest), ``n_described`` and ``share_revenue_described`` (customers who ordered of whom it is
+    known, and their share of revenue); where guests are declared, ``n_guest_lines`` and ``share_revenue_guests``,
+    or ``n_guest_orders``.
     """
     used = lines.until(as_of)
     n_customers, n_zero, n_refunds, n_guests = used.aggregate(
@@ -112,6 +113,9 @@ def transaction_facts(config: StudyConfig, report: ReadReport, lines: Lines, as_
         "money_set_aside": report.lost_minor / 10**config.study.minor_digits, "share_set_aside": report.lost_share,
         "n_shared_order_ids": len(by_order) if "order_id" in report.columns else 0,
     }  # fmt: skip
+    for fault in report.faults:
+        if fault.reason == LONE:
+            facts |= {"n_lone": fault.rows, "lone_day": str(fault.examples[0][2])[:10]}
     guests = config.tables["transactions"].guests
     if guests == "by order":
         facts["n_guest_orders"] = n_guests
@@ -258,6 +262,8 @@ def _warnings(health: Health) -> Iterator[tuple[str, int | None, dict[str, Any]]
     if described < n:
         share = {"share": described / max(1, n), "revenue": facts["share_revenue_described"]}
         yield "coverage", n, {"column": facts["least_known"], "described": described, **share}
+    if facts.get("n_lone"):
+        yield "lone_dates", facts["n_lone"], {"day": facts["lone_day"]}
     if facts["n_faulty"]:
         yield (
             "money_set_aside",

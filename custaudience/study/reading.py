@@ -20,7 +20,7 @@ import duckdb
 from custaudience.errors import ColumnError, DataError
 from custaudience.study.compiling import compile_table, settle
 from custaudience.study.config import StudySection, TableSection
-from custaudience.study.contracts import DECLARED, REASONS
+from custaudience.study.contracts import DECLARED, LONE, REASONS
 from custaudience.study.set_aside import money_lost
 from custaudience.study.sources import Source, literal, open_file, remove_scratch, wrong_encoding
 from custaudience.study.values import Declared
@@ -251,11 +251,12 @@ def _stop_if_too_many(report: ReadReport, section: TableSection, study: StudySec
     if not report.rows_used and report.rows_set_aside == report.rows_declared:
         rules = ", ".join(sorted({fault.column for fault in report.faults}))
         raise DataError(f"{label}: the rules of study.toml on {rules} leave no row of {report.rows_in:,} in.")
-    faulty = report.rows_set_aside - report.rows_declared
+    lone = sum(fault.rows for fault in report.faults if fault.reason == LONE)
+    faulty = report.rows_set_aside - report.rows_declared - lone
     share = faulty / max(1, report.rows_in - report.rows_declared)
     if share <= study.max_quarantined:
         return
-    faults = [fault for fault in report.faults if fault.reason not in DECLARED]
+    faults = [fault for fault in report.faults if fault.reason not in (*DECLARED, LONE)]
     reasons = "; ".join(describe_fault(fault, section) for fault in faults[:3])
     raise DataError(
         f"{label}: {faulty:,} of {report.rows_in - report.rows_declared:,} rows ({share:.1%}) cannot be used; at most "

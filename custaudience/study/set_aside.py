@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from custaudience.study.config import StudySection
-from custaudience.study.contracts import DECLARED
+from custaudience.study.contracts import DECLARED, LONE
 from custaudience.study.sources import literal, quote
 from custaudience.study.values import Declared
 
@@ -46,9 +46,13 @@ class Kind(NamedTuple):
 
 @dataclass(frozen=True)
 class Lost:
-    """Money in the faulty rows of transactions, in minor units, estimated from its digits where it cannot be read."""
+    """Money in the faulty rows of transactions, in minor units, estimated from its digits where it cannot be read.
+
+    ``lone`` is the part of it in rows dated far from all others, which stop nothing.
+    """
 
     money: float
+    lone: float
     gross: float
     n_unknown: int
     kinds: tuple[Kind, ...]
@@ -60,7 +64,7 @@ class Lost:
 
     def too_much(self, limit: float) -> list[str]:
         """Return why this is too much to go on without, in words; empty when it is not."""
-        over = [f"more than {limit:.1%} of what was sold"] if self.share > limit else []
+        over = [f"more than {limit:.1%} of what was sold"] if self.money - self.lone > limit * self.gross else []
         return [*(kind.said for kind in self.kinds if kind.too_much), *over]
 
     def said(self, study: StudySection) -> str:
@@ -81,9 +85,9 @@ def money_lost(declared: Declared, parts: list[tuple[str, Path]]) -> Lost:
     con, rows = declared.con, " UNION ALL ".join(_rows(declared, place, part) for place, (_, part) in enumerate(parts))
     con.execute(f"CREATE OR REPLACE TEMP TABLE _amounts AS {rows}")
     try:
-        money, gross, unknown, edge = con.execute(
-            "SELECT sum(abs(amount)) FILTER (lost), sum(amount) FILTER (amount > 0), "
-            "count(*) FILTER (lost AND amount IS NULL), "
+        money, lone, gross, unknown, edge = con.execute(
+            "SELECT sum(abs(amount)) FILTER (lost OR lone), sum(abs(amount)) FILTER (lone), "
+            "sum(amount) FILTER (amount > 0), count(*) FILTER (lost AND amount IS NULL), "
             f"quantile_disc(abs(amount), {_LARGEST}) FROM _amounts"
         ).fetchall()[0]
         named = {str(place): file for place, (file, _) in enumerate(parts)}
@@ -94,14 +98,14 @@ def money_lost(declared: Declared, parts: list[tuple[str, Path]]) -> Lost:
             ("month", "strftime(month, '%Y-%m')", "month IS NOT NULL"),
             ("file", "part::VARCHAR", "true"),
         ):
-            found = con.execute(
-                f"SELECT {name}, count(*), count(*) FILTER (lost), coalesce(sum(abs(amount)), 0), "
-                f"coalesce(sum(abs(amount)) FILTER (lost), 0) FROM _amounts WHERE {test} GROUP BY 1 ORDER BY 1"
-            ).fetchall()
+            counted = "count(*), count(*) FILTER (lost)"
+            summed = "coalesce(sum(abs(amount)), 0), coalesce(sum(abs(amount)) FILTER (lost), 0)"
+            of_kind = f"FROM _amounts WHERE NOT lone AND {test} GROUP BY 1 ORDER BY 1"
+            found = con.execute(f"SELECT {name}, {counted}, {summed} {of_kind}").fetchall()
             kinds += [Kind(kind, named.get(row[0], row[0]) if kind == "file" else row[0], *row[1:]) for row in found]
     finally:
         con.execute("DROP TABLE IF EXISTS _amounts")
-    return Lost(float(money or 0), float(gross or 0), int(unknown), tuple(kinds))
+    return Lost(float(money or 0), float(lone or 0), float(gross or 0), int(unknown), tuple(kinds))
 
 
 def _rows(declared: Declared, place: int, part: Path) -> str:
@@ -120,9 +124,11 @@ def _rows(declared: Declared, place: int, part: Path) -> str:
     refund = " OR ".join(["revenue_minor < 0", f"(revenue_minor IS NULL AND {below})", *filter(None, marked)])
     refund += " OR coalesce(refunded_minor, 0) > 0" if "refunded_minor" in kept else ""
     declared_out = " AND ".join(f"NOT ends_with(_fault, {literal('|' + reason)})" for reason in DECLARED)
+    lone = f"coalesce(ends_with(_fault, '|{LONE}'), false)"
     return (
         f"SELECT {place} AS part, coalesce(revenue_minor::DOUBLE, CASE _fault {cases} END) AS amount, "
-        f"_fault IS NOT NULL AS lost, coalesce({refund}, false) AS refund, date_trunc('month', ordered_at) AS month "
+        f"_fault IS NOT NULL AND NOT {lone} AS lost, {lone} AS lone, coalesce({refund}, false) AS refund, "
+        "date_trunc('month', ordered_at) AS month "
         f"FROM {source} WHERE _fault IS NULL OR ({declared_out})"
     )
 

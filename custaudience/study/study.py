@@ -95,8 +95,10 @@ class Study:
             raise ConfigError(
                 f"table {unknown[0]!r} is not known.{near_miss(unknown[0], TABLES)} Known: {', '.join(TABLES)}."
             )
-        limits = {"max_quarantined": max_quarantined, "max_money_set_aside": max_money_set_aside}
-        section = StudySection(name=name, currency=currency, timezone=timezone, **limits)
+        section = StudySection(
+            name=name, currency=currency, timezone=timezone,
+            max_quarantined=max_quarantined, max_money_set_aside=max_money_set_aside,
+        )  # fmt: skip
         tables = {key: TableSection(path="frame") for key in frames}
         return cls(StudyConfig(study=section, tables=tables), frames=frames)
 
@@ -185,8 +187,9 @@ class Study:
 
     @cached_property
     def last_day(self) -> dt.date:
-        """Last day the data cover: of the last line, or ``complete_until``."""
-        last = self._days()[1]
+        """Last day the data cover: of the last line read, used or not, or ``complete_until``."""
+        read = self.all_rows("transactions").filter("coalesce(_fault, '') <> 'ordered_at|lone'")
+        last = read.aggregate("max(ordered_at)::DATE").fetchall()[0][0] or self._days()[1]
         given = self.config.study.complete_until
         return max(last, dt.date.fromisoformat(given)) if given else last
 

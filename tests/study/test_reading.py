@@ -111,7 +111,9 @@ def test_rows_set_aside_are_counted_kept_with_their_place_and_the_rest_is_used(
     make_study: MakeStudy, tmp_path: Path
 ) -> None:
     bad = "8,e,not a day,5\n,f,2025-01-05,5\n8,g,2025-01-06,five\n8,h\n8,i,2025-01-07,5,extra\n"
-    study = open_study(make_study(CSV + bad + "8,j,2025-01-08,5\n", study="max_quarantined = 0.6\nmax_money_set_aside = 1"))
+    study = open_study(
+        make_study(CSV + bad + "8,j,2025-01-08,5\n", study="max_quarantined = 0.6\nmax_money_set_aside = 1")
+    )
     report = study.read_report("transactions")
     assert (report.rows_in, report.rows_used, report.rows_set_aside) == (11, 6, 5)
     assert study.quarantined("transactions").fetchall() == [
@@ -199,7 +201,9 @@ def test_parquet_types_are_taken_as_they_are_and_a_torn_file_is_named(make_study
         "UNION ALL SELECT NULL, DATE '2025-01-02', 'nan'::DOUBLE UNION ALL SELECT 8, DATE '2025-01-03', 1.1"
     ).write_parquet(str(folder / "orders.parquet"))
     toml = folder / "study.toml"
-    toml.write_text(toml.read_text().replace('"Europe/Kyiv"', '"Europe/Kyiv"\nmax_quarantined = 0.5\nmax_money_set_aside = 1'))
+    toml.write_text(
+        toml.read_text().replace('"Europe/Kyiv"', '"Europe/Kyiv"\nmax_quarantined = 0.5\nmax_money_set_aside = 1')
+    )
     assert rows(folder, "customer_id, ordered_at, revenue_minor") == [
         ("7", dt.datetime(2025, 1, 2), 29),
         ("8", dt.datetime(2025, 1, 3), 110),

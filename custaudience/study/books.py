@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -78,7 +79,7 @@ def _lines(study: Study) -> str:
     return (
         "SELECT customer_id, order_id, CASE WHEN _fault = 'ordered_at|lone' THEN NULL ELSE ordered_at END "
         f"AS ordered_at, revenue_minor AS net, revenue_minor + {refunded} AS sold, {refunded} AS refunded, "
-        "_fault AS fault, CASE WHEN _fault IS NULL THEN 'used' "
+        "_fault AS fault, _rounded AS rounded, CASE WHEN _fault IS NULL THEN 'used' "
         "WHEN _fault LIKE '%|guest' THEN 'guest' WHEN _fault LIKE '%|excluded' THEN 'excluded' ELSE 'set aside' END "
         f"AS kind FROM ({study.all_rows('transactions').sql_query()})"
     )
@@ -118,7 +119,7 @@ def explain_difference(study: Study, key: str, found: float, books: pd.DataFrame
             "of that month to the path of its table, or take the line out of [control]."
         ]
     guesses = {"revenue": _revenue, "orders": _orders, "customers": _customers, "rows": _rows}[what]
-    said = []
+    said = _rounding(study, which, control - found) if what == "revenue" else []
     for total, so, do, slack in guesses(study, which, found, months):
         off = abs(total - control)
         if abs(total - found) > 1e-9 and off <= max(tolerance, slack * abs(control)):
@@ -127,6 +128,19 @@ def explain_difference(study: Study, key: str, found: float, books: pd.DataFrame
     if len(said) > 1:
         said.append("More than one thing would explain it; finance can say which one is so.")
     return said or _where_to_look(study, what, which, found - control, months)
+
+
+def _rounding(study: Study, month: str, off: float) -> list[str]:
+    """Say that rounding line by line explains a difference of as many coins as it usually makes."""
+    counted = f"SELECT count(*) FROM ({_lines(study)}) WHERE rounded AND kind IN ('used', 'guest') AND "
+    n = study.connection.execute(counted + _in_month("ordered_at", month)).fetchall()[0][0]
+    usual = 3 * math.sqrt(n / 12) / 10**study.minor_digits  # a rounded line is off by up to half a coin, either way
+    if not n or abs(off) > usual:
+        return []
+    return [
+        f"It would be explained by rounding: {n:,} lines of the month carry fractions of a coin and were rounded one "
+        f"by one, which can move the total by about {_money(study, usual)}; the books seem to round their sum."
+    ]
 
 
 def _revenue(study: Study, month: str, found: float, months: pd.DataFrame) -> Iterator[Guess]:

@@ -64,6 +64,9 @@ class StudySection(_Strict):
         return get_currency_precision(self.currency)
 
 
+IdRule = Literal["drop .0", "drop spaces", "drop leading zeros", "lower case"]
+
+
 class TableSection(_Strict):
     """``[tables.NAME]``: files with the same columns, or a database and its query, and how values are written.
 
@@ -80,7 +83,9 @@ class TableSection(_Strict):
     ``guests`` says what becomes of rows without a customer id (or with one of ``guest_ids``): "set aside", or
     "by order", where each order is a customer of its own. ``revenue_per`` = "order": the amount is the order's,
     however many lines carry it. ``lone_dates`` = "keep" uses also the few rows dated far from all others, which are
-    set aside as mistyped. ``case_insensitive_ids`` makes customer ids lower case, as e-mail addresses need.
+    set aside as mistyped. ``case_insensitive_ids`` makes customer ids lower case, as e-mail addresses need;
+    ``id_rules`` write an id column in one way, where two tables have two: "drop .0", "drop spaces", "drop leading
+    zeros", "lower case".
     ``consent_yes`` are the words in the column ``consent`` of customers that mean yes, written as for ``only``; with
     it every other word means no. Without it common words are known in several languages, see `consent.read_consent`.
     """
@@ -107,6 +112,7 @@ class TableSection(_Strict):
     revenue_per: Literal["line", "order"] = "line"
     lone_dates: Literal["set aside", "keep"] = "set aside"
     case_insensitive_ids: bool = False
+    id_rules: dict[str, tuple[IdRule, ...]] = Field(default_factory=dict)
     consent_yes: tuple[str, ...] = ()
 
     _zone = field_validator("timezone")(_known_zone)

@@ -16,6 +16,7 @@ import pandas as pd
 from custaudience.evidence import Claim, Terms
 from custaudience.study.config import StudyConfig
 from custaudience.study.contracts import LONE, REASONS
+from custaudience.study.keys import Meeting
 from custaudience.study.orders import orders_of
 from custaudience.study.reading import ReadReport
 from custaudience.study.sources import quote
@@ -58,6 +59,8 @@ class Health:
         Counts about the transactions; see `transaction_facts`. Empty without that table.
     caveats : tuple
         Sentences from study.toml.
+    apart : tuple
+        Pairs of tables whose keys hardly meet.
     terms : Terms
         Its `as_of` is the last day the facts know of.
     """
@@ -68,14 +71,24 @@ class Health:
     facts: dict[str, Any]
     caveats: tuple[str | dict[str, str], ...]
     terms: Terms
+    apart: tuple[Meeting, ...] = ()
 
     def claims(self) -> list[Claim]:
         """Return what a report says about its data: rows, controls, warnings."""
         return [*row_claims(self), *control_claims(self), *warning_claims(self)]
 
 
-def health_of(config: StudyConfig, reports: Mapping[str, ReadReport], lines: Lines | None, terms: Terms) -> Health:
-    """Return the state of the data from what became of each table's rows and, where there are any, the order lines."""
+def health_of(
+    config: StudyConfig,
+    reports: Mapping[str, ReadReport],
+    lines: Lines | None,
+    terms: Terms,
+    apart: tuple[Meeting, ...] = (),
+) -> Health:
+    """Return the state of the data from what became of each table's rows and, where there are any, the order lines.
+
+    `apart` are the tables whose keys hardly meet.
+    """
     tables = pd.DataFrame(
         [(r.table, r.rows_in, r.rows_used, r.rows_set_aside) for r in reports.values()],
         columns=["table", "rows_in", "rows_used", "rows_set_aside"],
@@ -87,7 +100,7 @@ def health_of(config: StudyConfig, reports: Mapping[str, ReadReport], lines: Lin
         columns=["table", "column", "reason", "n_rows"],
     )
     facts = {} if lines is None else transaction_facts(config, reports["transactions"], lines, terms.as_of)
-    return Health(tables, reasons, _controls(config, reports, lines), facts, config.study.caveats, terms)
+    return Health(tables, reasons, _controls(config, reports, lines), facts, config.study.caveats, terms, apart)
 
 
 def transaction_facts(config: StudyConfig, report: ReadReport, lines: Lines, as_of: dt.date) -> dict[str, Any]:
@@ -240,6 +253,17 @@ def warning_claims(health: Health) -> list[Claim]:
     tell = _teller(health)
     caveats = enumerate(health.caveats, start=1)
     claims = [tell.say("warning", "caveat", suffix=f"caveat_{place}", caveat=caveat) for place, caveat in caveats]
+    for pair in health.apart:
+        said: dict[str, Any] = {
+            "meet": pair.n_meet,
+            "n": pair.n,
+            "key": pair.key,
+            "table": pair.table,
+            "other": pair.other,
+        }
+        said |= {"ruled": pair.n_ruled, "rules": "[" + ", ".join(f'"{rule}"' for rule in pair.rules) + "]"}
+        case, place = "ruled_keys" if pair.rules else "keys", f"keys_{pair.table}_{pair.key}"
+        claims.append(tell.say("warning", case, n=pair.n, suffix=place, values=said))
     for case, n, said in _warnings(health) if health.facts else ():
         of = said.get("share") if case == "coverage" else n
         claims.append(tell.say("warning", case, of=of, n=n, suffix=case, values={"n": n, **said}))

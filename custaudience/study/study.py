@@ -22,6 +22,7 @@ from custaudience.study.config import StudyConfig, StudySection, TableSection, l
 from custaudience.study.contracts import TABLES
 from custaudience.study.database import snapshot
 from custaudience.study.health import Health, Lines, health_of
+from custaudience.study.keys import meetings
 from custaudience.study.orders import orders_of
 from custaudience.study.reading import (
     READER_VERSION,
@@ -178,7 +179,8 @@ class Study:
             used, everything = self.table("transactions"), self.all_rows("transactions")
             lines = Lines(used, everything, self.first_day, self.last_day, known)
         day = as_of or (lines.last_day if lines else dt.date.max)
-        return health_of(self.config, reports, lines, self.terms(day))
+        apart = tuple(meetings({name: self.table(name) for name in self.tables}))
+        return health_of(self.config, reports, lines, self.terms(day), apart)
 
     @cached_property
     def first_day(self) -> dt.date:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -22,6 +23,21 @@ _LATEST = 4_102_444_800_000_000  # the year 2100 in microseconds: a larger numbe
 _ODD, _EVEN = "\u00a0\u202f\u2009\u2212\u2013\u2010\u2011\ufe63\uff0d\u2019\u2018\u02bc\u00b4`", "   ------" + 5 * "'"
 _MARKS = "\u200e\u200f\ufeff"
 _WHOLE = ("BIGINT", "INTEGER", "HUGEINT", "SMALLINT")
+
+
+ID_RULES = {  # what may be settled of ids that two tables write in two ways
+    "drop .0": r"regexp_replace({}, '^([0-9]+)[.,]0+$', '\1')",
+    "drop spaces": r"regexp_replace({}, '\s', '', 'g')",
+    "drop leading zeros": r"regexp_replace({}, '^0+([0-9]+)$', '\1')",
+    "lower case": "lower({})",
+}
+
+
+def apply_rules(sql: str, rules: Sequence[str]) -> str:
+    """Return the SQL of an id after some of `ID_RULES`, in their order."""
+    for name, rule in ID_RULES.items():
+        sql = rule.format(sql) if name in rules else sql
+    return sql
 
 
 @dataclass(frozen=True)
@@ -55,6 +71,7 @@ def typed_value(declared: Declared, column: Column, theirs: str, source: Source)
     if column.type in ("id", "text"):
         lower = column.name == "customer_id" and section.case_insensitive_ids
         text = _text(raw, kind, is_id=column.type == "id", lower=lower)
+        text = apply_rules(text, section.id_rules.get(column.name, ()))
         return Typed(f"upper({text})" if column.name == "currency" else text, "not_an_id")
     if column.type == "datetime":
         return _local_time(declared, theirs, source)

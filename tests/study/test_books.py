@@ -214,3 +214,17 @@ def test_no_tax_is_guessed_where_rates_differ_from_town_to_town(make_study: Make
     toml = path / "study.toml"
     toml.write_text(toml.read_text(encoding="utf-8").replace("EUR", "USD"), encoding="utf-8")
     assert not any(" tax " in sentence for sentence in explained(path))
+
+
+@pytest.mark.parametrize(("control", "explained"), [(702.59, True), (690.0, False)])
+def test_rounding_line_by_line_is_named_where_it_explains(
+    make_study: Callable[..., Path], control: float, explained: bool
+) -> None:
+    """Twelve lines of 58.5495 are 702.594 in all, and 702.60 when each is rounded."""
+    lines = "".join(f"{n},o{n},2025-01-{n + 1:02d},58.5495\n" for n in range(12))
+    study = open_study(make_study("customer_id,order_id,ordered_at,revenue\n" + lines))
+    books = monthly_books(study)
+    assert books["net"].iloc[0] == 702.6
+    study.config = study.config.model_copy(update={"control": {"revenue.2025-01": control}})
+    said = explain_difference(study, "revenue.2025-01", 702.6, books)
+    assert any("rounding" in line for line in said) == explained

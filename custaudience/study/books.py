@@ -80,7 +80,8 @@ def _lines(study: Study) -> str:
         "SELECT customer_id, order_id, CASE WHEN _fault = 'ordered_at|lone' THEN NULL ELSE ordered_at END "
         f"AS ordered_at, revenue_minor AS net, revenue_minor + {refunded} AS sold, {refunded} AS refunded, "
         "_fault AS fault, _rounded AS rounded, CASE WHEN _fault IS NULL THEN 'used' "
-        "WHEN _fault LIKE '%|guest' THEN 'guest' WHEN _fault LIKE '%|excluded' THEN 'excluded' ELSE 'set aside' END "
+        "WHEN _fault LIKE '%|guest' THEN 'guest' WHEN _fault LIKE '%|excluded' OR _fault LIKE '%|overlap' "
+        "THEN 'excluded' ELSE 'set aside' END "
         f"AS kind FROM ({study.all_rows('transactions').sql_query()})"
     )
 

@@ -247,7 +247,7 @@ def _mark_repeated(con: duckdb.DuckDBPyConnection, key: str, parts: Sequence[Pat
             listed = ", ".join(map(str, hit))
             fault = f"CASE WHEN file_row_number IN ({listed}) THEN {literal(f'{key}|repeated')} ELSE _fault END"
             value = f"CASE WHEN file_row_number IN ({listed}) THEN {quote(key)} ELSE _value END"
-            _rewrite(con, part, f"{fault} AS _fault, {value} AS _value", _rows(part))
+            rewrite(con, part, f"{fault} AS _fault, {value} AS _value", rows_of(part))
 
 
 def lone_days(days: Sequence[dt.date], rows: Sequence[int]) -> list[dt.date]:
@@ -280,11 +280,11 @@ def _mark_lone(con: duckdb.DuckDBPyConnection, parts: Sequence[Path]) -> None:
         hit = f"_fault IS NULL AND ordered_at::DATE IN ({listed})"
         fault = f"CASE WHEN {hit} THEN 'ordered_at|lone' ELSE _fault END"
         value = f"CASE WHEN {hit} THEN CAST(ordered_at AS VARCHAR) ELSE _value END"
-        _rewrite(con, part, f"{fault} AS _fault, {value} AS _value", _rows(part))
+        rewrite(con, part, f"{fault} AS _fault, {value} AS _value", rows_of(part))
 
 
 def _once_per_order(con: duckdb.DuckDBPyConnection, part: Path) -> None:
-    has_refunded = "refunded_minor" in {row[0] for row in con.execute(f"DESCRIBE {_rows(part)}").fetchall()}
+    has_refunded = "refunded_minor" in {row[0] for row in con.execute(f"DESCRIBE {rows_of(part)}").fetchall()}
     # the reading pass has taken refunds off already; the total that lines repeat is the one before
     gross = "(revenue_minor + coalesce(refunded_minor, 0))" if has_refunded else "revenue_minor"
     # an order is a customer's, and a row without its number is one of its own
@@ -295,7 +295,7 @@ def _once_per_order(con: duckdb.DuckDBPyConnection, part: Path) -> None:
     back = f"coalesce(max(refunded_minor) {of_order}, 0)" if has_refunded else "0"
     marked = (
         f"SELECT *, {gross} AS _gross, {rule} AS _rule, arg_min({gross}, file_row_number) {of_order} AS _total, "
-        f"min(file_row_number) {of_order} AS _at, {back} AS _back FROM ({_rows(part)})"
+        f"min(file_row_number) {of_order} AS _at, {back} AS _back FROM ({rows_of(part)})"
     )
     fault = (
         f"CASE WHEN {sale} AND _rule IS NOT NULL THEN _rule WHEN _fault IS NOT NULL THEN _fault "
@@ -310,14 +310,16 @@ def _once_per_order(con: duckdb.DuckDBPyConnection, part: Path) -> None:
     if has_refunded:
         refund = "CASE WHEN file_row_number = _at THEN _back ELSE 0 END"
         replaced += f", CASE WHEN {counts} THEN {refund} ELSE refunded_minor END AS refunded_minor"
-    _rewrite(con, part, replaced, marked, helpers="_gross, _rule, _total, _at, _back, ")
+    rewrite(con, part, replaced, marked, helpers="_gross, _rule, _total, _at, _back, ")
 
 
-def _rows(part: Path) -> str:
+def rows_of(part: Path) -> str:
+    """Return the SELECT of all rows of a part, with their number in it."""
     return f"SELECT * FROM read_parquet({literal(str(part))}, file_row_number = true)"
 
 
-def _rewrite(con: duckdb.DuckDBPyConnection, part: Path, replaced: str, rows: str, helpers: str = "") -> None:
+def rewrite(con: duckdb.DuckDBPyConnection, part: Path, replaced: str, rows: str, helpers: str = "") -> None:
+    """Write a part anew from its `rows`, with columns replaced and `helpers` left out."""
     beside = part.with_name(f"{part.name}.new")
     con.execute(
         f"COPY (SELECT * EXCLUDE ({helpers}file_row_number) REPLACE ({replaced}) FROM ({rows}) "

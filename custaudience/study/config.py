@@ -82,7 +82,8 @@ class TableSection(_Strict):
     money paid back, though written without a minus.
     ``guests`` says what becomes of rows without a customer id (or with one of ``guest_ids``): "set aside", or
     "by order", where each order is a customer of its own. ``revenue_per`` = "order": the amount is the order's,
-    however many lines carry it. ``lone_dates`` = "keep" uses also the few rows dated far from all others, which are
+    however many lines carry it. ``overlap`` says of lines that stand in two files whether they count "once"
+    or all of them ("keep"). ``lone_dates`` = "keep" uses also the few rows dated far from all others, which are
     set aside as mistyped. ``case_insensitive_ids`` makes customer ids lower case, as e-mail addresses need;
     ``id_rules`` write an id column in one way, where two tables have two: "drop .0", "drop spaces", "drop leading
     zeros", "lower case".
@@ -110,6 +111,7 @@ class TableSection(_Strict):
     guests: Literal["set aside", "by order"] | None = None
     guest_ids: tuple[str, ...] = ()
     revenue_per: Literal["line", "order"] = "line"
+    overlap: Literal["once", "keep"] | None = None
     lone_dates: Literal["set aside", "keep"] = "set aside"
     case_insensitive_ids: bool = False
     id_rules: dict[str, tuple[IdRule, ...]] = Field(default_factory=dict)

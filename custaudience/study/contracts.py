@@ -124,6 +124,7 @@ REASONS: dict[str, str] = {
     "lone": template("a date far from all others"),
     "repeated": template("a key that an earlier row has"),
     "two_totals": template("a total that differs from the one its order has in an earlier row"),
+    "overlap": template("a line that stands in another file too"),
     "excluded": template("left out as study.toml says"),
     "guest": template("bought as a guest"),
 }
@@ -132,5 +133,5 @@ REASONS: dict[str, str] = {
 LONE = "lone"
 """Reason of the few rows dated far from all others: said aloud, it stops nothing."""
 
-DECLARED = ("excluded", "guest")
+DECLARED = ("excluded", "guest", "overlap")
 """Reasons that study.toml asks for: they are no faults, and do not count against ``max_quarantined``."""

@@ -21,6 +21,7 @@ from custaudience.errors import ColumnError, DataError
 from custaudience.study.compiling import compile_table, settle
 from custaudience.study.config import StudySection, TableSection
 from custaudience.study.contracts import DECLARED, LONE, REASONS
+from custaudience.study.overlaps import settle_overlaps
 from custaudience.study.set_aside import money_lost
 from custaudience.study.sources import Source, literal, open_file, remove_scratch, wrong_encoding
 from custaudience.study.values import Declared
@@ -131,6 +132,7 @@ def read_sources(declared: Declared, sources: Sequence[Source], folder: Path) ->
         after = tuple(row - 1 - k for k, (row, _, _) in enumerate(broken))
         parts.append(Part(source.label, part.name, rows, after))
         rejects += [(source.label, *row) for row in broken]
+    settle_overlaps(declared, columns, [(part.file, folder / part.parquet) for part in parts])
     settle(declared, [folder / part.parquet for part in parts])
     report = _count_faults(con, ReadReport(table.name, 0, 0, 0, columns, tuple(parts), (), tuple(rejects)), folder)
     _stop_if_too_many(report, declared.section, declared.study)

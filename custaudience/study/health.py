@@ -23,6 +23,8 @@ from custaudience.study.sources import quote
 from custaudience.telling import Teller
 
 Relation = duckdb.DuckDBPyRelation
+_MANY, _LONG = 500, 12  # orders and months without a single refund, before that is odd
+_NEARLY_ALL = 0.9  # share of the rows that a rule leaves out
 _OTHER = {
     "revenue": "other_revenue", "orders": "other_orders", "customers": "other_customers", "rows": "other_rows",
 }  # fmt: skip
@@ -123,9 +125,12 @@ def transaction_facts(config: StudyConfig, report: ReadReport, lines: Lines, as_
         "first_day": lines.first_day, "last_day": lines.last_day, "n_customers": n_customers,
         "n_orders": _count(lines, as_of, nw.col("is_order")), "n_zero_lines": n_zero, "n_refund_lines": n_refunds,
         "n_rounded": report.rows_rounded, "n_faulty": report.rows_set_aside - report.rows_declared,
+        "has_refunded": "refunded" in report.columns,
         "money_set_aside": report.lost_minor / 10**config.study.minor_digits, "share_set_aside": report.lost_share,
         "n_shared_order_ids": len(by_order) if "order_id" in report.columns else 0,
     }  # fmt: skip
+    facts["n_duplicates"] = _duplicates(used)
+    facts["rules"] = _rules(config, report)
     for fault in report.faults:
         if fault.reason == LONE:
             facts |= {"n_lone": fault.rows, "lone_day": str(fault.examples[0][2])[:10]}
@@ -141,6 +146,25 @@ def transaction_facts(config: StudyConfig, report: ReadReport, lines: Lines, as_
         share = float(net) / float(net + used_net) if net + used_net else 0.0
         facts |= {"n_guest_lines": n, "share_revenue_guests": share}
     return facts if lines.customers is None else facts | _coverage(used, lines.customers)
+
+
+def _duplicates(used: Relation) -> int:
+    """Return how many lines are equal to an earlier one in every column of the file."""
+    columns = ", ".join(quote(name) for name in used.columns if name not in ("_file", "_row"))
+    n, distinct = used.aggregate(f"count(*), count(DISTINCT hash({columns}))").fetchall()[0]
+    return int(n - distinct)
+
+
+def _rules(config: StudyConfig, report: ReadReport) -> list[tuple[str, str, int]]:
+    """Return the rules of study.toml that leave out nearly all rows of the order lines, or none: column, case, rows."""
+    section = config.tables["transactions"]
+    left_out = {fault.column: fault.rows for fault in report.faults if fault.reason == "excluded"}
+    found = []
+    for column in (*section.only, *section.exclude):
+        n = left_out.get(column.replace("|", "/"), 0)
+        if not n or n > _NEARLY_ALL * report.rows_in:
+            found.append((column, "rule_none" if not n else "rule_most", n))
+    return found
 
 
 def _coverage(used: Relation, customers: Relation) -> dict[str, Any]:
@@ -264,6 +288,9 @@ def warning_claims(health: Health) -> list[Claim]:
         said |= {"ruled": pair.n_ruled, "rules": "[" + ", ".join(f'"{rule}"' for rule in pair.rules) + "]"}
         case, place = "ruled_keys" if pair.rules else "keys", f"keys_{pair.table}_{pair.key}"
         claims.append(tell.say("warning", case, n=pair.n, suffix=place, values=said))
+    for column, case, n in health.facts.get("rules", ()):
+        said = {"n": n, "column": column}
+        claims.append(tell.say("warning", case, n=n, suffix=f"{case}_{_key_of(column)}", values=said))
     for case, n, said in _warnings(health) if health.facts else ():
         of = said.get("share") if case == "coverage" else n
         claims.append(tell.say("warning", case, of=of, n=n, suffix=case, values={"n": n, **said}))
@@ -294,6 +321,9 @@ def _warnings(health: Health) -> Iterator[tuple[str, int | None, dict[str, Any]]
             facts["n_faulty"],
             {"money": facts["money_set_aside"], "share": facts["share_set_aside"]},
         )
-    for case in ("shared_order_ids", "rounded", "refund_lines"):
+    for case in ("shared_order_ids", "rounded", "duplicates", "refund_lines"):
         if count := facts[f"n_{case}"]:
             yield case, count, {}
+    months = 12 * (as_of.year - facts["first_day"].year) + as_of.month - facts["first_day"].month + 1
+    if not (facts["n_refund_lines"] or facts["has_refunded"]) and facts["n_orders"] >= _MANY and months >= _LONG:
+        yield "no_refunds", facts["n_orders"], {"months": months}

@@ -132,6 +132,14 @@ def money_set_aside(books: Books, claim: Published) -> Found:
     return Found(n, n, values={"n": n, "money": lost / 100, "share": lost / sold})
 
 
+@register("data.warning.no_refunds")
+def no_refunds(books: Books, claim: Published) -> Found:
+    assert not (books.lines["minor"] < 0).any()
+    n = int(books.orders["counts"].sum())
+    months = len(pd.period_range(books.all_used["day"].min(), books.as_of, freq="M"))
+    return Found(n, n, values={"n": n, "months": months})
+
+
 @register("data.warning.refund_lines")
 def refund_lines(books: Books, claim: Published) -> Found:
     n = int((books.lines["minor"] < 0).sum())

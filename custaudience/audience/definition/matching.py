@@ -16,7 +16,7 @@ from custaudience.audience.personas.words import plain_text
 from custaudience.customers import CustomerFeatures
 from custaudience.customers.features.attributes import sensitive_topic
 from custaudience.errors import ColumnError, near_miss
-from custaudience.stats.columns import as_numbers
+from custaudience.stats.contrast import as_numbers
 from custaudience.telling import sheet
 
 _MOST_LEVELS_SHOWN = 5

@@ -17,9 +17,8 @@ from custaudience.customers import CustomerFeatures
 from custaudience.customers.features.attributes import CATEGORY_SHARE
 from custaudience.errors import DataError
 from custaudience.evidence import Terms, status_of_difference
-from custaudience.stats.columns import as_numbers
-from custaudience.stats.contrast import gap_of_means
-from custaudience.stats.discovery import false_discovery_rates
+from custaudience.stats.contrast import as_numbers, gap_of_means
+from custaudience.stats.intervals import false_discovery_rates
 
 NOT_TO_SHARPEN = ("revenue_total", "tenure")
 """What follows from buying, or from how long somebody has been there: nothing an audience could be chosen by."""

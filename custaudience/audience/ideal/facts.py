@@ -18,7 +18,7 @@ from custaudience.customers.rfm.scores import summarise_rfm
 from custaudience.customers.rhythm import measure_rhythm
 from custaudience.errors import ColumnError, DataError, EmptyTableError, ParameterError, near_miss
 from custaudience.evidence import Terms
-from custaudience.stats.columns import as_numbers
+from custaudience.stats.contrast import as_numbers
 from custaudience.study.proposing.vocabulary import plain_name
 from custaudience.telling import sheet
 

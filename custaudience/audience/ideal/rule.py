@@ -19,7 +19,7 @@ from custaudience.customers.ground import orders_until
 from custaudience.customers.segments.rules import Condition, segment_rules
 from custaudience.customers.segments.search import kinds_of, name_of
 from custaudience.evidence import Estimate, Terms
-from custaudience.stats.columns import kind_of
+from custaudience.stats.contrast import kind_of
 from custaudience.stats.intervals import share_difference
 from custaudience.study.orders import orders_of
 

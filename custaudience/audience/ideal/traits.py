@@ -16,8 +16,7 @@ from custaudience.customers.features.features import CustomerFeatures
 from custaudience.customers.segments.search import name_of
 from custaudience.errors import DataError, EmptyTableError
 from custaudience.evidence import Terms
-from custaudience.stats.columns import as_numbers, kind_of
-from custaudience.stats.contrast import contrast, judge
+from custaudience.stats.contrast import as_numbers, contrast, judge, kind_of
 from custaudience.stats.intervals import mean_ratio, median_ratio, share_difference, share_ratio
 
 FIRST_ORDER = ("first_category", "first_product", "first_order_discounted")

@@ -23,7 +23,7 @@ from custaudience.customers.segments.profiles import describe_segments
 from custaudience.errors import ColumnError, DataError, EmptyTableError, near_miss
 from custaudience.evidence import Terms
 from custaudience.stats.contrast import judge
-from custaudience.stats.discovery import false_discovery_rates
+from custaudience.stats.intervals import false_discovery_rates
 
 ENOUGH = 30
 """Customers on each side below which a difference is too few to say."""

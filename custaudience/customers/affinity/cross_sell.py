@@ -18,9 +18,7 @@ from custaudience.customers.ground import lines_until
 from custaudience.customers.rhythm import order_days, overdue_customers
 from custaudience.errors import DataError, EmptyTableError
 from custaudience.evidence import Estimate, Terms
-from custaudience.stats.bootstrap import mean_interval
-from custaudience.stats.discovery import false_discovery_rates
-from custaudience.stats.intervals import share_difference, share_interval
+from custaudience.stats.intervals import false_discovery_rates, mean_interval, share_difference, share_interval
 
 STATES = ("missed", "bought", "window not over", "window begins before the data")
 _N_RESAMPLES = 2000

@@ -18,7 +18,7 @@ from custaudience.customers.affinity.baskets import coded_baskets, count_one_ite
 from custaudience.customers.ground import lines_until
 from custaudience.errors import DataError, EmptyTableError, near_miss
 from custaudience.evidence import Terms
-from custaudience.stats.discovery import false_discovery_rates
+from custaudience.stats.intervals import false_discovery_rates
 
 MIN_CONFIDENCE = 0.5
 """At least this share of the baskets with a thing hold what is offered with it."""

@@ -16,8 +16,7 @@ from custaudience.customers.cohorts.survival import median_survival, survival_ta
 from custaudience.customers.ground import lines_until
 from custaudience.errors import ColumnError, near_miss
 from custaudience.evidence import Terms
-from custaudience.stats.discovery import false_discovery_rates
-from custaudience.stats.intervals import share_interval
+from custaudience.stats.intervals import false_discovery_rates, share_interval
 from custaudience.study.orders import orders_of
 
 _MIN_AT_RISK = 10  # a curve stops before fewer are watched

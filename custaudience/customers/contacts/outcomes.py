@@ -12,8 +12,7 @@ from narwhals.typing import IntoFrame
 
 from custaudience.customers.ground import orders_until
 from custaudience.evidence import Terms, status_of_difference
-from custaudience.stats.bootstrap import mean_interval
-from custaudience.stats.intervals import share_difference, share_interval
+from custaudience.stats.intervals import mean_interval, share_difference, share_interval
 
 MIN_ARM = 30
 """With fewer customers written to, or fewer held out, a difference is not judged; with fewer, no revenue is named."""

@@ -19,7 +19,7 @@ from custaudience.customers.drivers.columns import Variable, coverage_table, lev
 from custaudience.customers.features.attributes import sensitive_topic
 from custaudience.errors import ColumnError, EmptyTableError, near_miss
 from custaudience.evidence import Terms
-from custaudience.stats.discovery import false_discovery_rates
+from custaudience.stats.intervals import false_discovery_rates
 
 VERDICTS = ("influences", "no_evidence", "too_little_data", "left_out")
 COLUMNS = [

@@ -7,8 +7,7 @@ import pandas as pd
 
 from custaudience.errors import ColumnError
 from custaudience.evidence import Terms
-from custaudience.stats.discovery import false_discovery_rates
-from custaudience.stats.intervals import share_difference, share_interval
+from custaudience.stats.intervals import false_discovery_rates, share_difference, share_interval
 
 VERSUS = ["difference", "difference_low", "difference_high"]
 

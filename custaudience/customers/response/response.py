@@ -22,8 +22,7 @@ from custaudience.customers.response.groups import (
 )
 from custaudience.errors import ColumnError, EmptyTableError, HistoryError, near_miss
 from custaudience.evidence import Estimate, Terms
-from custaudience.stats.discovery import false_discovery_rates
-from custaudience.stats.intervals import share_difference, share_interval
+from custaudience.stats.intervals import false_discovery_rates, share_difference, share_interval
 
 STATUSES = ("complete", "still running", "too recent", "began before the data", "no dates", "nobody contacted")
 NO_HOLD_OUT = (

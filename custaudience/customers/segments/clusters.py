@@ -28,7 +28,7 @@ from custaudience.customers.segments.preparation import (
     learn_preparation,
 )
 from custaudience.errors import ColumnError, DataError, near_miss
-from custaudience.stats.columns import as_numbers
+from custaudience.stats.contrast import as_numbers
 
 FOR_MEDOIDS = 3_000
 DISSOLVED, STABLE = 0.5, 0.75  # overlaps of a segment with its best match, the limits of Hennig (2007)

@@ -16,7 +16,7 @@ from threadpoolctl import ThreadpoolController
 
 from custaudience.customers.segments.preparation import Mixed, level_codes, side_by_side
 from custaudience.errors import ColumnError, DataError, EmptyTableError
-from custaudience.stats.columns import as_numbers, kind_of
+from custaudience.stats.contrast import as_numbers, kind_of
 
 SAMPLE = 20_000
 FOR_STARTS = 5_000

@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 
 from custaudience.customers.features.attributes import sensitive_topic
 from custaudience.errors import ColumnError, DataError, EmptyTableError, near_miss
-from custaudience.stats.columns import as_numbers, kind_of
+from custaudience.stats.contrast import as_numbers, kind_of
 
 Method = Literal["kmeans", "gower"]
 Missing = Literal["refuse", "drop", "indicator", "pairwise"]

@@ -16,7 +16,7 @@ from custaudience.customers.segments.clusters import CustomerSegments
 from custaudience.customers.segments.preparation import by_customer
 from custaudience.errors import ColumnError, DataError
 from custaudience.evidence import Terms
-from custaudience.stats.columns import as_numbers, kind_of
+from custaudience.stats.contrast import as_numbers, kind_of
 from custaudience.stats.intervals import share_interval
 
 if TYPE_CHECKING:

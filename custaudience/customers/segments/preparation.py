@@ -31,10 +31,10 @@ ENOUGH = 200_000  # customers from which middle and scale are learned
 
 @dataclass(frozen=True)
 class PreparedColumn:
-    """How one column enters: a number as (x - centre) / scale, cut at plus and minus `limit`.
+    """How a column enters: a number as (x - centre) / scale, cut at plus and minus `limit`.
 
-    `logged`: x is sign(x) * log(1 + abs(x)) there. `low` and `high` are the smallest and largest value that entered,
-    after all this; `levels` are those of a category; `missing` counts customers without a value.
+    `logged`: x is sign(x) * log(1 + abs(x)). `low`, `high`: the smallest and largest value that entered, after all
+    this. `levels`: of a category. `missing`: customers without a value.
     """
 
     name: str
@@ -92,7 +92,7 @@ class Preparation:
 
     def usable(self, table: pd.DataFrame) -> np.ndarray:
         """Return which customers of `table` can be placed; refuse gaps where the policy is "refuse"."""
-        absent = {name: table[name].isna().to_numpy() for name in self.features if has_gaps(table[name])}
+        absent = {name: table[name].isna().to_numpy() for name in self.features if table[name].hasnans}
         if absent and self.missing == "refuse":
             raise DataError(_refusal({name: int(gone.sum()) for name, gone in absent.items()}, len(table)))
         if not absent or (self.missing != "drop" and len(absent) < len(self.features)):
@@ -103,8 +103,7 @@ class Preparation:
     def numbers(self, table: pd.DataFrame) -> np.ndarray:
         """Return the numeric columns as they enter k-means: float32 of shape (n, d), no NaN.
 
-        With the policy "indicator" a missing number stands at the middle, and a further column says that it was
-        missing.
+        With "indicator" a missing number stands at the middle, and a further column says that it was missing.
         """
         entering = [column for column in self.columns if column.kind == "number"]
         flagged = [column for column in entering if self.missing == "indicator" and column.missing]
@@ -179,33 +178,29 @@ def learn_preparation(
     names = list(table.columns if features is None else features)
     if unnamed := [name for name in names if not isinstance(name, str)]:
         raise ColumnError(f"customer matrix: columns {unnamed} have no text as name. Rename them: rename(columns=str).")
+    known = [str(column) for column in table]
     for name in names:
         if name not in table:
-            known = [str(column) for column in table]
-            raise ColumnError(f"features: column {name!r} not found; it has {known}.{near_miss(str(name), known)}")
-    absent = {name: int(table[name].isna().sum()) for name in names if has_gaps(table[name])}
+            raise ColumnError(f"features: column {name!r} not found; it has {known}.{near_miss(name, known)}")
+    absent = {name: int(table[name].isna().sum()) for name in names}
     left_out = {name: "no value at all" for name, n in absent.items() if n == len(table)}
-    _check_missing({name: n for name, n in absent.items() if name not in left_out}, len(table), missing)
+    _check_missing({name: n for name, n in absent.items() if n and name not in left_out}, len(table), missing)
     logged = None if log is None else set(log)
-    columns, notes = [], []
+    columns = []
     for name in names:
-        if topic := sensitive_topic(str(name)):
+        if topic := sensitive_topic(name):
             left_out[name] = f"sensitive ({topic}): never used to group people"
-        if name in left_out:
-            continue
-        column = _learn(table[name], logged, scale, absent.get(name, 0))
-        if column is None:
-            left_out[name] = "the same for all customers"
-            continue
-        columns.append(column)
-        if len(column.levels) > MANY_LEVELS:
-            notes.append(f"{name} has {len(column.levels):,} levels: two customers hardly ever agree in it.")
-    notes += [f"{name} is left out: {reason}." for name, reason in left_out.items()]
-    notes += [
-        f"{column.name}: {column.missing:,} of {len(table):,} have no value ({_HOW[missing]})."
-        for column in columns
-        if column.missing
-    ]
+        elif name not in left_out:
+            if column := _learn(table[name], logged, scale, absent[name]):
+                columns.append(column)
+            else:
+                left_out[name] = "the same for all customers"
+    notes = [
+        *(f"{c.name} has {len(c.levels):,} levels: two customers hardly ever agree in it."
+          for c in columns if len(c.levels) > MANY_LEVELS),
+        *(f"{name} is left out: {reason}." for name, reason in left_out.items()),
+        *(f"{c.name}: {c.missing:,} of {len(table):,} have no value ({_HOW[missing]})." for c in columns if c.missing),
+    ]  # fmt: skip
     return Preparation(tuple(columns), missing, left_out, (*notes, *_same(table, columns)))
 
 
@@ -249,13 +244,6 @@ def check_method(method: Method, preparation: Preparation) -> None:
 def signed_log(values: np.ndarray) -> np.ndarray:
     """Return sign(x) * log(1 + abs(x)): a log scale that knows zero and refunds."""
     return np.copysign(np.log1p(np.abs(values)), values)
-
-
-def has_gaps(values: pd.Series) -> bool:
-    """Say whether a value is missing; for floats without a second array."""
-    if isinstance(values.dtype, np.dtype) and values.dtype.kind == "f":
-        return bool(np.isnan(values.to_numpy().min(initial=0.0)))
-    return bool(values.isna().any())
 
 
 def level_codes(values: pd.Series, levels: Sequence) -> np.ndarray:
@@ -310,8 +298,7 @@ def _centre_and_scale(entered: np.ndarray, scale: Scale) -> tuple[float, float]:
 def _skewness(values: np.ndarray) -> float:
     centred = values - values.mean()
     square = centred * centred
-    variance = square.mean()
-    return float((square * centred).mean() / variance**1.5) if variance else 0.0
+    return float((square * centred).mean() / variance**1.5) if (variance := square.mean()) else 0.0
 
 
 def _refusal(found: dict[str, int], n: int) -> str:

@@ -265,14 +265,8 @@ def _scatter_missing(column: np.ndarray, rng: np.random.Generator) -> None:
 def find_medoids(distance: np.ndarray, k: int, *, seed: int, n_init: int = 3) -> np.ndarray:
     """Return the sorted numbers of the `k` rows to which the distances of all are smallest in sum; NaN counts as 1.
 
-    Swaps after FasterPAM (Schubert and Rousseeuw 2021): any swap that lowers the sum is made at once, and all
-    medoids that a candidate could replace are judged together. The result is a local optimum, the best of `n_init`.
-
-    Examples
-    --------
-    >>> x = np.array([0.0, 1.0, 2.0, 10.0, 11.0, 12.0])
-    >>> find_medoids(abs(x[:, None] - x), 2, seed=0).tolist()
-    [1, 4]
+    Swaps after FasterPAM (Schubert and Rousseeuw 2021): any swap that lowers the sum is made at once, and all medoids
+    that a candidate could replace are judged together. The result is a local optimum, the best of `n_init`.
     """
     distance = np.nan_to_num(distance, nan=1.0)
     if k == 1:

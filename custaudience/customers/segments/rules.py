@@ -229,11 +229,6 @@ def round_limit(limit: float, values: np.ndarray) -> float:
     """Return the shortest number that divides the values nearly as `limit` does.
 
     Within a hundredth of their standard deviation, or anywhere between the two values around it.
-
-    Examples
-    --------
-    >>> round_limit(3.5, np.array([1.0, 2.0, 3.0, 4.0, 5.0])), round_limit(1234.567, np.linspace(0, 3000, 301))
-    (3.0, 1230.0)
     """
     below, above = values[values <= limit], values[values > limit]
     if not len(below) or not len(above):

@@ -49,23 +49,12 @@ _DESCRIBING = ("attribute", "not_a_number", "not_known_for_all", "other_view")
 class SearchPlan:
     """What a search for groups looks at.
 
-    Attributes
-    ----------
-    variables : DataFrame, one row per variable
-        ``variable``; ``name`` (what a reader calls it); ``kind`` ("category_share", "behaviour",
-        "attribute"); ``share_known`` (missing for what was left out); ``use`` ("search", "describe", "not_used");
-        ``why`` (a code: "passed", one of `_DESCRIBING`, "no_evidence", "too_little_data", "left_out", "not_tested");
-        ``reason`` in English.
-    matrix : DataFrame, one row per customer
-        ``customer_id`` and all variables, of the customers to search. Private.
-    preparation : Preparation
-        How the columns with ``use`` "search" enter.
-    view : {"baskets", "behaviour"}
-        By what people buy (shares of categories), or by how they buy.
-    min_orders : int
-        Orders of those searched; 1 when nobody has as many as asked for.
-    tested : bool
-        False when no test of the variables could be made.
+    `variables`, one row each: ``variable``; ``name`` (what a reader calls it); ``kind``; ``share_known`` (missing for
+    what was left out); ``use`` ("search", "describe", "not_used"); ``why`` (a code: "passed", one of `_DESCRIBING`,
+    "no_evidence", "too_little_data", "left_out", "not_tested"); ``reason`` in English. `matrix`: ``customer_id`` and
+    all variables, of the customers to search; private. `preparation`: how the columns to search by enter. `view`: by
+    what people buy, or by how they buy. `min_orders`: of those searched; 1 when nobody has as many as asked for.
+    `tested`: whether the variables could be tested at all.
     """
 
     variables: pd.DataFrame
@@ -85,17 +74,10 @@ class SearchPlan:
 class CustomerGroups:
     """The groups of customers at a date, and all that may be said of them.
 
-    Attributes
-    ----------
-    labels : DataFrame, one row per customer
-        ``customer_id``; ``group`` (ordered category; missing = cannot be placed); ``searched`` (False: placed
-        afterwards by the same rule). Private.
-    basis : {"found", "rfm"}
-        "rfm": no groups were found, and the RFM segments stand in: made by rules, not found.
-    features, plan, count, segments
-        How they were found; `segments` is one group when none were.
-    profiles, stability, rules
-        None when there is one group only; the latter two unless groups were found.
+    `labels`, one row per customer, private: ``customer_id``; ``group`` (ordered category; missing = cannot be placed);
+    ``searched`` (False: placed afterwards by the same rule). `basis` "rfm": no groups were found, `segments` is one
+    group, and the RFM segments stand in, made by rules. `profiles`, `stability` and `rules` are None when there is one
+    group only; the latter two unless groups were found.
     """
 
     labels: pd.DataFrame
@@ -267,15 +249,12 @@ def about_groups(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def group_table(groups: CustomerGroups, *, min_group_size: int = 10) -> pd.DataFrame:
-    """Count groups and what they bring; of groups with fewer customers than may be shown no figures.
+    """Count groups and what they bring, most valuable first; of groups with fewer customers than may be shown no figures.
 
-    Returns
-    -------
-    DataFrame, one row per group, most valuable first
-        ``group``, ``about``, ``direction``; ``n_customers`` (of those searched) and ``share_of_customers``;
-        ``revenue_total``, ``share_of_revenue`` (of the searched; NaN when it is not positive) and
-        ``revenue_per_customer``; ``n_placed`` (customers with fewer orders put there by the same rule); ``jaccard``,
-        ``jaccard_low``, ``jaccard_high``, ``verdict`` of `segment_stability`, missing without it.
+    ``group``, ``about``, ``direction``; ``n_customers`` (of those searched), ``share_of_customers``; ``revenue_total``,
+    ``share_of_revenue`` (of the searched; NaN when it is not positive), ``revenue_per_customer``; ``n_placed``
+    (customers with fewer orders put there by the same rule); ``jaccard``, ``jaccard_low``, ``jaccard_high``,
+    ``verdict`` of `segment_stability`, missing without it.
     """
     profiles, stability = groups.profiles, groups.stability
     worth = groups.features.table.set_index("customer_id")["revenue_total"]

@@ -21,15 +21,7 @@ from custaudience.customers.segments.grouping import (
     sample_kmeans,
     silhouette,
 )
-from custaudience.customers.segments.preparation import (
-    Method,
-    Mixed,
-    Preparation,
-    by_customer,
-    check_method,
-    default_min_size,
-    learn_preparation,
-)
+from custaudience.customers.segments.preparation import Method, Mixed, Preparation, default_min_size, prepared
 
 FOUND_AGAIN = 0.8  # prediction strength from which groups count as found again (Tibshirani and Walther 2005)
 MOST_BETWEEN = 0.85  # two normal groups of equal size are then 2.7 standard deviations apart
@@ -118,10 +110,8 @@ def choose_k(
     tried = sorted(set(k_range))
     if not tried or tried[0] < 2:
         raise ValueError(f"k_range: expected numbers of 2 or more, got {tried}; one group is always an answer")
-    table = by_customer(matrix)
-    preparation = preparation or learn_preparation(table)
-    check_method(method, preparation)
-    rows = np.flatnonzero(preparation.usable(table))
+    table, preparation, placed = prepared(matrix, preparation, method)
+    rows = np.flatnonzero(placed)
     n, least = len(rows), default_min_size(len(rows)) if min_size is None else min_size
     most = min(SAMPLE, FOR_GOWER) if method == "gower" else SAMPLE
     if n > most:

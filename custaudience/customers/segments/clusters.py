@@ -24,9 +24,9 @@ from custaudience.customers.segments.preparation import (
     Mixed,
     Preparation,
     by_customer,
-    check_method,
     default_min_size,
     learn_preparation,
+    prepared,
 )
 from custaudience.errors import ColumnError, DataError, near_miss
 from custaudience.stats.contrast import as_numbers
@@ -92,6 +92,18 @@ class CustomerSegments:
         return _named(table.index, placed, _place(self.preparation, rows, self._middles), self.names)
 
 
+def customers_with(
+    segments: CustomerSegments | pd.Series, matrix: pd.DataFrame
+) -> tuple[pd.DataFrame, pd.Series, tuple[str, ...]]:
+    """Return the customers who have a segment, their segments, and what those were made from, as far as known."""
+    table, made_from = by_customer(matrix), ()
+    if isinstance(segments, CustomerSegments):
+        segments, made_from = segments.segments, segments.preparation.features
+    names = segments.reindex(table.index)
+    placed = names.notna().to_numpy()
+    return table.loc[placed], names[placed].astype("category").cat.remove_unused_categories(), made_from
+
+
 def segment_customers(
     matrix: pd.DataFrame, k: int, *, value: str = "revenue_total", method: Method = "kmeans",
     min_size: int | None = None, preparation: Preparation | None = None, seed: int = 0,
@@ -128,15 +140,12 @@ def segment_customers(
     """
     if k < 1 or k > len(string.ascii_uppercase):
         raise ValueError(f"k: expected 1 to {len(string.ascii_uppercase)}, got {k}")
-    table = by_customer(matrix)
+    table, preparation, placed = prepared(matrix, preparation, method)
     if value not in table:
         has = [str(column) for column in table]
         raise ColumnError(
             f"value: column {value!r} not found; it has {has}.{near_miss(value, has)} Segments are named by it."
         )
-    preparation = preparation or learn_preparation(table)
-    check_method(method, preparation)
-    placed = preparation.usable(table)
     rows = table if placed.all() else table.loc[placed]
     n, n_all = len(rows), len(table)
     if n < k:

@@ -228,10 +228,17 @@ def default_min_size(n: int) -> int:
     return max(30, math.ceil(0.05 * n))
 
 
-def check_method(method: Method, preparation: Preparation) -> None:
-    """Refuse k-means for categories and "pairwise" for k-means."""
+def prepared(
+    matrix: pd.DataFrame, preparation: Preparation | None, method: Method
+) -> tuple[pd.DataFrame, Preparation, np.ndarray]:
+    """Return the matrix by customer, how it enters (learned unless given), and who of it can be placed.
+
+    Categories with k-means, and "pairwise" with k-means, are refused.
+    """
     if method not in ("kmeans", "gower"):
         raise ValueError(f"method: expected 'kmeans' or 'gower', got {method!r}")
+    table = by_customer(matrix)
+    preparation = preparation or learn_preparation(table)
     if method == "kmeans" and preparation.categories:
         raise DataError(
             f"k-means needs numbers; {', '.join(preparation.categories)} hold categories. Take method='gower', or "
@@ -239,6 +246,7 @@ def check_method(method: Method, preparation: Preparation) -> None:
         )
     if method == "kmeans" and preparation.missing == "pairwise":
         raise DataError("missing='pairwise' goes with method='gower' only. Take 'drop' or 'indicator' for k-means.")
+    return table, preparation, preparation.usable(table)
 
 
 def signed_log(values: np.ndarray) -> np.ndarray:

@@ -6,12 +6,10 @@ import datetime as dt
 from collections.abc import Collection
 from dataclasses import dataclass
 
-import numpy as np
 import pandas as pd
 
 from custaudience.customers.features.attributes import CATEGORY_SHARE, sensitive_topic
-from custaudience.customers.segments.clusters import CustomerSegments
-from custaudience.customers.segments.preparation import by_customer
+from custaudience.customers.segments.clusters import CustomerSegments, customers_with
 from custaudience.errors import DataError, EmptyTableError
 from custaudience.evidence import Terms
 from custaudience.stats.contrast import contrast, judge
@@ -62,8 +60,7 @@ def describe_segments(
     include_sensitive : bool
         Show sensitive attributes (religion, health, …) in aggregate.
     terms : Terms, optional
-        Segments, levels, and yes and no, with fewer customers than its ``least`` get no figures. Its ``level`` and
-        ``seed``.
+        Segments, levels, and yes and no, with fewer customers than its ``least`` get no figures.
 
     Raises
     ------
@@ -76,14 +73,9 @@ def describe_segments(
     the segments were made from differs between them by construction: its interval says how much, and no p-value is
     given, since it would be small for segments cut out of noise, too (Gao, Bien and Witten 2022).
     """
-    table = by_customer(matrix)
-    made_from = set(segments.preparation.features) if isinstance(segments, CustomerSegments) else set()
-    names = segments.segments if isinstance(segments, CustomerSegments) else segments
-    names = names.reindex(table.index)
-    if not names.notna().any():
+    table, names, made_from = customers_with(segments, matrix)
+    if not len(table):
         raise EmptyTableError("describe_segments: no customer of the matrix has a segment. Do the ids agree?")
-    placed = names.notna().to_numpy()
-    table, names = table.loc[placed], names[placed].astype("category").cat.remove_unused_categories()
     if len(found := list(names.cat.categories)) < 2:
         raise DataError("describe_segments: there is one segment only, and nobody to compare it with.")
     wanted = [str(name) for name in table.columns]
@@ -97,18 +89,13 @@ def describe_segments(
     table = table[[name for name in wanted if name not in hidden]]
     profile, faults = contrast(table, names, terms, by_mean=means)
     notes += faults
-    profile = profile.rename(columns={"group": "segment"}).assign(made_from=profile["feature"].isin(made_from))
-    profile.loc[profile["made_from"], "p_value"] = np.nan
-    profile = judge(profile, terms.level)[_COLUMNS]
+    made = profile["feature"].isin(made_from)
+    profile = profile.rename(columns={"group": "segment"}).assign(p_value=profile["p_value"].mask(made))
+    profile = judge(profile, terms.level)
+    profile.insert(len(profile.columns) - 1, "made_from", made)
     order = profile.assign(
         place=profile["segment"].map({name: i for i, name in enumerate(found)}), size=-profile["effect"].abs()
     ).sort_values(["place", "size", "feature", "category"], kind="stable", na_position="last")
     if made_from:
         notes.append("No p-values for what the segments were made from: they differ in it by construction.")
     return SegmentProfiles(profile.loc[order.index].reset_index(drop=True), terms.level, terms.least, tuple(notes))
-
-
-_COLUMNS = [
-    *("segment", "feature", "category", "statistic", "above", "n", "n_others", "value", "value_others", "difference"),
-    *("low", "high", "effect", "p_value", "p_adjusted", "made_from", "status"),
-]

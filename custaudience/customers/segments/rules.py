@@ -5,14 +5,14 @@ from __future__ import annotations
 import datetime as dt
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import pandas as pd
 
 from custaudience.customers.features.attributes import sensitive_topic
-from custaudience.customers.segments.clusters import CustomerSegments
+from custaudience.customers.segments.clusters import CustomerSegments, customers_with
 from custaudience.customers.segments.preparation import by_customer
 from custaudience.errors import ColumnError, DataError
 from custaudience.evidence import Terms
@@ -119,7 +119,6 @@ def segment_rules(
         Segments weigh the same however many customers they have: a rule names the segment that is more frequent where
         it holds than elsewhere, and not only the one that most belong to.
     terms : Terms, optional
-        Its ``level`` and ``seed``.
 
     Notes
     -----
@@ -129,12 +128,8 @@ def segment_rules(
     """
     if not 1 <= max_depth <= 3:
         raise ValueError(f"max_depth: expected 1 to 3, got {max_depth}; deeper rules are no longer read")
-    table = by_customer(matrix)
-    names = (segments.segments if isinstance(segments, CustomerSegments) else segments).reindex(table.index)
-    features = segments.preparation.features if isinstance(segments, CustomerSegments) else list(table.columns)
-    features = [name for name in features if not sensitive_topic(str(name))]
-    placed = names.notna().to_numpy()
-    table, names = table.loc[placed, list(features)], names[placed].astype("category").cat.remove_unused_categories()
+    table, names, made_from = customers_with(segments, matrix)
+    table = table[[name for name in made_from or table.columns if not sensitive_topic(str(name))]]
     found = [str(name) for name in names.cat.categories]
     label = names.cat.codes.to_numpy().astype(int)
     if len(found) < 2:
@@ -251,10 +246,8 @@ def _shortened(path: tuple[Condition, ...]) -> tuple[Condition, ...]:
         tighter = {"at most": min, "above": max}.get(condition.test)
         key = (condition.feature, condition.test, "" if tighter else str(condition.value))
         if tighter and key in kept:
-            value = tighter(float(kept[key].value), float(condition.value))
-            kept[key] = Condition(condition.feature, condition.test, value)
-        else:
-            kept[key] = condition
+            condition = replace(condition, value=tighter(float(kept[key].value), float(condition.value)))
+        kept[key] = condition
     return tuple(kept.values())
 
 
@@ -277,9 +270,8 @@ def rule_text(tests: Sequence[Condition]) -> str:
 def _rule_table(conditions: Rules, table: pd.DataFrame, middle: dict[str, float], true: np.ndarray) -> pd.DataFrame:
     rows = []
     for tests, segment in conditions:
-        held = _all_hold(tests, table, middle)
-        right = float((true[held] == segment).mean()) if held.any() else np.nan
-        rows.append((rule_text(tests), segment, int(held.sum()), right))
+        right = true[_all_hold(tests, table, middle)] == segment
+        rows.append((rule_text(tests), segment, len(right), right.mean() if len(right) else np.nan))
     frame = pd.DataFrame(rows, columns=["rule", "segment", "n", "right"])
     return frame.sort_values(["segment", "n"], ascending=[True, False], kind="stable", ignore_index=True)
 
@@ -287,9 +279,7 @@ def _rule_table(conditions: Rules, table: pd.DataFrame, middle: dict[str, float]
 def _segment_table(found: list[str], said: np.ndarray, true: np.ndarray, level: float) -> pd.DataFrame:
     rows = []
     for name in found:
-        right = int(((said == name) & (true == name)).sum())
-        recall = share_interval(right, int((true == name).sum()), level)
-        precision = share_interval(right, int((said == name).sum()), level)
-        rows.append((name, int((true == name).sum()), *recall, *precision))
+        right, n, n_said = (int(who.sum()) for who in ((said == name) & (true == name), true == name, said == name))
+        rows.append((name, n, *share_interval(right, n, level), *share_interval(right, n_said, level)))
     measures = [f"{measure}{end}" for measure in ("recall", "precision") for end in ("", "_low", "_high")]
     return pd.DataFrame(rows, columns=["segment", "n", *measures])

@@ -126,20 +126,18 @@ def plan_search(
     searched = matrix[enough] if enough.any() else matrix
     rows, kinds = [], kinds_of(features)
     found = {} if drivers is None else drivers.variables.set_index("variable").to_dict("index")
-    for entry in features.dictionary.to_dict("records"):
-        column = str(entry["column"])
-        kind = kinds[column]
-        verdict = found.get(column, {"verdict": "not_tested", "reason": ""})
+    for entry in features.dictionary.itertuples():
+        kind = kinds[entry.column]
+        verdict = found.get(entry.column, {"verdict": "not_tested", "reason": ""})
         why = str(verdict["verdict"])
         if why == "influences":
-            why = _role(kind, str(entry["type"]), bool(searched[column].notna().all()))
+            why = _role(kind, entry.type, bool(searched[entry.column].notna().all()))
         reason = _REASONS.get(why, str(verdict["reason"]))
-        rows.append((column, name_of(column, kind), kind, float(entry["share_known"]), why, reason))
-    for left in features.left_out.to_dict("records"):
-        column = str(left["column"])
+        rows.append((entry.column, name_of(entry.column, kind), kind, float(entry.share_known), why, reason))
+    for column, reason in features.left_out[["column", "reason"]].itertuples(index=False):
         kind = "behaviour" if column in NAMES else "attribute"
         kind = "category_share" if column.startswith(CATEGORY_SHARE) else kind
-        rows.append((column, name_of(column, kind), kind, math.nan, "left_out", left["reason"]))
+        rows.append((column, name_of(column, kind), kind, math.nan, "left_out", reason))
     variables = pd.DataFrame(rows, columns=["variable", "name", "kind", "share_known", "why", "reason"])
     passed, share = variables["why"] == "passed", variables["kind"] == "category_share"
     by_baskets = view == "baskets" or (view == "auto" and (passed & share).sum() >= 2)
@@ -209,12 +207,10 @@ def profile_table(profiles: SegmentProfiles, features: CustomerFeatures, *, min_
     noticeably, and for what follows from shares of categories when the groups are made from those.
     """
     table = profiles.table.rename(columns={"segment": "group"}).astype({"group": "str"})
-    kinds = kinds_of(features)
-    units = features.dictionary.set_index("column")["unit"]
-    kind = table["feature"].map(kinds)
+    kind = table["feature"].map(kinds_of(features))
     table.insert(2, "kind", kind)
     table.insert(3, "name", [name_of(c, k) for c, k in zip(table["feature"], kind, strict=True)])
-    table.insert(4, "unit", table["feature"].map(units).astype("str"))
+    table.insert(4, "unit", table["feature"].map(features.dictionary.set_index("column")["unit"]).astype("str"))
     size = table["effect"].abs().where((table["status"] == "measured") & (table["effect"].abs() >= WORTH))
     row = [table["feature"], table["category"]]
     widest = size.groupby(row).transform("max")
@@ -222,7 +218,7 @@ def profile_table(profiles: SegmentProfiles, features: CustomerFeatures, *, min_
     made_from_baskets = bool((table["made_from"].astype(bool) & (kind == "category_share")).any())
     telling = best & widest.notna() & ~(table["feature"].isin(KIN_OF_BASKETS) & made_from_baskets)
     first = table.assign(size=widest)[telling].sort_values("size", ascending=False, kind="stable")
-    first = first.drop_duplicates("feature")[["feature", "category"]].reset_index(drop=True)
+    first = first.drop_duplicates("feature")[["feature", "category"]]
     first["place"] = pd.array(range(1, len(first) + 1), dtype="Int64")
     table = table.merge(first, on=["feature", "category"], how="left", validate="many_to_one")
     table.insert(5, "place", table.pop("place"))
@@ -249,7 +245,7 @@ def about_groups(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def group_table(groups: CustomerGroups, *, min_group_size: int = 10) -> pd.DataFrame:
-    """Count groups and what they bring, most valuable first; of groups with fewer customers than may be shown no figures.
+    """Count groups and what they bring, the most valuable first; of groups too small to be shown no figures.
 
     ``group``, ``about``, ``direction``; ``n_customers`` (of those searched), ``share_of_customers``; ``revenue_total``,
     ``share_of_revenue`` (of the searched; NaN when it is not positive), ``revenue_per_customer``; ``n_placed``
@@ -259,9 +255,8 @@ def group_table(groups: CustomerGroups, *, min_group_size: int = 10) -> pd.DataF
     profiles, stability = groups.profiles, groups.stability
     worth = groups.features.table.set_index("customer_id")["revenue_total"]
     table = groups.labels.assign(revenue=worth.reindex(groups.labels["customer_id"]).to_numpy())
-    inside, others = (
-        table[table["searched"] == searched].groupby("group", observed=False) for searched in (True, False)
-    )
+    searched = table["searched"].astype(bool)
+    inside, others = (table[rows].groupby("group", observed=False) for rows in (searched, ~searched))
     n, revenue = inside.size(), inside["revenue"].apply(math.fsum)
     total = math.fsum(revenue)
     result = pd.DataFrame(
@@ -310,9 +305,7 @@ def rule_table(rules: SegmentTree, features: CustomerFeatures, *, min_group_size
 
 
 def _told(test: Condition, kinds: dict[str, Kind], units: dict[str, str]) -> str:
-    name = name_of(test.feature, kinds.get(test.feature, ""))
-    if isinstance(test.value, float):
-        share = units.get(test.feature) == "share"
-        value = f"{100 * test.value:.4g}\u00a0%" if share else f"{test.value:,.12g}"
-        return f"{name} {'≤' if test.test == 'at most' else '>'} {value}"
-    return str(replace(test, feature=name))
+    told = replace(test, feature=name_of(test.feature, kinds.get(test.feature, "")))
+    if isinstance(test.value, float) and units.get(test.feature) == "share":
+        told = replace(told, value=f"{100 * test.value:.4g}\u00a0%")
+    return str(told)

@@ -32,8 +32,7 @@ from .segments.choosing_k import GroupCount, choose_k
 from .segments.clusters import CustomerSegments, SegmentStability, segment_customers, segment_stability
 from .segments.grouping import gower_distance
 from .segments.preparation import Preparation, learn_preparation
-from .segments.profiles import SegmentProfiles, describe_segments
-from .segments.rules import SegmentTree, segment_rules
+from .segments.rules import SegmentProfiles, SegmentTree, describe_segments, segment_rules
 
 __all__ = [
     "NO_HOLD_OUT",

@@ -26,7 +26,7 @@ from custaudience.audience.personas.words import (
     questions,
 )
 from custaudience.customers.rfm.segments import load_segment_rules
-from custaudience.customers.segments.profiles import describe_segments
+from custaudience.customers.segments.rules import describe_segments
 from custaudience.evidence import Claim, Estimate, Terms
 from custaudience.telling import Teller
 

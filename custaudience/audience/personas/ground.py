@@ -19,7 +19,7 @@ from custaudience.customers.features.attributes import CATEGORY_SHARE, sensitive
 from custaudience.customers.features.features import CustomerFeatures
 from custaudience.customers.rfm.segments import load_segment_rules
 from custaudience.customers.segments.clusters import CustomerSegments
-from custaudience.customers.segments.profiles import describe_segments
+from custaudience.customers.segments.rules import describe_segments
 from custaudience.errors import ColumnError, DataError, EmptyTableError, near_miss
 from custaudience.evidence import Terms
 from custaudience.stats.contrast import judge

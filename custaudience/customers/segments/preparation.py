@@ -9,8 +9,6 @@ from typing import Literal
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
-import pyarrow.compute as pc
 
 from custaudience.customers.features.attributes import sensitive_topic
 from custaudience.errors import ColumnError, DataError, EmptyTableError, near_miss
@@ -214,10 +212,6 @@ _HOW = {
 def by_customer(matrix: pd.DataFrame) -> pd.DataFrame:
     """Return the matrix with unique customers as index, sorted, so that the order of rows changes nothing."""
     table = matrix.set_index("customer_id") if "customer_id" in matrix else matrix
-    if table.index.dtype == "str":  # as a study gives them: pandas would make each id an object to find this out
-        ids = pa.array(table.index)
-        if pc.all(pc.less(ids[:-1], ids[1:]), skip_nulls=False).as_py():
-            return table
     if table.index.hasnans or not table.index.is_unique:
         raise DataError("customer matrix: customer_id is missing or comes twice. Give one row per customer.")
     return table if table.index.is_monotonic_increasing else table.sort_index()

@@ -16,8 +16,7 @@ from custaudience.customers.rfm.segments import load_segment_rules
 from custaudience.customers.segments.choosing_k import GroupCount
 from custaudience.customers.segments.clusters import CustomerSegments, SegmentStability
 from custaudience.customers.segments.preparation import Preparation, learn_preparation
-from custaudience.customers.segments.profiles import SegmentProfiles, describe_segments
-from custaudience.customers.segments.rules import Condition, SegmentTree, rule_text
+from custaudience.customers.segments.rules import Condition, SegmentProfiles, SegmentTree, describe_segments, rule_text
 from custaudience.evidence import Terms, suppress_small, template
 
 View = Literal["auto", "baskets", "behaviour"]

@@ -21,7 +21,6 @@ from custaudience.customers.segments.grouping import (
 )
 from custaudience.customers.segments.preparation import (
     Method,
-    Mixed,
     Preparation,
     by_customer,
     default_min_size,
@@ -72,7 +71,7 @@ class CustomerSegments:
     whale_share: float
     notes: tuple[str, ...]
     seed: int
-    _middles: np.ndarray | Mixed
+    _middles: np.ndarray | pd.DataFrame
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -157,7 +156,8 @@ def segment_customers(
     if n < n_all:
         notes.append(f"{n_all - n:,} of {n_all:,} customers are in no segment: a value is missing.")
     fit = _fit_mixed if method == "gower" else _fit_numbers
-    middles, labels, inertia, found, given_up = fit(preparation, rows, k, least, seed)
+    middles, labels, inertia, given_up = fit(preparation, rows, k, least, seed)
+    found = len(middles)
     if given_up:
         notes.append(
             f"{given_up} of {k} groups had fewer than {least:,} customers and were given up; their customers went to "
@@ -170,7 +170,6 @@ def segment_customers(
     ranks = order.argsort()[labels]
     names = tuple(string.ascii_uppercase[:found])
     segments = _named(table.index, placed, ranks, names)
-    middles = (middles[0][order], middles[1][order]) if isinstance(middles, tuple) else middles[order]
     whales, whale_share = _whales(table[value], preparation, segments)
     if len(whales):
         notes.append(
@@ -179,26 +178,26 @@ def segment_customers(
         )
     return CustomerSegments(
         segments, _summary(worth, ranks, names), found, k, method, value, inertia, preparation,
-        whales, whale_share, tuple(notes), seed, middles,
+        whales, whale_share, tuple(notes), seed, middles.take(order, axis=0),
     )  # fmt: skip
 
 
 def _fit_numbers(
     preparation: Preparation, rows: pd.DataFrame, k: int, least: int, seed: int
-) -> tuple[np.ndarray, np.ndarray, float, int, int]:
-    """Return middles, labels, inertia, how many groups there are, and how many were too small."""
+) -> tuple[np.ndarray, np.ndarray, float, int]:
+    """Return middles, labels, inertia, and how many groups were too small."""
     x = preparation.numbers(rows)
     fit = fast_kmeans(x, k, seed=seed, n_init=20 if len(x) <= SAMPLE else 10)
     asked = len(fit.centers)
     while len(fit.centers) > 1 and (size := np.bincount(fit.labels, minlength=len(fit.centers))).min() < least:
         fit = lloyd(x, np.delete(fit.centers, size.argmin(), axis=0))
-    return *fit, len(fit.centers), asked - len(fit.centers)
+    return *fit, asked - len(fit.centers)
 
 
 def _fit_mixed(
     preparation: Preparation, rows: pd.DataFrame, k: int, least: int, seed: int
-) -> tuple[Mixed, np.ndarray, float, int, int]:
-    """Return typical customers, labels, sum of distances, how many groups there are, and how many were too small."""
+) -> tuple[pd.DataFrame, np.ndarray, float, int]:
+    """Return typical customers, labels, sum of distances, and how many groups were too small."""
     some = rows
     if len(rows) > FOR_MEDOIDS:
         some = rows.iloc[np.sort(np.random.default_rng(seed).choice(len(rows), FOR_MEDOIDS, replace=False))]
@@ -209,24 +208,24 @@ def _fit_mixed(
     chosen = chosen[np.sort(different)]  # two medoids may be alike when few customers differ
     asked = len(chosen)
     while True:
-        middles = (coded[0][chosen], coded[1][chosen])
+        middles = some.iloc[chosen]
         labels = _place(preparation, rows, middles)
         size = np.bincount(labels, minlength=len(chosen))
         if len(chosen) == 1 or size.min() >= least:
             break
         chosen = np.delete(chosen, size.argmin())
     cost = float(np.nanmin(distance[chosen], axis=0).mean()) * len(rows)
-    return middles, labels, cost, len(chosen), asked - len(chosen)
+    return middles, labels, cost, asked - len(chosen)
 
 
-def _place(preparation: Preparation, rows: pd.DataFrame, middles: np.ndarray | Mixed) -> np.ndarray:
-    """Return the number of the nearest middle for each row."""
-    if not isinstance(middles, tuple):
+def _place(preparation: Preparation, rows: pd.DataFrame, middles: np.ndarray | pd.DataFrame) -> np.ndarray:
+    """Return the number of the nearest middle, or typical customer, for each row."""
+    if isinstance(middles, np.ndarray):
         return nearest(preparation.numbers(rows), middles)
-    labels = np.zeros(len(rows), dtype="int32")
+    labels, typical = np.zeros(len(rows), dtype="int32"), preparation.mixed(middles)
     for start in range(0, len(rows), PLACED_AT_ONCE):
         some = slice(start, start + PLACED_AT_ONCE)
-        to = mixed_distance(preparation.mixed(rows.iloc[some]), middles)
+        to = mixed_distance(preparation.mixed(rows.iloc[some]), typical)
         labels[some] = np.nan_to_num(to, nan=1.0).argmin(axis=1)
     return labels
 

@@ -151,10 +151,9 @@ class SegmentTree:
     segments : DataFrame, one row per segment, on the hold-out
         ``segment``, ``n``, ``recall`` (share of its customers the rules send to it) with ``recall_low`` and
         ``recall_high``, ``precision`` (share of those sent to it who belong there) likewise; NaN when none is sent.
-    fidelity, low, high, level : float
-        Share of the hold-out that the rules send to their segment, with Wilson's interval.
-    baseline : float
-        The same for "everybody is in the largest segment".
+    fidelity, low, high, baseline, level : float
+        Share of the hold-out that the rules send to their segment, with Wilson's interval, and the same for "everybody
+        is in the largest segment".
     n_train, n_hold_out : int
     conditions : tuple of pairs (conditions, segment)
         The rules for `apply`; exactly one holds for any customer.
@@ -253,10 +252,7 @@ def _split(label: np.ndarray, hold_out: float, rng: np.random.Generator) -> tupl
 
 def _numbers(values: pd.Series) -> np.ndarray:
     """Return numbers, or the places of an ordered category, with NaN for missing."""
-    if kind_of(values) == "ordered":
-        codes = values.cat.codes.to_numpy().astype(float)
-        return np.where(codes < 0, np.nan, codes)
-    return as_numbers(values)
+    return as_numbers(values.cat.codes.where(values.notna()) if kind_of(values) == "ordered" else values)
 
 
 def _encode(table: pd.DataFrame, train: np.ndarray) -> tuple[np.ndarray, list[tuple[str, Any]], dict[str, float]]:
@@ -336,10 +332,8 @@ def _shortened(path: tuple[Condition, ...]) -> tuple[Condition, ...]:
 
 
 def _apply(conditions: Rules, table: pd.DataFrame, middle: dict[str, float]) -> np.ndarray:
-    said = np.full(len(table), "", dtype=object)
-    for tests, segment in conditions:
-        said[_all_hold(tests, table, middle)] = segment
-    return said
+    held = [_all_hold(tests, table, middle) for tests, _ in conditions]
+    return np.select(held, [segment for _, segment in conditions], "")
 
 
 def _all_hold(tests: Sequence[Condition], table: pd.DataFrame, middle: dict[str, float]) -> np.ndarray:

@@ -221,10 +221,9 @@ def profile_table(profiles: SegmentProfiles, features: CustomerFeatures, *, min_
     first["place"] = pd.array(range(1, len(first) + 1), dtype="Int64")
     table = table.merge(first, on=["feature", "category"], how="left", validate="many_to_one")
     table.insert(5, "place", table.pop("place"))
-    labels = ["group", "feature", "kind", "name", "unit", "place", "category", "statistic", "made_from", "status"]
-    return suppress_small(
-        table.drop(columns=["p_value"]), n="n", min_group_size=min_group_size, keep=labels, counts=["n_others"]
-    )
+    keep = ["group", "feature", "kind", "name", "unit", "place", "category", "statistic", "made_from", "status"]
+    table = table.drop(columns=["p_value"])
+    return suppress_small(table, n="n", min_group_size=min_group_size, keep=keep, counts=["n_others"])
 
 
 def about_groups(table: pd.DataFrame) -> pd.DataFrame:
@@ -232,9 +231,9 @@ def about_groups(table: pd.DataFrame) -> pd.DataFrame:
 
     Of groups that differ clearly in what groups were made from, or in another category; for names.
     """
-    made = table["made_from"].astype(bool)
-    if (table.loc[made, "kind"] == "category_share").any():  # a category that did not enter names a group as well
-        made |= table["kind"] == "category_share"
+    made, share = table["made_from"].astype(bool), table["kind"] == "category_share"
+    if (made & share).any():  # a category that did not enter names a group as well
+        made |= share
     clear = table[(table["status"] == "measured") & made]
     clear = clear.assign(up=clear["effect"] > 0, size=clear["effect"].abs())
     first = clear.sort_values(["up", "size"], ascending=False, kind="stable").drop_duplicates("group")

@@ -165,11 +165,10 @@ def segment_customers(
         )
     if found + given_up < k:
         notes.append(f"{k} groups asked for; customers differ in {found + given_up} ways only.")
-    worth = as_numbers(rows[value])
-    order = _by_value(worth, labels, found)
-    ranks = order.argsort()[labels]
-    names = tuple(string.ascii_uppercase[:found])
-    segments = _named(table.index, placed, ranks, names)
+    summary = _summary(as_numbers(rows[value]), labels, found)
+    order, names = np.asarray(summary.index), tuple(string.ascii_uppercase[:found])
+    summary = summary.set_axis(names).rename_axis("segment").reset_index().astype({"segment": "str"})
+    segments = _named(table.index, placed, order.argsort()[labels], names)
     whales, whale_share = _whales(table[value], preparation, segments)
     if len(whales):
         notes.append(
@@ -177,7 +176,7 @@ def segment_customers(
             f"for the search; they bring {whale_share:.1%} of it. They stand in `whales`."
         )
     return CustomerSegments(
-        segments, _summary(worth, ranks, names), found, k, method, value, inertia, preparation,
+        segments, summary, found, k, method, value, inertia, preparation,
         whales, whale_share, tuple(notes), seed, middles.take(order, axis=0),
     )  # fmt: skip
 
@@ -230,27 +229,20 @@ def _place(preparation: Preparation, rows: pd.DataFrame, middles: np.ndarray | p
     return labels
 
 
-def _by_value(worth: np.ndarray, labels: np.ndarray, k: int) -> np.ndarray:
-    """Order groups by the mean of the value, highest first; then by size."""
-    known = ~np.isnan(worth)
-    count = np.bincount(labels[known], minlength=k)
-    mean = np.bincount(labels[known], worth[known], k) / np.maximum(count, 1)
-    return np.lexsort((-np.bincount(labels, minlength=k), np.where(count > 0, -mean, np.inf)))
-
-
 def _named(index: pd.Index, placed: np.ndarray, labels: np.ndarray, names: tuple[str, ...]) -> pd.Series:
     codes = np.full(len(index), -1, dtype="int8")
     codes[placed] = labels
     return pd.Series(pd.Categorical.from_codes(codes, list(names), ordered=True), index=index, name="segment")
 
 
-def _summary(worth: np.ndarray, labels: np.ndarray, names: tuple[str, ...]) -> pd.DataFrame:
-    values = pd.Series(worth).groupby(pd.Categorical.from_codes(labels, list(names)), observed=False)
+def _summary(worth: np.ndarray, labels: np.ndarray, k: int) -> pd.DataFrame:
+    """Return a row per group: the highest mean of the value first, then the largest."""
+    values = pd.Series(worth).groupby(pd.Categorical.from_codes(labels, range(k)), observed=False)
     n, total = values.size(), np.nansum(worth)
     table = pd.DataFrame(
         {"n": n, "share": n / len(worth), "value_mean": values.mean(), "value_median": values.median()}
     ).assign(value_share=values.sum() / total if total > 0 else np.nan)
-    return table.rename_axis("segment").reset_index().astype({"segment": "str"})
+    return table.sort_values(["value_mean", "n"], ascending=False)
 
 
 def _whales(worth: pd.Series, preparation: Preparation, segments: pd.Series) -> tuple[pd.DataFrame, float]:

@@ -131,11 +131,10 @@ def gower_distance(
 
     Parameters
     ----------
-    table : DataFrame of n rows
+    table, other : DataFrame of n rows, of m rows
         Numbers and yes-no (distance: the difference as a share of the column's range), ordered categories (the same
-        on their ranks), other categories and text (0 = the same, 1 = not).
-    other : DataFrame of m rows, optional
-        With the same columns; `table` itself by default. Ranges are over both.
+        on their ranks), other categories and text (0 = the same, 1 = not). `other` has the same columns, and is
+        `table` by default; ranges are over both.
     weights : mapping of column to weight, optional
         1 by default.
 

@@ -22,10 +22,9 @@ ENOUGH_MONTHS = 12
 class Change:
     """A month's figure against the month before and the same month last year.
 
-    All changes are fractions; NaN = cannot be computed. ``usual`` is the median absolute change per
-    trading day between neighbouring earlier months, ``n_moves`` how many such changes it rests on, and
-    ``n_months`` how many earlier months. ``verdict`` is "usual", "unusual", "too_short", or
-    "too_short_largest": fewer than 12 earlier months, and larger than every earlier change.
+    Changes are fractions; NaN = cannot be computed. `usual`: the median absolute change per trading day between
+    neighbouring earlier months, which are `n_months` with `n_moves` such changes. `verdict`: "usual", "unusual",
+    "too_short", or "too_short_largest": fewer than 12 earlier months, and larger than every earlier change.
     """
 
     value: float
@@ -54,10 +53,9 @@ def monthly_kpis(transactions: IntoFrame, *, as_of: dt.date, minor_digits: int =
     Returns
     -------
     DataFrame, one row per month from the first to the last with a line, gaps filled with zeros
-        ``month`` ("2017-12"), ``n_days``, ``n_trading_days``, ``is_complete``, ``n_orders``,
-        ``n_customers`` (who ordered), ``revenue`` and ``refunds`` (major units, by the date of the line, as
-        books have it), ``revenue_per_trading_day``, ``revenue_per_order`` (of that month's orders; NaN
-        without one).
+        ``month`` ("2017-12"), ``n_days``, ``n_trading_days``, ``is_complete``, ``n_orders``, ``n_customers`` (who
+        ordered), ``revenue`` and ``refunds`` (major units, by the date of the line, as books have it),
+        ``revenue_per_trading_day``, ``revenue_per_order`` (of that month's orders; NaN without one).
 
     Raises
     ------
@@ -85,10 +83,9 @@ def monthly_kpis(transactions: IntoFrame, *, as_of: dt.date, minor_digits: int =
     if money.empty:
         raise EmptyTableError(f"No order line on or before {as_of}: choose a later date.")
     orders = nw.from_native(orders_of(transactions, as_of=as_of)).filter(nw.col("is_order"))
-    month = nw.col("ordered_on").dt.truncate("1mo")
+    by_month = orders.with_columns(month=nw.col("ordered_on").dt.truncate("1mo")).group_by("month")
     n_customers = nw.col("customer_id").n_unique().alias("n_customers")
-    sums = (nw.len().alias("n_orders"), n_customers, revenue.sum().alias("order_minor"))
-    per_month = _collect(orders.with_columns(month=month).group_by("month").agg(*sums))
+    per_month = _collect(by_month.agg(nw.len().alias("n_orders"), n_customers, revenue.sum().alias("order_minor")))
     per_day = _collect(orders.group_by("ordered_on").agg(nw.len().alias("n_orders")))
     return _by_month(money, per_month, per_day, as_of, 10**minor_digits)
 

@@ -146,18 +146,14 @@ def _order_features(orders: IntoFrame, until: dt.date, minor_digits: int) -> pd.
         "n_evening": counts & (hour >= EVENING_FROM),
         "n_timed": counts & ((hour > 0) | (nw.col("ordered_at").dt.minute() > 0)),
     }
+    sums, counted_on = nw.col(*marks, "revenue_minor", "refund_minor"), nw.col("counted_on")
     reduced = (
         orders_until(orders, until, "ordered_at", "revenue_minor", "refund_minor", "is_order")
         .with_columns(**{name: mark.cast(nw.Int64) for name, mark in marks.items()})
         .with_columns(counted_on=nw.when(counts).then(day))
         .group_by("customer_id")
-        .agg(
-            nw.col("counted_on").min().alias("first"),
-            nw.col("counted_on").max().alias("last"),
-            nw.col(*marks, "revenue_minor", "refund_minor").sum(),
-        )
-        # DuckDB sums integers to HUGEINT, which would leave as decimals
-        .with_columns(nw.col(*marks, "revenue_minor", "refund_minor").cast(nw.Int64))
+        .agg(counted_on.min().alias("first"), counted_on.max().alias("last"), sums.sum())
+        .with_columns(sums.cast(nw.Int64))  # DuckDB sums integers to HUGEINT, which would leave as decimals
     )
     raw = _collected(reduced)
     n = raw["n_orders"].where(raw["n_orders"] > 0).astype("float64")
@@ -304,9 +300,8 @@ def _attributes(
     if "customer_id" not in raw:
         raise ColumnError(f"customers: column 'customer_id' not found.{near_miss('customer_id', raw.columns)}")
     raw.index = pd.Index(raw["customer_id"].astype("str"))
-    twice = raw.index[raw.index.duplicated()]
-    if len(twice):
-        raise DataError(f"customers: {len(twice)} rows repeat a customer_id. Keep one row per customer.")
+    if n_twice := int(raw.index.duplicated().sum()):
+        raise DataError(f"customers: {n_twice} rows repeat a customer_id. Keep one row per customer.")
     mine = raw.reindex(ids)
     result, entries = pd.DataFrame(index=ids), []
     for column in raw.columns.difference(_TECHNICAL, sort=False):

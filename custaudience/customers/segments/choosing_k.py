@@ -139,7 +139,7 @@ def _number_rows(x: np.ndarray, tried: list[int], n: int, least: int, seed: int)
 
     some = x[:: max(1, math.ceil(len(x) / FOR_SILHOUETTE))]
     distance = pairwise_distances(some)
-    gap, gap_se = _gap(some[::2], tried, seed)
+    gaps = _gap(some[::2], tried, seed)
     rows = []
     for k in tried:
         centers, labels = sample_kmeans(x, k, seed=seed, n_init=5)
@@ -147,7 +147,7 @@ def _number_rows(x: np.ndarray, tried: list[int], n: int, least: int, seed: int)
             break  # so many different customers there are not
         smallest = round(float(np.bincount(labels, minlength=k).min()) * n / len(x))
         halves = judge_halves(x, k, seed=seed)
-        facts = {"silhouette": silhouette(distance, nearest(some, centers)), "gap": gap[k], "gap_se": gap_se[k]}
+        facts = {"silhouette": silhouette(distance, nearest(some, centers)), **gaps[k]}
         against = _against(smallest, least, halves)
         rows.append({"k": k, "smallest": smallest, **halves._asdict(), **facts, "against": against})
     return rows
@@ -164,19 +164,19 @@ def _against(smallest: int, least: int, halves: Halves) -> list[str]:
     return against
 
 
-def _gap(x: np.ndarray, tried: list[int], seed: int) -> tuple[dict[int, float], dict[int, float]]:
+def _gap(x: np.ndarray, tried: list[int], seed: int) -> dict[int, dict[str, float]]:
     """Return the gap statistic and its standard error, against uniform clouds along the principal axes."""
     rng = np.random.default_rng(seed)
     centred = x - x.mean(axis=0, dtype="float64")
     turned = centred @ np.linalg.svd(centred, full_matrices=False)[2].T
     low, high = turned.min(axis=0), turned.max(axis=0)
     clouds = [turned, *(rng.uniform(low, high, turned.shape) for _ in range(REFERENCES))]
-    gap, se = {}, {}
+    gaps = {}
     for k in tried:
-        logs = np.array([_log_within(cloud.astype("float32"), k, seed) for cloud in clouds])
-        gap[k] = float(logs[1:].mean() - logs[0])
-        se[k] = float(logs[1:].std() * math.sqrt(1 + 1 / REFERENCES))
-    return gap, se
+        own, *others = (_log_within(cloud.astype("float32"), k, seed) for cloud in clouds)
+        se = np.std(others) * math.sqrt(1 + 1 / REFERENCES)
+        gaps[k] = {"gap": float(np.mean(others) - own), "gap_se": float(se)}
+    return gaps
 
 
 def _log_within(x: np.ndarray, k: int, seed: int) -> float:

@@ -33,7 +33,6 @@ from custaudience.stats.contrast import as_numbers
 FOR_MEDOIDS = 3_000
 DISSOLVED, STABLE = 0.5, 0.75  # overlaps of a segment with its best match, the limits of Hennig (2007)
 DRAWN_KMEANS, DRAWN_GOWER = 10_000, 1_000  # customers drawn from
-PLACED_AT_ONCE = 200_000
 
 
 @dataclass(frozen=True)
@@ -221,12 +220,8 @@ def _place(preparation: Preparation, rows: pd.DataFrame, middles: np.ndarray | p
     """Return the number of the nearest middle, or typical customer, for each row."""
     if isinstance(middles, np.ndarray):
         return nearest(preparation.numbers(rows), middles)
-    labels, typical = np.zeros(len(rows), dtype="int32"), preparation.mixed(middles)
-    for start in range(0, len(rows), PLACED_AT_ONCE):
-        some = slice(start, start + PLACED_AT_ONCE)
-        to = mixed_distance(preparation.mixed(rows.iloc[some]), typical)
-        labels[some] = np.nan_to_num(to, nan=1.0).argmin(axis=1)
-    return labels
+    to = mixed_distance(preparation.mixed(rows), preparation.mixed(middles))
+    return np.nan_to_num(to, nan=1.0).argmin(axis=1)
 
 
 def _named(index: pd.Index, placed: np.ndarray, labels: np.ndarray, names: tuple[str, ...]) -> pd.Series:

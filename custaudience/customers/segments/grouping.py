@@ -211,7 +211,7 @@ def mixed_distance(a: Mixed, b: Mixed | None = None, weights: np.ndarray | None 
     numbers = [part[0].astype("float32") for part in (a, b)]
     gaps = any(np.isnan(part).any() for part in numbers) or any((part[1] < 0).any() for part in (a, b))
     result = np.empty((n, m), dtype="float32")
-    for block in np.array_split(np.arange(n), math.ceil(n * m / BLOCK)):
+    for block in np.array_split(np.arange(n), max(1, math.ceil(n * m / BLOCK))):
         total = np.zeros((len(block), m), dtype="float32")
         known = np.zeros_like(total) if gaps else weight.sum()
         for j, w in enumerate(weight):

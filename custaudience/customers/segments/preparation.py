@@ -64,13 +64,10 @@ class Preparation:
 
     Attributes
     ----------
-    columns : tuple of PreparedColumn
-        Those used, in the order of the table.
-    missing : str
-        The policy.
-    left_out : dict of column to reason
-    notes : tuple of str
-        What a reader must know, in English.
+    columns, missing : tuple of PreparedColumn, str
+        Those used, in the order of the table; the policy.
+    left_out, notes : dict of column to reason, tuple of str
+        What does not enter; what a reader must know, in English.
     """
 
     columns: tuple[PreparedColumn, ...]
@@ -155,10 +152,8 @@ def learn_preparation(
 
     Raises
     ------
-    ColumnError, EmptyTableError
-        If a feature is not in the table, or there is no customer.
-    DataError
-        If values are infinite, dates, or missing beyond what the policy allows.
+    ColumnError, EmptyTableError, DataError
+        If a feature or every customer is absent; if values are infinite, dates, or missing beyond what is allowed.
 
     Notes
     -----

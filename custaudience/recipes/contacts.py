@@ -39,19 +39,10 @@ def contact_lists_at(
 ) -> ContactLists:
     """Return whom to write to and why: who is overdue, misses what goes with a purchase, buys at a steady pace.
 
-    Private. `level` is a column of the products, or ``product_id``, that names what is bought; by default the finest
-    kinds there are, see `choose_level`. The list ``missing`` is of those who bought `bought` and none of `missing`,
-    several between semicolons; by default the thing in most baskets that has strong partners, and these partners, see
-    `choose_offer`;
-    `offer` in place of both: what was chosen at another date. What goes with a purchase may be bought `window_days`
-    before or after. A list that the data cannot carry is refused with the reason.
-
-    Raises
-    ------
-    EmptyTableError
-        If no order counts by `as_of`.
-    DataError
-        If `bought` or `missing` name what is not sold, or the words of the column consent are not understood.
+    Private. `level` is a column of the products, or ``product_id``, that names what is bought (see `choose_level`). The
+    list ``missing`` is of those who bought `bought` and none of `missing`, several between semicolons (by default see
+    `choose_offer`), `window_days` before or after; `offer` in place of both: what was chosen at another date. A list
+    that the data cannot carry is refused with the reason.
     """
     orders = study.orders(as_of)
     lifecycle = classify_lifecycle(orders, as_of=as_of)

@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 
 from custaudience.customers import (
+    CustomerFeatures,
     DriverTests,
     assign_segments,
     choose_k,
@@ -39,6 +40,7 @@ from custaudience.customers.segments.search import (
     rule_labels,
 )
 from custaudience.errors import EmptyTableError, HistoryError
+from custaudience.evidence import Terms
 from custaudience.recipe_cache import cached
 from custaudience.study import Study
 
@@ -64,45 +66,24 @@ def drivers_at(
     """Return which differences between customers go with what they did later, as notebook 33 shows it. Private.
 
     `cut` is the first day of the outcomes, by default that of the last quarter of the history in whole months, see
-    `cut_day`; customers are described by the days before it, and by the shares of the `n_categories` largest product
-    categories. The rest is of `find_drivers`.
-
-    Raises
-    ------
-    HistoryError
-        If the history is shorter than two months, or nobody of before the cut ordered after it.
-    ValueError
-        If the cut lies after `as_of`.
+    `cut_day`; customers are described by the days before it. A history shorter than two months is refused.
     """
     cut = cut or cut_day(study.first_day, as_of)
     if cut > as_of:
         raise ValueError(f"cut: {cut} lies after as_of {as_of}. Choose an earlier cut.")
-    transactions, customers, products = customer_tables(study)
     terms, how = study.terms(as_of, seed=seed), DriverTests(n_permutations, n_repeats)
-    features = customer_features(
-        transactions, customers, products, terms=terms, until=cut - dt.timedelta(days=1), n_categories=n_categories,
-        discount=discount_column(transactions),
-    )  # fmt: skip
+    features = _features(study, terms, until=cut - dt.timedelta(days=1), n_categories=n_categories)
+    transactions, _, products = customer_tables(study)
     return driver_study(transactions, features, products, terms, how=how)
 
 
 def second_orders_at(
     study: Study, as_of: dt.date, *, n_permutations: int = 1000, n_repeats: int = 2, seed: int = 0
 ) -> SecondOrderStudy:
-    """Return which first order leads to a second, as notebook 33 shows it.
-
-    Raises
-    ------
-    HistoryError
-        If first orders lie before the data, or customers were hardly watched after theirs.
-    """
-    transactions, customers, products = customer_tables(study)
+    """Return which first order leads to a second, as notebook 33 shows it; refused where first orders are not seen."""
     waits = time_to_second_order(study.orders(as_of), as_of=as_of, first_orders=study.first_orders)
     terms, how = study.terms(as_of, seed=seed), DriverTests(n_permutations, n_repeats)
-    features = customer_features(
-        transactions, customers, products, terms=terms, discount=discount_column(transactions)
-    )  # fmt: skip
-    return second_order_study(transactions, waits, features, terms, how=how)
+    return second_order_study(study.table("transactions"), waits, _features(study, terms), terms, how=how)
 
 
 @cached("transactions", "customers", "products")
@@ -124,13 +105,7 @@ def clusters_at(
     `n_categories` and `n_permutations` are of `drivers_at`, which says what matters; `n_runs` of `segment_stability`.
     """
     terms = replace(study.terms(as_of, seed=seed), least=max(10, study.min_group_size))
-    transactions = study.table("transactions")
-    customers, products = (study.table(name) if name in study.tables else None for name in ("customers", "products"))
-    features = customer_features(
-        transactions, customers, products, terms=terms, n_categories=n_categories,
-        discount=discount_column(transactions),
-    )  # fmt: skip
-    drivers = None
+    features, drivers = _features(study, terms, n_categories=n_categories), None
     with contextlib.suppress(HistoryError, EmptyTableError):  # too short a history to test anything
         drivers = drivers_at(
             study, as_of, n_categories=n_categories, n_permutations=n_permutations, n_repeats=1, seed=seed
@@ -147,6 +122,12 @@ def clusters_at(
     labels = rule_labels(segments_at(study, as_of))
     described = describe_rule_groups(features, labels, terms)
     return CustomerGroups(labels, "rfm", features, plan, count, segments, described, None, None)
+
+
+def _features(study: Study, terms: Terms, **how: Any) -> CustomerFeatures:
+    transactions, customers, products = customer_tables(study)
+    discount = discount_column(transactions)
+    return customer_features(transactions, customers, products, terms=terms, discount=discount, **how)
 
 
 def customer_tables(study: Study) -> tuple[Any, Any, Any]:

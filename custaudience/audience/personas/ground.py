@@ -17,6 +17,7 @@ from custaudience.audience.personas.persona import FACTS, System
 from custaudience.audience.personas.words import block_of, plain_text
 from custaudience.customers.features.attributes import CATEGORY_SHARE, sensitive_topic, usable_attribute
 from custaudience.customers.features.features import CustomerFeatures
+from custaudience.customers.response.response import collected
 from custaudience.customers.rfm.segments import load_segment_rules
 from custaudience.customers.segments.clusters import CustomerSegments
 from custaudience.customers.segments.profiles import describe_segments
@@ -25,12 +26,10 @@ from custaudience.evidence import Terms
 from custaudience.stats.contrast import judge
 from custaudience.stats.discovery import false_discovery_rates
 
-ENOUGH = 30
-"""Customers on each side below which a difference is too few to say."""
+ENOUGH = 30  # customers on each side below which a difference is too few to say
 PRICE = ("discounted_share", "first_order_discounted")
 BEHAVIOUR = ("usual_gap_days", "lines_per_order", "n_categories", "weekend_share", "evening_share", "refund_share")
-RFM = ("days_since_last_order", "n_orders", "revenue_total")
-"""What RFM segments are made from."""
+RFM = ("days_since_last_order", "n_orders", "revenue_total")  # what RFM segments are made from
 _TECHNICAL = ("customer_id", "_file", "_row")
 
 
@@ -50,8 +49,8 @@ class PersonaSources:
         One row per customer, ``customer_id`` and columns; those that `features` has not. A column goes to the block
         that its name tells (personas.toml); sensitive and identifying ones are left out.
     contacts, responses : any frame Narwhals reads, optional
-        ``customer_id``, ``campaign_id``: who was written to, who responded. Rows with ``starts_on`` or
-        ``responded_on`` after the date do not exist.
+        ``customer_id``, ``campaign_id``: who was written to, who responded. Rows with a day (``starts_on``,
+        ``sent_at``, ``responded_on``) after the date do not exist.
     made_from : collection of str, optional
         Features the segments were made from: that they differ is no finding, and the card says so. Known by
         themselves of RFM segments and of CustomerSegments.
@@ -163,7 +162,7 @@ def persona_matrix(sources: PersonaSources) -> tuple[pd.DataFrame, dict[str, str
     for name, given in (("demographics", sources.demographics), ("answers", sources.answers)):
         if given is None:
             continue
-        table = _checked(given, name, "customer_id")
+        table = as_frame(given, name, "customer_id")
         table = table.set_index(table["customer_id"].astype("str"))
         if n := int(table.index.duplicated().sum()):
             raise DataError(f"{name}: {n} rows repeat a customer_id. Keep one row per customer.")
@@ -173,12 +172,14 @@ def persona_matrix(sources: PersonaSources) -> tuple[pd.DataFrame, dict[str, str
                 matrix[str(column)] = values.reindex(matrix.index)
                 kinds[str(column)] = "attribute"
     if sources.contacts is not None and sources.responses is not None:
-        matrix["responded"] = _responded(sources, matrix.index)
+        pairs = sent_campaigns(sources.contacts, sources.responses, features.until)
+        answered = pairs.groupby("customer_id")["responded"].any()
+        matrix["responded"] = answered.reindex(matrix.index).astype("boolean")
         kinds["responded"] = "attribute"
     return matrix, kinds
 
 
-def _checked(frame: Any, name: str, *columns: str) -> pd.DataFrame:
+def as_frame(frame: Any, name: str, *columns: str) -> pd.DataFrame:
     """Return a frame as pandas, which has these columns."""
     if not isinstance(frame, pd.DataFrame):
         frame = nw.from_native(frame).lazy().collect(backend="pyarrow").to_native().to_pandas()
@@ -189,17 +190,15 @@ def _checked(frame: Any, name: str, *columns: str) -> pd.DataFrame:
     return table
 
 
-def _responded(sources: PersonaSources, ids: pd.Index) -> pd.Series:
-    """Return whether a contacted customer responded to a campaign it was sent; missing where not contacted."""
-    pairs, key = [], ["customer_id", "campaign_id"]
-    last = pd.Timestamp(sources.features.until) + dt.timedelta(days=1)
-    for name, day in (("contacts", "starts_on"), ("responses", "responded_on")):
-        table = _checked(getattr(sources, name), name, *key)
-        if day in table:
-            table = table[pd.to_datetime(table[day]) < last]
-        pairs.append(table[key].astype("str").drop_duplicates())
-    both = pairs[0].merge(pairs[1], how="left", on=key, indicator=True)
-    return (both["_merge"] == "both").groupby(both["customer_id"]).any().reindex(ids).astype("boolean")
+def sent_campaigns(contacts: Any, responses: Any, as_of: dt.date) -> pd.DataFrame:
+    """Return the campaigns each customer was sent until a day, and whether it ``responded`` to them by then."""
+    pairs, key, days = [], ["customer_id", "campaign_id"], ("starts_on", "sent_at", "responded_on")
+    for name, frame in (("contacts", contacts), ("responses", responses)):
+        table = collected(frame, name, *key, dates=days)
+        until = ~(table[[*days]] > pd.Timestamp(as_of)).any(axis=1)
+        pairs.append(table.loc[until, key].dropna().drop_duplicates())
+    sent = pairs[0].merge(pairs[1], on=key, how="left", indicator="responded")
+    return sent.assign(responded=sent["responded"] == "both")
 
 
 def _slot_of(feature: str, kinds: dict[str, str]) -> str:
@@ -250,7 +249,7 @@ def category_ratios(
     (Cochran 1977, section 6.3), customers being the units, and the interval is made on the logarithm of the ratio of
     the two shares.
     """
-    sales = _checked(sales, "category sales", "customer_id", "category", "sales_minor")
+    sales = as_frame(sales, "category sales", "customer_id", "category", "sales_minor")
     who = labels.dropna().astype("str")
     ids = sales["customer_id"].astype("str")
     placed = ids.isin(who.index).to_numpy()

@@ -14,7 +14,8 @@ from narwhals.typing import IntoFrame
 
 from custaudience.audience.ideal.facts import PARTS, CutOffs, Facts, MissingPart, gather_facts, judge, least_revenue
 from custaudience.errors import HistoryError, ParameterError
-from custaudience.evidence import Estimate, Terms
+from custaudience.evidence import Estimate, Terms, suppress_small
+from custaudience.telling import sheet
 
 MADE_FROM: Mapping[str, str] = {
     **dict.fromkeys(("n_orders", "tenure", "n_categories"), "loyal"),
@@ -241,6 +242,38 @@ def _moves(facts: Facts) -> Iterator[tuple[str, str, Any]]:
         moves.append(("min_responses", cut.min_responses - 1 or None, cut.min_responses + 1))
     for name, lower, higher in moves:
         yield from ((name, way, to) for way, to in (("lower", lower), ("higher", higher)) if to is not None)
+
+
+def part_table(ideal: IdealCustomers, least: int) -> pd.DataFrame:
+    """Return who has each part and who is left: ``part``, ``name``, ``n_yes``, ``n_no``, ``n_unknown``, ``n_left``."""
+    table = ideal.parts.astype(dict.fromkeys(["n_yes", "n_no", "n_unknown", "n_left"], "Int64"))
+    for column in ["n_yes", "n_no", "n_unknown", "n_left"]:
+        table[column] = table[column].mask(table[column].between(1, least - 1))
+    table.insert(1, "name", table["part"].map(sheet(__package__)["phrases"]["part"]).astype("str"))
+    return table
+
+
+def value_table(ideal: IdealCustomers, least: int) -> pd.DataFrame:
+    """Return the "ideal" and the "rest" (``group``): how many, what they bring, per customer and per order."""
+    rows, revenue = [], ideal.table["revenue_total"].to_numpy()
+    for group, inside in (("ideal", ideal.table["ideal"]), ("rest", ~ideal.table["ideal"])):
+        part, n, brought = ideal.table[inside], int(inside.sum()), math.fsum(revenue[inside])
+        share = share_of_total(revenue, inside.to_numpy(), ideal.share.level).value
+        each = (brought / n, part["n_orders"].mean()) if n else (math.nan, math.nan)
+        rows.append((group, n, n / len(ideal.table), brought, share, *each))
+    columns = ["group", "n_customers", "share_of_customers", "revenue", "share_of_revenue"]
+    table = pd.DataFrame(rows, columns=[*columns, "revenue_per_customer", "orders_per_customer"])
+    return suppress_small(table, n="n_customers", min_group_size=least, keep=["group"])
+
+
+def cut_off_table(ideal: IdealCustomers, least: int) -> pd.DataFrame:
+    """Return what other cut-offs would give; see `IdealCustomers.sensitivity`, with ``name`` after ``cut_off``."""
+    table = ideal.sensitivity.copy()
+    phrases = sheet(__package__)["phrases"]
+    names = {**phrases["cut_off"], **phrases["part"], "all": "All"}
+    table.insert(1, "name", table["cut_off"].map(names).astype("str"))
+    kept = ["cut_off", "name", "direction", "value"]
+    return suppress_small(table, n="n_customers", min_group_size=least, keep=kept, counts=["n_kept"])
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from custaudience.customers.features.features import CustomerFeatures, customer_
 from custaudience.customers.ground import orders_until
 from custaudience.customers.segments.rules import Condition, segment_rules
 from custaudience.customers.segments.search import kinds_of, name_of
-from custaudience.evidence import Estimate, Terms
+from custaudience.evidence import Estimate, Terms, suppress_small
 from custaudience.stats.columns import kind_of
 from custaudience.stats.intervals import share_difference
 from custaudience.study.orders import orders_of
@@ -205,3 +205,33 @@ def early_features(
         return None
     first = nw.from_native(lines).lazy().join(kept, on=["customer_id", "order_id"], how="inner")
     return customer_features(first.to_native(), None, products, terms=terms, discount=discount)
+
+
+def ideal_rule_table(rules: Sequence[IdealRule], least: int) -> pd.DataFrame:
+    """Return the rules as published: ``view``, ``rule`` in signs, ``verdict``, ``n`` of those kept aside for whom it
+    holds, ``base_rate``, ``precision`` and ``recall`` with ``…_low`` and ``…_high``; of few no figures.
+    """  # noqa: D205
+    rows = []
+    for rule in rules:
+        few = 0 < rule.n_right < least
+        missed = 0 < rule.n_hold_out_ideal - rule.n_right < least
+        row = {"view": rule.view, "rule": rule_signs(rule), "verdict": rule.verdict, "n": rule.n_said}
+        row["base_rate"] = rule.base_rate
+        for name, of, hidden in (("precision", rule.precision, few), ("recall", rule.recall, few or missed)):
+            for end, value in (("", of.value), ("_low", of.low), ("_high", of.high)):
+                row[name + end] = math.nan if hidden else value
+        rows.append(row)
+    keep = ["view", "rule", "verdict", "base_rate"]
+    return suppress_small(pd.DataFrame(rows), n="n", min_group_size=least, keep=keep)
+
+
+def rule_signs(rule: IdealRule) -> str:
+    """Return a rule in signs with the names a reader knows; alternatives between bars, "" where there is none."""
+    return " | ".join(", ".join(_signs(rule, test) for test in tests) for tests in rule.conditions)
+
+
+def _signs(rule: IdealRule, test: Condition) -> str:
+    name, sign, value, form = rule.parts(test)
+    if isinstance(value, float):
+        value = f"{100 * value:.4g}\u00a0%" if form == "percent1" else f"{value:,.12g}"
+    return f"{name} {sign} {value.lower() if form == 'yes-no' else value}"

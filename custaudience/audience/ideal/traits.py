@@ -15,10 +15,11 @@ from custaudience.customers.features.attributes import CATEGORY_SHARE, sensitive
 from custaudience.customers.features.features import CustomerFeatures
 from custaudience.customers.segments.search import name_of
 from custaudience.errors import DataError, EmptyTableError
-from custaudience.evidence import Terms
+from custaudience.evidence import Terms, suppress_small
 from custaudience.stats.columns import as_numbers, kind_of
 from custaudience.stats.contrast import contrast, judge
 from custaudience.stats.intervals import mean_ratio, median_ratio, share_difference, share_ratio
+from custaudience.telling import sheet
 
 FIRST_ORDER = ("first_category", "first_product", "first_order_discounted")
 DILUTED = "discounted_share"
@@ -239,3 +240,17 @@ def _known_row(name: str, known: pd.Series, ideal: pd.Series, terms: Terms) -> d
         "ideal_known": a / n, "ideal_unknown": b / m, "difference": difference, "low": low, "high": high,
         "status": "no_clear_difference" if low <= 0 <= high else "measured",
     }  # fmt: skip
+
+
+def trait_table(traits: DistinctiveTraits) -> pd.DataFrame:
+    """Return the traits as published, without p-values of single rows; see `DistinctiveTraits.table`."""
+    table = traits.table.drop(columns=["p_value", "p_adjusted"]).astype({"above": "float64"})
+    keep = ["feature", "kind", "name", "unit", "category", "statistic", "status"]
+    return suppress_small(table, n="n", min_group_size=traits.terms.least, keep=keep, counts=["n_others"])
+
+
+def left_out_table(traits: DistinctiveTraits) -> pd.DataFrame:
+    """Return what was not compared: ``feature``, ``name``, ``reason`` (a message)."""
+    table = traits.left_out.copy()
+    table["reason"] = table.pop("why").map(sheet(__package__)["phrases"]["left_out"]).astype("str")
+    return table

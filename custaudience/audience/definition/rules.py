@@ -29,12 +29,11 @@ _DEFINITION_KEYS = ("name", "text", "rules", "columns", "levels", "reference_yea
 
 @dataclass(frozen=True)
 class Rule:
-    """One thing a definition says.
+    """One thing a definition says of a variable (of variables.toml, else as it was written).
 
-    `variable` is one of variables.toml, else as it was written; any of `values` holds, none of `excluded` (of known
-    variables in variables.toml's words), and a number lies in any of `ranges`, both ends included. `words` as they
-    stand in the definition, `spans` where in a text (empty for a table of rules); `column`: the variable as a table of
-    rules names it, which may be a column. `unclear`: an amount that cannot be counted, such as orders per month.
+    Any of `values` holds, none of `excluded`, and a number lies in any of `ranges`, both ends included. `words` as they
+    stand in the definition, `spans` where in a text; `column`: the variable as a table of rules names it. `unclear`: an
+    amount that cannot be counted, such as orders per month.
     """
 
     variable: str
@@ -160,13 +159,7 @@ def _number(value: Any, where: str) -> float:
 
 
 def joined_ranges(ranges: Sequence[Sequence[Range]]) -> tuple[Range, ...]:
-    """Return the ranges in which all of several rules on one variable hold; none = they exclude each other.
-
-    Examples
-    --------
-    >>> joined_ranges([((18, 40), (50, 60)), ((30, 55),)])
-    ((30, 40), (50, 55))
-    """
+    """Return the ranges in which all of several rules on one variable hold; none = they exclude each other."""
     result: tuple[Range, ...] = (EVERYTHING,)
     for alternatives in ranges:
         pairs = ((max(a, c), min(b, d)) for a, b in result for c, d in alternatives)
@@ -177,9 +170,8 @@ def joined_ranges(ranges: Sequence[Sequence[Range]]) -> tuple[Range, ...]:
 def read_text(text: str, words: WordLists) -> tuple[tuple[Rule, ...], tuple[Item, ...], tuple[Span, ...]]:
     """Return the rules in a text, its phrases, and the places of words and numbers that say nothing known.
 
-    Values of one variable are alternatives ("middle and high income"). Closed ranges of one variable are
-    alternatives, too ("18-25 or 60-70"); one-sided ones hold together ("over 18 and under 40"). Two numbers joined by a
-    dash are an age when no unit stands beside them and both could be one.
+    Values and closed ranges of one variable are alternatives ("18-25 or 60-70"); one-sided ranges hold together ("over
+    18 and under 40"). Two numbers joined by a dash are an age when no unit stands beside them and both could be one.
     """
     items = items_of(text, words)
     used: set[int] = set()

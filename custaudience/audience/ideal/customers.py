@@ -43,22 +43,16 @@ class IdealCustomers:
         What the study cannot tell, with the reason. One that is essential leaves nobody ideal.
     cut_offs : CutOffs
         As they were used: with the column of the survey and the answer it took.
-    least_revenue : float
-        What the last of the valuable brought; NaN when there is no top.
-    satisfaction_best : float
-        Upper end of the survey's scale; NaN without.
+    least_revenue, satisfaction_best : float
+        What the last of the valuable brought, and the upper end of the survey's scale; NaN where there is none.
     sensitivity : DataFrame
         ``cut_off``, ``direction`` ("as set", "lower", "higher", "left out"), ``value``, ``n_customers``,
         ``share_of_revenue``, ``n_kept`` (of the ideal as set, who stay), ``share_kept``, ``overlap`` (in both / in
-        either). One order more or less; a third of the span; a quarter of the top; half and twice as many gaps
-        outlasted; one answer; one response; each part left out.
+        either). Each cut-off a step lower and higher, see `_moves`; each part left out.
     n_confirmed : int
         Ideal customers of whom every part that can be told is known.
-    revenue : float
-        Net revenue of the ideal.
-    share : Estimate
-        Their share of it, and how far that depends on who happened to be a customer.
-    as_of : date
+    revenue, share : float, Estimate
+        Net revenue of the ideal; their share of it, and how far that depends on who happened to be a customer.
     """
 
     table: pd.DataFrame
@@ -113,9 +107,7 @@ def ideal_customers(
     ----------
     orders : any frame Narwhals reads, one row per order
         As `orders_of` gives them; read once.
-    terms : Terms
     cut_offs : CutOffs, optional
-        `IdealCustomers.sensitivity` moves each.
     known : mapping of name to any frame Narwhals reads, or None
         ``survey`` (``customer_id`` and a column with scores; where a customer answered twice, ``answered_at``: the
         last answer counts), ``contacts`` and ``responses`` (``customer_id``, ``campaign_id``), ``campaigns``
@@ -131,15 +123,13 @@ def ideal_customers(
     ------
     EmptyTableError
         If nobody has an order that counts.
-    ParameterError
-        If a cut-off cannot be.
     ColumnError, DataError
         If a table lacks a column, or a customer answered twice and nothing says when.
 
     Notes
     -----
     A customer who was not asked, or was sent nothing, is neither satisfied nor dissatisfied, neither engaged nor not:
-    such a part is not known of them and does not exclude them. ``n_confirmed`` counts those of whom all is known.
+    such a part is not known of them and does not exclude them.
 
     Examples
     --------
@@ -184,10 +174,9 @@ def _counts(parts: pd.DataFrame) -> pd.DataFrame:
 
 
 def share_of_total(values: np.ndarray, chosen: np.ndarray, level: float) -> Estimate:
-    """Return the share of a sum that some bring, and how far it depends on who happened to be a customer.
+    """Return the share of a sum that some bring, with the interval of a ratio of two sums over customers.
 
-    The interval is of a ratio of two sums over customers, on the logit scale (delta method); NaN where a sum is not
-    positive or one side is everything.
+    On the logit scale (delta method); NaN where a sum is not positive or one side is everything.
     """
     from scipy.special import expit, logit, ndtri
 
@@ -219,9 +208,9 @@ def _move_cut_offs(facts: Facts, chosen: np.ndarray) -> pd.DataFrame:
         parts, broken = judge(facts, replace(cut, **{name: value}))
         if not broken:
             add(name, direction, value, _all_hold(parts).to_numpy())
-    parts, _ = judge(facts, cut)
-    for part in map(str, parts.columns):
-        add(part, "left out", math.nan, _all_hold(parts, without=part).to_numpy())
+    as_set, _ = judge(facts, cut)
+    for part in map(str, as_set.columns):
+        add(part, "left out", math.nan, _all_hold(as_set, without=part).to_numpy())
     return pd.DataFrame(rows, columns=_MOVED)
 
 
@@ -246,9 +235,8 @@ def _moves(facts: Facts) -> Iterator[tuple[str, str, Any]]:
 
 def part_table(ideal: IdealCustomers, least: int) -> pd.DataFrame:
     """Return who has each part and who is left: ``part``, ``name``, ``n_yes``, ``n_no``, ``n_unknown``, ``n_left``."""
-    table = ideal.parts.astype(dict.fromkeys(["n_yes", "n_no", "n_unknown", "n_left"], "Int64"))
-    for column in ["n_yes", "n_no", "n_unknown", "n_left"]:
-        table[column] = table[column].mask(table[column].between(1, least - 1))
+    counts = ideal.parts.drop(columns="part").astype("Int64")
+    table = ideal.parts[["part"]].join(counts.mask((counts >= 1) & (counts < least)))
     table.insert(1, "name", table["part"].map(sheet(__package__)["phrases"]["part"]).astype("str"))
     return table
 
@@ -278,10 +266,10 @@ def cut_off_table(ideal: IdealCustomers, least: int) -> pd.DataFrame:
 
 @dataclass(frozen=True)
 class IdealLater:
-    """What those who were ideal on an `earlier` day did since: the one figure that the choice itself does not make.
+    """What the `n` who were ideal on an `earlier` day did since: the one figure that the choice itself does not make.
 
-    `n` were ideal then, `n_still` of them are by the same cut-offs; `n_others` is everybody else of that day.
-    ``share_until`` is of the revenue until then; ``share_since`` of what the customers of that day brought since.
+    `n_still` of them are by the same cut-offs; `n_others` is everybody else of that day. ``share_until`` is of the
+    revenue until then; ``share_since`` of what the customers of that day brought since.
     """
 
     earlier: dt.date
@@ -293,13 +281,7 @@ class IdealLater:
 
 
 def follow_ideal(earlier: IdealCustomers, later: IdealCustomers) -> IdealLater:
-    """Compare two dates of a study; newcomers since are in no figure.
-
-    Raises
-    ------
-    HistoryError
-        If the dates are not in order, or nobody was ideal at the earlier one.
-    """
+    """Compare two dates of a study; newcomers since are in no figure."""
     if not earlier.as_of < later.as_of:
         raise HistoryError(f"follow_ideal: {earlier.as_of} is not before {later.as_of}.")
     if not earlier.n_ideal:

@@ -80,10 +80,7 @@ class CutOffs:
 
 @dataclass(frozen=True)
 class MissingPart:
-    """A part of "ideal" that the study cannot tell, and which sentence says why.
-
-    Without an essential one nobody can be called ideal.
-    """
+    """A part of "ideal" that the study cannot tell, and which sentence says why; essential: nobody can be ideal."""
 
     part: str
     case: str
@@ -100,9 +97,8 @@ class MissingPart:
 class Facts:
     """What the cut-offs are held against; private.
 
-    ``table`` is by ``customer_id``: ``n_orders``, ``span_days``, ``revenue_total``, ``days_since_last_order``, and
-    where they are known ``score``, ``n_contacted``, ``n_responded``. ``cut_offs`` are filled in from the survey,
-    ``best`` is the upper end of its scale.
+    ``table`` is by ``customer_id``, as `IdealCustomers.table`. ``cut_offs`` are filled in from the survey, ``best`` is
+    the upper end of its scale.
     """
 
     table: pd.DataFrame
@@ -203,11 +199,7 @@ def _with_responses(facts: Facts, known: Mapping[str, Any]) -> Facts:
 
 
 def count_responses(known: Mapping[str, Any], as_of: dt.date) -> pd.DataFrame:
-    """Count by customer the campaigns sent that are over or were responded to, and those responded to.
-
-    Who was sent a campaign that still ran can yet respond, and only counts when they did; rows after `as_of` do not
-    exist.
-    """
+    """Count by customer the campaigns sent that are over or were responded to, and those responded to."""
     pairs = sent_campaigns(known["contacts"], known["responses"], as_of)
     if known.get("campaigns") is not None:
         days = ("starts_on", "ends_on")
@@ -219,10 +211,7 @@ def count_responses(known: Mapping[str, Any], as_of: dt.date) -> pd.DataFrame:
 
 
 def judge(facts: Facts, cut: CutOffs) -> tuple[pd.DataFrame, tuple[MissingPart, ...]]:
-    """Say of every customer which parts hold (NA = not known), and which essential ones cannot be told.
-
-    A part that cannot be told of anybody has no column.
-    """
+    """Say of every customer which parts hold (NA = not known), and which essential ones cannot be told of anybody."""
     table, refused = facts.table, list[MissingPart]()
     parts: dict[str, pd.Series] = {}
     if facts.history_days <= cut.min_span_days:
@@ -252,11 +241,6 @@ def least_revenue(revenue: pd.Series, top_share: float) -> float | MissingPart:
     """Return what the last customer of the top brought, or why there is no top.
 
     Where half of all or more brought as much as that one, it is the least of those who brought more.
-
-    Examples
-    --------
-    >>> least_revenue(pd.Series([5.0, 40.0, 10.0, 20.0, 30.0]), 0.4)
-    30.0
     """
     n = len(revenue)
     rank = math.ceil(round(top_share * n, 9))

@@ -21,8 +21,7 @@ MADE_FROM: Mapping[str, str] = {
     **dict.fromkeys(("n_orders", "tenure", "n_categories"), "loyal"),
     **dict.fromkeys(("revenue_total", "revenue_per_order", "lines_per_order"), "valuable"),
     **dict.fromkeys(("days_since_last_order", "usual_gap_days"), "current"),
-}
-"""What "ideal" is made of, or follows from it (more orders reach more categories, larger baskets bring more)."""
+}  # what "ideal" is made of, or follows from it: more orders reach more categories, larger baskets bring more
 _MOVED = [*("cut_off", "direction", "value", "n_customers", "share_of_revenue", "n_kept", "share_kept", "overlap")]
 
 

@@ -27,8 +27,8 @@ View = Literal["everybody", "asked", "early"]
 ENOUGH = 30  # ideal customers to learn from and, of all, to judge by
 MOST_LEVELS = 20
 HOLD_OUT = 0.4  # large, as the rule is simple and its precision is what is wanted
+# the same for all, counted up to the date, or among the attributes of new customers already
 LATER = ("n_orders", "revenue_total", "days_since_last_order", "tenure", "first_category", "first_product")
-"""Columns that are the same for all, count up to the date, or stand among the attributes of new customers already."""
 FORMS = {"currency": "money0", "share": "percent1"}
 _UNKNOWN = Estimate(math.nan, math.nan, math.nan, 0.95)
 
@@ -43,23 +43,19 @@ class IdealRule:
         What it may look at: attributes and the first order, as far as they are known of everybody; with them what is
         known of those only who were asked; what the first few orders were like, of customers who have as many.
     conditions : tuple of tuples of Condition
-        The rule holds where all conditions of one of them hold. Empty: there is none.
-    reason : str
-        Why there is none: one of the sheet's ``[phrases.no_rule]``, else "".
-    features : tuple of str
-        What it could look at.
-    about : CustomerFeatures or None
-        Which these are of.
+        The rule holds where all conditions of one of them hold. Empty: there is none, and `reason` says why: one of
+        the sheet's ``[phrases.no_rule]``.
+    features, about : tuple of str, CustomerFeatures or None
+        What it could look at, and which these are of.
     levels : dict of feature to tuple of str
         Of ordered categories in the conditions, whose limits are places among these.
     n_base, n_ideal : int
         Customers it could be asked of, and the ideal ones among them.
     n_hold_out, n_said, n_right, n_hold_out_ideal : int
         Kept aside; of them, for whom it holds; of these, ideal; of those kept aside, ideal.
-    precision, recall : Estimate
-        Of those for whom it holds, the ideal; of the ideal, those for whom it holds. Wilson's intervals.
-    base_rate : float
-        Of all kept aside, the ideal: what a blind draw would find.
+    precision, recall, base_rate : Estimate, Estimate, float
+        Of those for whom it holds, the ideal; of the ideal, those for whom it holds (Wilson); of all kept aside, the
+        ideal: what a blind draw would find.
     verdict : {"better than chance", "no better", "none"}
         Better: more ideal customers where it holds than where it does not (Newcombe).
     """
@@ -104,11 +100,7 @@ def ideal_rules(
 
     Parameters
     ----------
-    features : CustomerFeatures
     is_ideal : Series of bool by ``customer_id``
-    terms : Terms
-        Unless ``first_orders`` are observed, the first order may not be used; ``seed`` divides the customers into
-        those to learn from and those to judge by.
     early : CustomerFeatures, optional
         From `early_features`. Behaviour up to the date would not do: of one order a share is 0 or 1, so that a rule
         would only tell how often somebody ordered.

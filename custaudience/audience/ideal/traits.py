@@ -53,7 +53,6 @@ class DistinctiveTraits:
         ``feature``, ``name``, ``why``: one of the sheet's ``[phrases.left_out]``.
     n, n_others : int
         Customers of the group and of the rest.
-    terms : Terms
     """
 
     table: pd.DataFrame
@@ -84,15 +83,9 @@ def distinctive_traits(
     features : CustomerFeatures, or DataFrame with ``customer_id`` and a column per trait
     is_ideal : Series of bool by ``customer_id``
         As `IdealCustomers.is_ideal`; a customer who is not in it, or missing, is left out.
-    terms : Terms
-        Unless ``first_orders`` are observed, nothing of "the first" is compared.
     made_from : mapping of column to part, or collection of columns, optional
         What the group was chosen by: it differs by its making, and so does what says the same (a rank correlation of
         0.9 or more). By default `MADE_FROM`; an empty collection compares everything.
-
-    Returns
-    -------
-    DistinctiveTraits
 
     Raises
     ------
@@ -129,21 +122,18 @@ def distinctive_traits(
         left_out.setdefault(DILUTED, "diluted")
     left_out |= {name: "sensitive" for name in map(str, table) if name not in left_out and sensitive_topic(name)}
     columns = [str(name) for name in table if name not in left_out]
-    behaviour = [
-        name
-        for name in columns
-        if kinds.get(name) in ("behaviour", "category_share") or name.startswith(CATEGORY_SHARE)
-    ]
+    known_behaviour = {name for name, kind in kinds.items() if kind in ("behaviour", "category_share")}
+    behaviour = [name for name in columns if name in known_behaviour or name.startswith(CATEGORY_SHARE)]
     rows, _ = contrast(table[columns], chosen.map({True: "ideal", False: "rest"}), terms, by_mean=behaviour)
     rows = _with_ratios(rows[rows["group"] == "ideal"].drop(columns="group"), table, chosen.to_numpy(), terms)
     left_out |= {name: "one_value" for name in columns if name not in set(rows["feature"])}
     gone = pd.DataFrame(sorted(left_out.items()), columns=["feature", "why"], dtype="str")
     for frame in (rows, gone):
-        kind = [kinds.get(name, "attribute") for name in frame["feature"]]
+        kind = frame["feature"].map(lambda name: kinds.get(name, "attribute")).astype("str")
         shown = [name_of(f, "attribute" if k == "date" else k) for f, k in zip(frame["feature"], kind, strict=True)]
         frame.insert(1, "name", pd.Series(shown, index=frame.index, dtype="str"))
         if frame is rows:
-            frame.insert(1, "kind", pd.Series(kind, index=frame.index, dtype="str"))
+            frame.insert(1, "kind", kind)
             frame.insert(3, "unit", frame["feature"].map(lambda name: units.get(name, "")).astype("str"))
     attributes = [n for n in columns if kinds.get(n, "attribute") in ("attribute", "date") and n not in left_out]
     known = known_about(table[attributes], chosen, terms)
@@ -210,9 +200,10 @@ def _judged(rows: pd.DataFrame, level: float) -> pd.DataFrame:
     rows = judge(rows, level, by_interval=True)
     covers_1 = (rows["ratio_low"] <= 1) & (rows["ratio_high"] >= 1) & (rows["status"] == "measured")
     rows["status"] = rows["status"].mask(covers_1, "no_clear_difference")
-    place = rows["status"].map({"measured": 0, "no_clear_difference": 1, "too_few": 2})
-    order = rows.assign(place=place, size=-rows["effect"].abs())
-    order = order.sort_values(["place", "size", "feature", "category"], kind="stable")
+    # "measured" comes first in the alphabet, "too_few" last
+    order = rows.assign(size=-rows["effect"].abs()).sort_values(
+        ["status", "size", "feature", "category"], kind="stable"
+    )
     return rows.loc[order.index].reset_index(drop=True)
 
 
@@ -220,11 +211,10 @@ def known_about(attributes: pd.DataFrame, is_ideal: pd.Series, terms: Terms) -> 
     """Compare those of whom attributes are known with the others; see `DistinctiveTraits.known`."""
     partly = [str(name) for name in attributes if attributes[name].notna().mean() < COMPLETE]
     masks = {"": attributes[partly].notna().any(axis=1)} | {name: attributes[name].notna() for name in partly}
-    rows = [_known_row(name, known, is_ideal, terms) for name, known in masks.items()] if partly else []
-    table = pd.DataFrame(rows, columns=_KNOWN)
     if not partly:
-        return table
-    return table.astype({"n_known": "Int64"} | dict.fromkeys([*_KNOWN[2:5], *_KNOWN[5:10]], "float64"))
+        return pd.DataFrame(columns=_KNOWN)
+    table = pd.DataFrame([_known_row(name, known, is_ideal, terms) for name, known in masks.items()], columns=_KNOWN)
+    return table.astype({"n_known": "Int64"} | dict.fromkeys(_KNOWN[2:10], "float64"))
 
 
 def _known_row(name: str, known: pd.Series, ideal: pd.Series, terms: Terms) -> dict[str, object]:

@@ -22,20 +22,9 @@ Slots = dict[str, list[Claim]]
 class PersonaFrame:
     """What stands around the figures of a study's personas.
 
-    Parameters
-    ----------
-    study : str
-    titles : mapping of segment to text
-        How readers call a segment; RFM segments have names of their own.
-    since : mapping of segment to date
-        Since when each segment holds; see `holds_since`.
-    review_months : int
-    names : mapping of segment to int, optional
-        `Persona.name_number` of an earlier month.
-    more : mapping of segment to slot to claims
-        Claims of other notebooks, or typed by a person; they come first in their slot and fill a blank one.
-    caveats : iterable of text
-        The study's, printed on every card.
+    By segment: `titles` (RFM segments have names of their own), `since` when it holds (see `holds_since`), `names`
+    (`Persona.name_number` of an earlier month), and `more` claims by slot, of other notebooks or typed by a person,
+    which come first there and fill a blank one. The study's `caveats` are printed on every card.
     """
 
     study: str = ""
@@ -50,13 +39,7 @@ class PersonaFrame:
 def build_persona(
     segment: str, sources: PersonaSources, terms: Terms, frame: PersonaFrame = PersonaFrame()
 ) -> Persona:  # fmt: skip
-    """Build the persona of one segment; names and comparisons are still those of the whole study.
-
-    Raises
-    ------
-    DataError
-        If no customer has this segment.
-    """
+    """Build the persona of one segment; names and comparisons are still those of the whole study."""
     found = {persona.segment: persona for persona in build_personas(sources, terms, frame)}
     if segment not in found:
         raise DataError(f"personas: nobody is in segment {segment!r}.{near_miss(segment, found)}")
@@ -66,19 +49,11 @@ def build_persona(
 def build_personas(sources: PersonaSources, terms: Terms, frame: PersonaFrame = PersonaFrame()) -> tuple[Persona, ...]:
     """Build a persona for each segment of a study.
 
-    Parameters
-    ----------
-    sources : PersonaSources
-        What it is measured from.
-    terms : Terms
-        Segments with fewer customers than its ``least`` are named without figures.
-    frame : PersonaFrame
-        Titles, names, caveats, and since when a segment holds.
-
     Returns
     -------
     tuple of Persona
-        In the order of the segments: of the RFM rules, of the groups' names, else by size.
+        In the order of the segments: of the RFM rules, of the groups' names, else by size. Segments with fewer
+        customers than ``terms.least`` are named without figures.
 
     Raises
     ------
@@ -187,7 +162,7 @@ def _complete(tell: PersonaTeller, part: Part, ground: Ground, slots: Slots) -> 
         elif slot in AVATAR_BLOCKS:
             slots[slot] = [card.blank_claim(tell, slot), *slots[slot]]
     if not slots["price"] and not {"discounted_share", "first_order_discounted"} & set(part.own):
-        slots["price"] = [card.no_price_claim(tell)]
+        slots["price"] = [tell.say("price_blank", n=0)]
     slots["advice"] += card.advice_claims(tell, part.segment, slots)
 
 

@@ -32,10 +32,8 @@ from custaudience.evidence import Claim, Estimate, Terms
 from custaudience.telling import Teller
 
 SLUG, NOTEBOOK = "personas", "42_personas.ipynb"
-LEAST_SHARE = 0.005
-"""A category with less of both sides' spending than this is not named on a card."""
-KNOWN_FOR_ALL = 0.95
-"""From this share of customers on, a block is not said to be known for some only."""
+LEAST_SHARE = 0.005  # a category with less of both sides' spending than this is not named on a card
+KNOWN_FOR_ALL = 0.95  # from this share of customers on, a block is not said to be known for some only
 MOST_ADVICE = 3
 WORTH_ACTING = 0.05  # a difference of shares that would change what is done
 _FORMS = {
@@ -44,7 +42,6 @@ _FORMS = {
     "evening_share": "percent", "refund_share": "percent1", "discounted_share": "percent",
     "first_order_discounted": "percent",
 }  # fmt: skip
-"""How the figure of each feature is written."""
 _DECIMALS = {"percent": 2, "percent1": 3, "money0": 0, "number1": 1}
 _ADVICE = ("advice_discounted_share", "advice_weekend_share", "advice_evening_share")  # each of a feature
 
@@ -86,13 +83,7 @@ def size_claim(tell: PersonaTeller, part: Part, orders_from: int) -> Claim:
 
 
 def shown(value: float, form: str) -> float:
-    """Return a plain number as it is read: whole from 100 on, else one decimal; the claim keeps the exact one.
-
-    Examples
-    --------
-    >>> shown(454.35, "number"), shown(76.5, "number"), shown(0.1234, "percent")
-    (454.0, 76.5, 0.1234)
-    """
+    """Return a plain number as it is read: whole from 100 on, else one decimal; the claim keeps the exact one."""
     return float(round(value, 0 if abs(value) >= 100 else 1)) if form == "number" else value
 
 
@@ -246,11 +237,6 @@ def blank_claim(tell: PersonaTeller, block: str) -> Claim:
     asked = {f"q{i}": dict(question) for i, question in enumerate(questions(block)[:3], 1)}
     case = ("text", "ask1", "ask2", "ask3")[len(asked)]
     return tell.say("blank", case, n=0, values=asked, meta={"id": f"{block}_blank"})
-
-
-def no_price_claim(tell: PersonaTeller) -> Claim:
-    """Say that nothing tells how price moves them."""
-    return tell.say("price_blank", n=0)
 
 
 def too_few_claim(tell: PersonaTeller, slot: str, n: int) -> Claim:

@@ -40,7 +40,7 @@ class PersonaSources:
     Parameters
     ----------
     features : CustomerFeatures
-        From `customer_features` at the date of the segments.
+        At the date of the segments.
     labels : Series per ``customer_id``, or CustomerSegments
         The segment of each customer: RFM segments or groups that were found. Customers without one are left out.
     category_sales : DataFrame, optional
@@ -212,9 +212,8 @@ def _slot_of(feature: str, kinds: dict[str, str]) -> str:
 def _typical_rows(matrix: pd.DataFrame, who: pd.Series, terms: Terms, made_from: Collection[str]) -> pd.DataFrame:
     """Return each segment against all others, figures of behaviour by means where half have none at all.
 
-    Who orders often has ever ordered at a weekend, however they like weekends; a mean over customers does not grow
-    with the number of orders. False discovery rates are drawn over the whole table, without what the segments were
-    made from.
+    Who orders often has ever ordered at a weekend; a mean over customers does not grow with the number of orders. False
+    discovery rates are drawn over the whole table, without what the segments were made from.
     """
     figures = [c for c in (*FACTS, *PRICE, *BEHAVIOUR) if c in matrix]
     means = [c for c in figures if ((known := matrix[c].dropna()) == known.min()).mean() >= 0.5]
@@ -232,22 +231,10 @@ def category_ratios(
 ) -> pd.DataFrame:  # fmt: skip
     """Compare what each segment spends its money on with what all other customers spend theirs on.
 
-    `sales` are ``customer_id``, ``category`` ("" = not known), ``sales_minor``, as `category_sales` gives them. The
-    `most` categories with most sales are compared; pairs with fewer than ``terms.least`` buyers in the segment, or
-    among the others, have no row.
-
-    Returns
-    -------
-    DataFrame, one row per segment and category, by segment and falling ratio
-        ``segment``, ``category``, ``n`` (customers of the segment with sales), ``n_buyers`` (of the category),
-        ``share`` and ``share_others`` (of spending), ``ratio`` and its interval ``low``, ``high``, ``p_adjusted``
-        (false discovery rate over the table), ``status``.
-
-    Notes
-    -----
-    A share of spending is a ratio of two sums over customers; its variance is that of the linearised ratio
-    (Cochran 1977, section 6.3), customers being the units, and the interval is made on the logarithm of the ratio of
-    the two shares.
+    Of `category_sales` the `most` categories with most sales are compared; pairs with fewer than ``terms.least`` buyers
+    in the segment, or among the others, have no row. A share of spending is a ratio of two sums over customers, with
+    the variance of the linearised ratio (Cochran 1977, section 6.3); the interval is made on the logarithm of the ratio
+    of the two shares.
     """
     sales = as_frame(sales, "category sales", "customer_id", "category", "sales_minor")
     who = labels.dropna().astype("str")

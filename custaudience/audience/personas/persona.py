@@ -15,15 +15,13 @@ from custaudience.errors import near_miss
 from custaudience.evidence import Claim
 
 System = Literal["rules", "found", "typed"]
-AVATAR_BLOCKS = ("demographics", "goals", "sources", "problems", "barriers")
-"""The five blocks of an avatar; barriers is with the role in the purchase."""
+AVATAR_BLOCKS = ("demographics", "goals", "sources", "problems", "barriers")  # barriers: with the role in the purchase
 PROFILE_KINDS: dict[str, tuple[str, ...]] = {
     "demographic": ("demographics",),
     "psychographic": ("goals",),
     "behavioural": ("facts", "behaviour", "categories", "sources"),
     "buyer": ("price", "problems", "barriers"),
-}
-"""The four kinds of profile, and the slots each of them reads."""
+}  # the four kinds of profile, and the slots each of them reads
 BUYING_ROLES = ("initiator", "influencer", "decider", "buyer", "user", "gatekeeper")
 SLOTS = (
     *("name", "story", "size", "facts", "demographics", "categories", "behaviour", "price", "sources"),
@@ -86,13 +84,7 @@ class Persona:
         return [claim for name in SLOTS for claim in self.slots.get(name, ())]
 
     def profile(self, kind: str) -> list[Claim]:
-        """Return what is known in one of the four kinds of profile: measured or typed, not blank.
-
-        Raises
-        ------
-        ValueError
-            If there is no such kind.
-        """
+        """Return what is known in one of the four kinds of profile: measured or typed, not blank."""
         if kind not in PROFILE_KINDS:
             raise ValueError(f"profile: no kind {kind!r}.{near_miss(kind, PROFILE_KINDS)} Kinds: {list(PROFILE_KINDS)}")
         return [claim for slot in PROFILE_KINDS[kind] for claim in self.slots.get(slot, ()) if not is_blank(claim)]
@@ -114,11 +106,7 @@ def nothing_measured(block: str, personas: Iterable[Persona]) -> bool:
 
 
 def compare_personas(personas: Sequence[Persona], *, language: str = "en") -> pd.DataFrame:
-    """Return a row per persona: who, how many, what they bring, their four figures, how much is known.
-
-    ``n_customers`` is missing where they are too few to be counted; figures are medians, ``discounted_share`` a mean;
-    ``holds_since`` is missing where it is not known; ``blocks_filled`` of five.
-    """
+    """Return a row per persona: who, how many, what they bring, their four figures, how much is known."""
     rows, figures = [], (*FACTS, "discounted_share")
     for persona in personas:
         claims = {str(c.values.get("which")): c for c in persona.claims()}
@@ -141,10 +129,7 @@ def compare_personas(personas: Sequence[Persona], *, language: str = "en") -> pd
 
 
 def blank_blocks(personas: Sequence[Persona], *, language: str = "en") -> pd.DataFrame:
-    """Return a row per block of an avatar: for how many personas it is filled, and what to ask where for none.
-
-    ``why`` is "filled", "not measured" or "too few to say"; ``questions`` is "" where it is filled for somebody.
-    """
+    """Return a row per block of an avatar: for how many personas it is filled, and what to ask where for none."""
     shown = [p for p in personas if p.n is not None]
     rows = []
     for block in AVATAR_BLOCKS:

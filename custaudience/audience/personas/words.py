@@ -14,9 +14,7 @@ from typing import Any
 
 from custaudience.study.proposing.vocabulary import plain_name
 
-Text = str | Mapping[str, str]
-"""A text, or one per language."""
-
+Text = str | Mapping[str, str]  # or one per language
 LONGEST = 80
 _CODE = re.compile(r"[a-z0-9_]{1,40}")
 
@@ -81,13 +79,7 @@ def plain_text(text: Any, *, most: int = LONGEST) -> str:
 
 
 def category_text(name: Any) -> str:
-    """Return a product category as it reads best: what shouts in capitals is written small.
-
-    Examples
-    --------
-    >>> category_text("FRZN MEAT/MEAT DINNERS"), category_text("TV"), category_text("Кухня")
-    ('Frzn meat/meat dinners', 'TV', 'Кухня')
-    """
+    """Return a product category as it reads best: what shouts in capitals is written small."""
     text = plain_text(name)
     return text.capitalize() if len(text) > 3 and text.isupper() else text
 
@@ -114,12 +106,6 @@ def name_numbers(segments: Sequence[str], previous: Mapping[str, int] | None = N
 
     A segment of `previous`, of an earlier month, keeps its number; else it depends on the segment's key alone, unless
     another one took it.
-
-    Examples
-    --------
-    >>> first = name_numbers(["champions", "dormant"])
-    >>> name_numbers(["aaa", "champions"], first)["champions"] == first["champions"]
-    True
     """
     n = len(words()["names"]["en"])
     given = {key: number % n for key, number in (previous or {}).items() if key in set(segments)}
@@ -147,13 +133,7 @@ def feature_name(column: str) -> Text:
 
 @lru_cache(maxsize=4096)
 def block_of(column: str) -> str:
-    """Return the block that a column of customers or answers belongs to by its name, "" when none.
-
-    Examples
-    --------
-    >>> block_of("marital_status"), block_of("Канал залучення"), block_of("Улюблений колір")
-    ('demographics', 'sources', '')
-    """
+    """Return the block that a column of customers or answers belongs to by its name, "" when none."""
     tokens = re.findall(r"[\w'’]+", plain_name(column.replace("_", " ")))
 
     def named(entries: Iterable[str]) -> bool:
@@ -167,12 +147,6 @@ def _has(tokens: Sequence[str], word: str) -> bool:
 
 
 def is_specific(category: str) -> bool:
-    """Say whether a category names things at all; "misc" and "other" do not.
-
-    Examples
-    --------
-    >>> is_specific("BEEF"), is_specific("COUPON/MISC ITEMS")
-    (True, False)
-    """
+    """Say whether a category names things at all; "misc" and "other" do not."""
     tokens = re.findall(r"[\w'’]+", plain_name(plain_text(category)))
     return not any(t.startswith(word) for t in tokens for word in words()["unspecific"]["beginnings"])

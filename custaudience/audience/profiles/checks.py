@@ -17,12 +17,12 @@ from custaudience.audience.personas.claims import is_more
 from custaudience.audience.personas.ground import as_frame
 from custaudience.audience.personas.persona import Persona, is_blank
 from custaudience.audience.personas.words import in_language, plain_text
+from custaudience.audience.profiles.trace import ENOUGH_SHARED
 from custaudience.audience.profiles.words import LONGEST, roots, shared
 from custaudience.errors import DataError
 from custaudience.evidence import Claim
 
 NEED_SLOTS = ("goals", "problems", "barriers")
-ENOUGH_SHARED = 0.5  # a need is covered when so much of what it says stands in the text
 
 
 @cache
@@ -59,10 +59,6 @@ def check_message(text: str, persona: Persona) -> MessageCheck:
     Its needs are its goals, problems and barriers, measured or typed, and what it clearly buys more of than others.
     By words alone, and open to be checked: each row names the words it rests on. A text may speak to a need in other
     words, and name it without meeting it.
-
-    Examples
-    --------
-    >>> check_message("Fast and safe: your data stay private.", persona).values  # doctest: +SKIP
     """
     said = roots(text)
     language = _language(text[:LONGEST])

@@ -18,13 +18,7 @@ SLUG = "profiles"
 def profile_persona(profile: Profile, trace: Trace | None = None, *, caveats: Iterable[Text] = ()) -> Persona:
     """Return a typed profile as a persona for a card: every line a claim with its status and its source.
 
-    Parameters
-    ----------
-    profile : Profile
-    trace : Trace, optional
-        From `trace_claims`; without it the lines are traced to the profile's own sources only.
-    caveats : iterable of text
-        Printed below, after the profile's own `about`.
+    Without `trace` the lines are traced to the profile's own sources only; `caveats` are printed below its `about`.
     """
     trace = trace or trace_claims(profile)
     terms = Terms(profile.written_on)

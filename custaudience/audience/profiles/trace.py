@@ -19,8 +19,7 @@ from custaudience.errors import ConfigError, near_miss
 from custaudience.evidence import Claim
 
 LONGEST_LINE = 240
-ENOUGH_SHARED = 0.5
-"""A line is found in a source when so much of what it says stands there."""
+ENOUGH_SHARED = 0.5  # a line is found in a source when so much of what it says stands there
 TraceStatus = Literal["measured", "no_clear_difference", "contradicted", "typed"]
 
 
@@ -35,11 +34,10 @@ class Line:
 
 @dataclass(frozen=True)
 class Profile:
-    """A profile as a person typed it.
+    """A profile as a person typed it: whom it describes, where it comes from, its imagined name and words, its lines.
 
-    `title`, `about`, `name` and `who` are texts, or one per language: whom it describes, where it comes from, its
-    imagined name ("" = one of ours) and the imagined words after it. `sources` are what the lines claim to rest on,
-    by key, one statement or several between semicolons; `things` are for the drawing.
+    `sources` are what the lines claim to rest on, by key, one statement or several between semicolons; `things` are for
+    the drawing.
     """
 
     key: str
@@ -57,9 +55,8 @@ class Profile:
 class TracedLine:
     """A line of a profile and what it rests on.
 
-    `status` is "typed" where no claim of the study speaks of it; `sources` are the keys of those it is found in, the
-    best first; `missing` the words of the line that its best source does not have; `rests_on` the claim that speaks of
-    it.
+    `status` is "typed" where no claim of the study speaks of it (`rests_on`); `sources` are the keys of those it is
+    found in, the best first; `missing` the words of the line that its best source does not have.
     """
 
     line: Line
@@ -84,13 +81,7 @@ class Trace:
 
 
 def parse_profile(text: str) -> Profile:
-    """Read a profile from TOML text; see data/examples for two.
-
-    Raises
-    ------
-    ConfigError
-        If the text is no TOML, a key is missing or unknown, or a slot does not exist.
-    """
+    """Read a profile from TOML text; see data/examples for two."""
     try:
         raw = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
@@ -131,14 +122,8 @@ def trace_claims(
 ) -> Trace:
     """Find out what each line of a profile rests on: which source says it, and what the data say of it.
 
-    Parameters
-    ----------
-    profile : Profile or str
-        A profile, or any text: its sentences and parts between semicolons are its lines.
-    against : Persona or iterable of Claim
-        What was measured: a persona, or the ledger of a study.
-    sources : mapping of key to text, optional
-        Of a text; a profile brings its own.
+    Of a text the sentences and parts between semicolons are the lines, and `sources` are given beside it; a profile
+    brings its own. `against` is what was measured: a persona, or the ledger of a study.
 
     Notes
     -----
@@ -217,11 +202,7 @@ def _part(source: Text, i: int) -> Text:
 
 
 def trace_table(trace: Trace, *, language: str = "en") -> pd.DataFrame:
-    """Return a row per line of a profile: where it stands, what it says, what it rests on.
-
-    ``status`` is a claim's; ``source`` is "none of them" where no source says it; ``missing`` are the words of the line
-    that the source does not have.
-    """
+    """Return a row per line of a profile: where it stands, what it says, what it rests on."""
     rows = []
     for traced in trace.lines:
         found = traced.sources[0] if traced.sources else "none of them" if trace.has_sources else ""

@@ -10,15 +10,8 @@ from importlib.resources import files
 from typing import Any
 
 _WORD = re.compile(r"[^\W_]+(?:['’-][^\W_]+)*")
-# Endings taken off words that no list knows, the longest first.
-_ENDINGS = (
-    *("ations", "ation", "ings", "ness", "ions", "ing", "ies", "ion", "ers", "ed", "es", "er", "ly", "s", "e"),
-    *("ення", "ання", "ість", "ості", "ами", "ями", "ого", "ому", "ими", "ів", "ах", "ях", "ою", "ий", "ої", "им"),
-    *("их", "ам", "ям", "ем", "ом", "ти", "ть", "а", "я", "и", "і", "у", "ю", "е", "о", "й", "ь", "ї"),
-)
 _SHORTEST = 3
-LONGEST = 20_000
-"""Characters of a text that are looked at."""
+LONGEST = 20_000  # characters of a text that are looked at
 
 
 @cache
@@ -42,35 +35,21 @@ def _known() -> tuple[dict[str, str], tuple[tuple[str, str], ...], frozenset[str
 
 @lru_cache(maxsize=4096)
 def root_of(word: str) -> str:
-    """Return what a word is compared by: its concept where a list knows it, else the word without its ending.
-
-    Examples
-    --------
-    >>> root_of("urban") == root_of("cities") == root_of("містах")
-    True
-    >>> root_of("colleagues") == root_of("colleague")
-    True
-    """
+    """Return what a word is compared by: its concept where a list knows it, else the word without its ending."""
     whole, beginnings, _stop = _known()
     if word in whole:
         return f"={whole[word]}"
     for beginning, concept in beginnings:
         if word.startswith(beginning):
             return f"={concept}"
-    for ending in _ENDINGS:
+    for ending in _lists()["endings"]:
         if word.endswith(ending) and len(word) - len(ending) >= _SHORTEST:
             return word[: -len(ending)]
     return word
 
 
 def roots(text: str) -> dict[str, str]:
-    """Return the words of a text that say something: what each is compared by, and as it is written.
-
-    Examples
-    --------
-    >>> roots("They live in cities")
-    {'=city': 'cities'}
-    """
+    """Return the words of a text that say something: what each is compared by, and as it is written."""
     stop = _known()[2]
     found: dict[str, str] = {}
     for word in _WORD.findall(text[:LONGEST].casefold().replace("’", "'")):
@@ -87,13 +66,7 @@ def shared(words: Iterable[str], other: Iterable[str]) -> float:
 
 
 def number_range(text: str) -> tuple[float, float] | None:
-    """Return the range of years a text speaks of, None when of none.
-
-    Examples
-    --------
-    >>> number_range("aged 30 to 45"), number_range("45-54"), number_range("65+"), number_range("no age")
-    ((30.0, 45.0), (45.0, 54.0), (65.0, inf), None)
-    """
+    """Return the range of years a text speaks of, None when of none."""
     found = [float(n) for n in re.findall(r"(?<![\d.,])\d{1,2}(?![\d.,]*\d)", text[:LONGEST])]
     if not found:
         return None

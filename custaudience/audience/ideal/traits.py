@@ -200,11 +200,9 @@ def _judged(rows: pd.DataFrame, level: float) -> pd.DataFrame:
     rows = judge(rows, level, by_interval=True)
     covers_1 = (rows["ratio_low"] <= 1) & (rows["ratio_high"] >= 1) & (rows["status"] == "measured")
     rows["status"] = rows["status"].mask(covers_1, "no_clear_difference")
-    # "measured" comes first in the alphabet, "too_few" last
-    order = rows.assign(size=-rows["effect"].abs()).sort_values(
-        ["status", "size", "feature", "category"], kind="stable"
-    )
-    return rows.loc[order.index].reset_index(drop=True)
+    by = ["status", "size", "feature", "category"]  # "measured" comes first in the alphabet, "too_few" last
+    rows = rows.assign(size=-rows["effect"].abs()).sort_values(by, kind="stable", ignore_index=True)
+    return rows.drop(columns="size")
 
 
 def known_about(attributes: pd.DataFrame, is_ideal: pd.Series, terms: Terms) -> pd.DataFrame:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import calendar
 import datetime as dt
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -25,6 +24,7 @@ from custaudience.audience.personas.words import (
     name_of,
     plain_text,
     questions,
+    words,
 )
 from custaudience.customers.rfm.segments import load_segment_rules
 from custaudience.customers.segments.profiles import describe_segments
@@ -36,16 +36,9 @@ LEAST_SHARE = 0.005  # a category with less of both sides' spending than this is
 KNOWN_FOR_ALL = 0.95  # from this share of customers on, a block is not said to be known for some only
 MOST_ADVICE = 3
 WORTH_ACTING = 0.05  # a difference of shares that would change what is done
-_FORMS = {
-    "n_orders": "number", "revenue_per_order": "money0", "revenue_total": "money0", "days_since_last_order": "number",
-    "usual_gap_days": "number", "lines_per_order": "number1", "n_categories": "number", "weekend_share": "percent",
-    "evening_share": "percent", "refund_share": "percent1", "discounted_share": "percent",
-    "first_order_discounted": "percent",
-}  # fmt: skip
+_FORMS: Mapping[str, str] = words()["forms"]
 _DECIMALS = {"percent": 2, "percent1": 3, "money0": 0, "number1": 1}
 _ADVICE = ("advice_discounted_share", "advice_weekend_share", "advice_evening_share")  # each of a feature
-
-
 _NUMBERS = {
     "n": "n_customers", "n_before": "n_before", "share": "share_of_customers", "revenue": "share_of_revenue",
     "share_before": "share_of_customers_before", "revenue_before": "share_of_revenue_before",
@@ -59,9 +52,7 @@ class PersonaTeller(Teller):
         super().__init__(room, slug, NOTEBOOK, terms)
         self.key, self.title = key, title
 
-    def say(
-        self, key: str, case: str = "text", /, *, values: Mapping[str, Any] | None = None, **parts: Any
-    ) -> Claim:  # fmt: skip
+    def say(self, key: str, case: str = "text", /, *, values: Mapping[str, Any] | None = None, **parts: Any) -> Claim:
         """Return the claim ``slug.key`` of this persona; see `Teller.say`."""
         common = {"currency": self.terms.currency, "segment": self.title}
         return super().say(key, case, suffix=self.key, values=common | dict(values or {}), **parts)
@@ -175,9 +166,8 @@ def coverage_claim(tell: PersonaTeller, part: Part, columns: list[str]) -> list[
 
 def _spending(own: pd.DataFrame, known: pd.Series, terms: Terms) -> dict[str, Any] | None:
     """Return how those with an answer spend against those without, None where that is not clear."""
-    if "revenue_total" not in own or min(int(known.sum()), int((~known).sum())) < ENOUGH:
-        return None
-    if own["revenue_total"].nunique() < 2:
+    enough = min(int(known.sum()), int((~known).sum())) >= ENOUGH
+    if "revenue_total" not in own or not enough or own["revenue_total"].nunique() < 2:
         return None
     groups = known.map({True: "known", False: "unknown"})
     table = describe_segments(own[["revenue_total"]], groups, terms=terms).table
@@ -239,28 +229,15 @@ def blank_claim(tell: PersonaTeller, block: str) -> Claim:
     return tell.say("blank", case, n=0, values=asked, meta={"id": f"{block}_blank"})
 
 
-def too_few_claim(tell: PersonaTeller, slot: str, n: int) -> Claim:
-    """Say that there are data, and too few customers to compare."""
-    values = {"n": n, "enough": ENOUGH, "least": tell.terms.least}
-    return tell.say("too_few", "text" if n < ENOUGH else "small_groups", n=n, values=values, meta={"id": f"{slot}_few"})
-
-
-def holds_claims(
-    tell: PersonaTeller, size: Claim, since: dt.date | None, review_months: int
-) -> list[Claim]:  # fmt: skip
+def holds_claims(tell: PersonaTeller, size: Claim, since: dt.date | None, review_months: int) -> list[Claim]:
     """Say since when the segment holds, and when to look again."""
     facts, n = {"least": tell.terms.least}, size.n
     if since is None:
         holds = replace(tell.say("holds", "unknown", n=n, values=facts), value=None)
     else:
         holds = tell.say("holds", of=since.isoformat(), n=n, values=facts, since=since.isoformat())
-    day = _months_later(tell.terms.as_of, review_months).isoformat()
+    day = f"{pd.Timestamp(tell.terms.as_of) + pd.DateOffset(months=review_months):%Y-%m-%d}"
     return [holds, tell.say("review", of=day, n=n, day=day, months=review_months, rests_on=[size.id])]
-
-
-def _months_later(day: dt.date, months: int) -> dt.date:
-    year, month = divmod(12 * day.year + day.month - 1 + months, 12)
-    return dt.date(year, month + 1, calendar.monthrange(year, month + 1)[1])
 
 
 def filled_claim(tell: PersonaTeller, filled: Sequence[str]) -> Claim:
@@ -280,24 +257,17 @@ def is_more(claim: Claim) -> bool:
 
 def advice_claims(tell: PersonaTeller, segment: str, slots: Mapping[str, Sequence[Claim]]) -> list[Claim]:
     """Return what to say and when, each by a rule from what is clear."""
-    found: list[Claim] = []
-    for claim in slots["categories"]:
-        if is_more(claim) and is_specific(str(claim.values["raw"])):
-            found.append(tell.say("advice_lead", category=claim.values["category"], rests_on=[claim.id]))
-            break
-    clear = {
-        str(c.values.get("which")): c
-        for slot in ("behaviour", "price", "facts")
-        for c in slots[slot]
-        if c.status == "measured" and c.kind == "difference"
-    }
+    more = [claim for claim in slots["categories"] if is_more(claim) and is_specific(str(claim.values["raw"]))]
+    found = [tell.say("advice_lead", category=claim.values["category"], rests_on=[claim.id]) for claim in more[:1]]
+    figures = [c for slot in ("behaviour", "price", "facts") for c in slots[slot] if c.kind == "difference"]
+    clear = {str(c.values.get("which")): c for c in figures if c.status == "measured"}
     for key in _ADVICE:
         if (seen := clear.get(key.removeprefix("advice_"))) is not None and abs(float(seen.value or 0)) >= WORTH_ACTING:
             found.append(tell.say(key, "more" if float(seen.value or 0) > 0 else "less", rests_on=[seen.id]))
     actions = {s.key: s.action for s in load_segment_rules().segments}
     if segment in actions:
         found.append(tell.say("advice_segment", action=actions[segment], rests_on=[slots["size"][0].id]))
-    return found[:MOST_ADVICE] if len(found) <= MOST_ADVICE else [*found[: MOST_ADVICE - 1], found[-1]]
+    return found if len(found) <= MOST_ADVICE else [*found[: MOST_ADVICE - 1], found[-1]]
 
 
 def month_claims(month: PersonaMonth, terms: Terms) -> list[Claim]:

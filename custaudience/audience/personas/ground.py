@@ -117,8 +117,7 @@ def ground_of(sources: PersonaSources, terms: Terms) -> Ground:
     if who.empty:
         raise EmptyTableError("personas: no customer of the matrix has a segment. Do the ids agree?")
     matrix, order = matrix.loc[who.index], [name for name in order if (who == name).any()]
-    rules = load_segment_rules()
-    names = {s.key: s.name for s in (*rules.segments, rules.no_order)}
+    names = _rule_names()
     system: System = "rules" if set(order) <= set(names) else "found"
     known = sources.made_from
     made_from = set(known if known is not None else RFM if system == "rules" else ())
@@ -134,18 +133,21 @@ def ground_of(sources: PersonaSources, terms: Terms) -> Ground:
     return Ground(matrix, slots, who, order, rows, ratios, names if system == "rules" else {}, system, made_from)
 
 
+def _rule_names() -> dict[str, str]:
+    """Return the names of the RFM segments by key, in the order of the rules."""
+    rules = load_segment_rules()
+    return {s.key: s.name for s in (*rules.segments, rules.no_order)}
+
+
 def segment_labels(labels: pd.Series | CustomerSegments) -> tuple[list[str], pd.Series]:
     """Return the segments in their order (of the rules, of the groups' names, else by size), and each customer's."""
     given = labels.segments if isinstance(labels, CustomerSegments) else labels
     if given.index.has_duplicates:
-        raise DataError(
-            f"personas: {int(given.index.duplicated().sum())} customers have two labels. Give each one segment."
-        )
+        n = int(given.index.duplicated().sum())
+        raise DataError(f"personas: {n} customers have two labels. Give each one segment.")
     who = given.dropna().astype("str")
     who.index = who.index.astype("str")
-    rules = load_segment_rules()
-    known = [s.key for s in (*rules.segments, rules.no_order)]
-    sizes = who.value_counts()
+    known, sizes = list(_rule_names()), who.value_counts()
     if set(sizes.index) <= set(known):
         return [key for key in known if key in sizes.index], who
     if isinstance(given.dtype, pd.CategoricalDtype):
@@ -203,10 +205,9 @@ def sent_campaigns(contacts: Any, responses: Any, as_of: dt.date) -> pd.DataFram
 
 def _slot_of(feature: str, kinds: dict[str, str]) -> str:
     """Return the slot a feature's sentences stand in, "" when in none."""
-    for slot, features in (("facts", FACTS), ("price", PRICE), ("behaviour", BEHAVIOUR), ("sources", ("responded",))):
-        if feature in features:
-            return slot
-    return block_of(feature) if kinds.get(feature, "attribute") == "attribute" else ""
+    of_figures = {"facts": FACTS, "price": PRICE, "behaviour": BEHAVIOUR, "sources": ("responded",)}
+    slot = next((slot for slot, features in of_figures.items() if feature in features), "")
+    return slot or (block_of(feature) if kinds.get(feature, "attribute") == "attribute" else "")
 
 
 def _typical_rows(matrix: pd.DataFrame, who: pd.Series, terms: Terms, made_from: Collection[str]) -> pd.DataFrame:
@@ -228,7 +229,7 @@ def _typical_rows(matrix: pd.DataFrame, who: pd.Series, terms: Terms, made_from:
 
 def category_ratios(
     sales: pd.DataFrame, labels: pd.Series, terms: Terms, *, most: int = 120, include_sensitive: bool = False
-) -> pd.DataFrame:  # fmt: skip
+) -> pd.DataFrame:
     """Compare what each segment spends its money on with what all other customers spend theirs on.
 
     Of `category_sales` the `most` categories with most sales are compared; pairs with fewer than ``terms.least`` buyers

@@ -71,10 +71,8 @@ def _groups(labels: pd.Series, least: int) -> list[str]:
     if labels.index.has_duplicates:
         raise DataError("groups of two dates: a customer has two groups at one date. Give each one group.")
     sizes = labels.dropna().astype("str").value_counts()
-    known = (
-        labels.cat.categories.astype("str") if isinstance(labels.dtype, pd.CategoricalDtype) else sorted(sizes.index)
-    )
-    return [str(name) for name in known if sizes.get(name, 0) >= max(1, least)]
+    known = labels.cat.categories if isinstance(labels.dtype, pd.CategoricalDtype) else sorted(sizes.index)
+    return [str(name) for name in known if sizes.get(str(name), 0) >= max(1, least)]
 
 
 def _by_members(now: pd.Series, before: pd.Series, here: list[str], there: list[str], floor: float) -> list[_Row]:
@@ -138,9 +136,8 @@ def persona_changes(
         numbers.get(str(row.segment), 0) if there else numbers_before.get(str(row.segment_before), 0)
         for row, there in zip(table.itertuples(), here, strict=True)
     ]
-    for column in ("n_customers", "n_before"):
-        table[column] = table[column].astype("Int64")
-    return table.astype({c: "float64" for c in (*_SHARES[1:], *_BEFORE[1:], "overlap")})
+    kinds = dict.fromkeys((*_SHARES[1:], *_BEFORE[1:], "overlap"), "float64")
+    return table.astype(kinds | {"n_customers": "Int64", "n_before": "Int64"})
 
 
 def holds_since(history: Mapping[dt.date, pd.Series], *, min_group_size: int = 10) -> dict[str, dt.date | None]:
@@ -157,13 +154,7 @@ def holds_since(history: Mapping[dt.date, pd.Series], *, min_group_size: int = 1
     """
     if not history:
         return {}
-    sizes = {day: labels.dropna().astype("str").value_counts() for day, labels in sorted(history.items())}
-    found: dict[str, dt.date | None] = {}
-    for segment in sizes[max(sizes)].index:
-        held = []
-        for day in sorted(sizes, reverse=True):
-            if int(sizes[day].get(segment, 0)) < min_group_size:
-                break
-            held.append(day)
-        found[str(segment)] = held[-1] if len(sizes) > 1 and held else None
-    return found
+    days = sorted(history, reverse=True)
+    sizes = pd.DataFrame({day: history[day].dropna().astype("str").value_counts() for day in days})
+    held = (sizes >= min_group_size).cumprod(axis=1).sum(axis=1)[sizes[days[0]].notna()]  # days without a gap
+    return {str(segment): days[n - 1] if len(days) > 1 and n else None for segment, n in held.items()}

@@ -49,12 +49,9 @@ def epithets() -> tuple[Epithet, ...]:
 
 def choose_epithet(effects: Sequence[tuple[str, float]], taken: Collection[str]) -> Epithet:
     """Return the words for the clear difference that is largest, passing over those another persona already has."""
-    known = epithets()
-    for feature, effect in effects:
-        for epithet in known:
-            if epithet.feature == feature and epithet.sign * effect > 0 and epithet.key not in taken:
-                return epithet
-    return known[-1]
+    free = [epithet for epithet in epithets() if epithet.key not in taken]
+    fitting = (e for feature, effect in effects for e in free if e.feature == feature and e.sign * effect > 0)
+    return next(fitting, epithets()[-1])
 
 
 def questions(block: str) -> tuple[Mapping[str, str], ...]:

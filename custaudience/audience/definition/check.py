@@ -107,16 +107,12 @@ class DefinitionCheck:
 
     Attributes
     ----------
-    definition : Definition
-        As it was written.
-    rules : tuple of Rule
-        As they were read.
+    definition, rules : Definition, tuple of Rule
+        As it was written, and as it was read.
     findings : tuple of Finding
         Errors first.
-    matches : tuple of Match
-        One per rule: its column, or why it could not be matched; empty without customers.
-    coverage : Coverage or None
-        None without customers, or when no rule could be matched.
+    matches, coverage : tuple of Match, Coverage or None
+        One per rule: its column, or why it could not be matched; and what was counted with those that could.
     differences : DataFrame
         Of the customers who fit against all others, see `compare_with_rest`; empty where they cannot be compared.
     members : Index
@@ -237,9 +233,7 @@ def check_definition(
 
 def _read(written: Definition, words: WordLists, features: CustomerFeatures | None) -> Said:
     """Return what a definition says, with the family of each of its variables."""
-    kinds: dict[str, str] = {}
-    if features is not None:
-        kinds = dict(zip(features.dictionary["column"], features.dictionary["kind"], strict=True))
+    kinds: dict[str, str] = {} if features is None else features.dictionary.set_index("column")["kind"].to_dict()
     mapped = {variable: kinds.get(column, "attribute") for variable, column in written.columns.items()}
     families = kinds | mapped | {name: variable.family for name, variable in words.variables.items()}
     if written.text:
@@ -353,16 +347,12 @@ def _generation(said: Said, words: WordLists, year: int | None) -> Iterator[Find
             yield _of("GENERATION_AGE_MISMATCH", "warning", rules, "any_year", span=last - first + 1, **facts)
         elif year is None:
             yield _of("NO_REFERENCE_YEAR", "notice", rules, **facts)
-        elif stated and not _within(stated, (year - last - 1, year - first)):
-            ages_then: dict[str, Any] = {"year": str(year), "youngest": max(year - last - 1, 0), "oldest": year - first}
-            yield _of("GENERATION_AGE_MISMATCH", "warning", rules, **ages_then, **facts)
-
-
-def _within(stated: Sequence[Range], bounds: Range) -> bool:
-    return all(
-        bounds[0] <= math.floor(max(low, -1.0)) and math.floor(min(high, OLDEST + 90)) <= bounds[1]
-        for low, high in stated
-    )
+        else:
+            youngest, oldest = year - last - 1, year - first
+            ends = [(math.floor(max(low, -1.0)), math.floor(min(high, OLDEST + 90))) for low, high in stated]
+            if not all(youngest <= low and high <= oldest for low, high in ends):
+                facts |= {"year": str(year), "youngest": max(youngest, 0), "oldest": oldest}
+                yield _of("GENERATION_AGE_MISMATCH", "warning", rules, **facts)
 
 
 def _not_understood(said: Said) -> Iterator[Finding]:

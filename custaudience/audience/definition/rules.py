@@ -185,9 +185,9 @@ def read_text(text: str, words: WordLists) -> tuple[tuple[Rule, ...], tuple[Item
 
 
 def _says_something(item: Item) -> bool:
-    if item.meanings:
-        return item.number is not None and not item.is_("plain")
-    return item.number is not None or len(item.word) > 1
+    if item.number is not None:
+        return not item.is_("plain")
+    return not item.meanings and len(item.word) > 1
 
 
 def _together(first: Rule, second: Rule) -> Rule:
@@ -288,22 +288,15 @@ def _range_at(items: list[Item], at: int) -> tuple[int, int, Range]:
             scale = scale_high  # 20-30 thousand
         return at - (between or key(at - 1, "from")), end, (low * scale, high * scale_high)
     value = low * scale
-    after = last + 1 + key(last + 1, "age_unit")
+    after, and_more, and_less = last + 1 + key(last + 1, "age_unit"), (value, math.inf), (-math.inf, value)
     if last + 1 < len(items) and items[last + 1].word == "+":
-        return at, last + 1, (value, math.inf)
-    if key(after, "older"):
-        return at, after, (value, math.inf)
-    if key(after, "younger"):
-        return at, after, (-math.inf, value)
-    for word, bounds in {
-        "over": (float(np.nextafter(value, math.inf)), math.inf),
-        "under": (-math.inf, float(np.nextafter(value, -math.inf))),
-        "up_to": (-math.inf, value),
-        "from": (value, math.inf),
-    }.items():
-        if key(at - 1, word):
-            return at - 1, last, bounds
-    return at, last, (value, value)
+        return at, last + 1, and_more
+    if key(after, "older", "younger"):
+        return at, after, and_more if key(after, "older") else and_less
+    over, under = (float(np.nextafter(value, end)) for end in (math.inf, -math.inf))
+    known = {"over": (over, math.inf), "under": (-math.inf, under), "up_to": and_less, "from": and_more}
+    bounds = next((bounds for word, bounds in known.items() if key(at - 1, word)), None)
+    return (at - 1, last, bounds) if bounds else (at, last, (value, value))
 
 
 def _variable_of(items: list[Item], first: int, last: int, bounds: Range, words: WordLists) -> tuple[str, int]:

@@ -222,11 +222,6 @@ def shown(words: Sequence[str]) -> str:
     return ", ".join(short[:_SHOWN]) + (" …" if len(short) > _SHOWN else "")
 
 
-def parse_words(text: str, language: str) -> WordLists:
-    """Read one language's word lists from TOML text, as words/en.toml has them."""
-    return WordLists({language: tomllib.loads(text)})
-
-
 @cache
 def load_words(*languages: str) -> WordLists:
     """Return the word lists shipped, all languages when none is named."""

@@ -37,10 +37,8 @@ class CutOffs:
 
     Parameters
     ----------
-    min_orders : int
-        Loyal: so many orders that count, or more.
-    min_span_days : int
-        Loyal: so many days, or more, from the first of them to the last.
+    min_orders, min_span_days : int
+        Loyal: so many orders that count, or more; so many days, or more, from the first of them to the last.
     top_share : float
         Valuable: among this share of customers with most net revenue; who brought as much as the last of them, too,
         unless that is half of all or more.

@@ -200,14 +200,13 @@ def early_features(
 
 
 def ideal_rule_table(rules: Sequence[IdealRule], least: int) -> pd.DataFrame:
-    """Return the rules as published: ``view``, ``rule`` in signs, ``verdict``, ``n`` of those kept aside for whom it
-    holds, ``base_rate``, ``precision`` and ``recall`` with ``…_low`` and ``…_high``; of few no figures.
-    """  # noqa: D205
+    """Return the rules as published, in signs with alternatives between bars; of few no figures."""
     rows = []
     for rule in rules:
         few = 0 < rule.n_right < least
         missed = 0 < rule.n_hold_out_ideal - rule.n_right < least
-        row = {"view": rule.view, "rule": rule_signs(rule), "verdict": rule.verdict, "n": rule.n_said}
+        signs = " | ".join(", ".join(_signs(rule, test) for test in tests) for tests in rule.conditions)
+        row = {"view": rule.view, "rule": signs, "verdict": rule.verdict, "n": rule.n_said}
         row["base_rate"] = rule.base_rate
         for name, of, hidden in (("precision", rule.precision, few), ("recall", rule.recall, few or missed)):
             for end, value in (("", of.value), ("_low", of.low), ("_high", of.high)):
@@ -215,11 +214,6 @@ def ideal_rule_table(rules: Sequence[IdealRule], least: int) -> pd.DataFrame:
         rows.append(row)
     keep = ["view", "rule", "verdict", "base_rate"]
     return suppress_small(pd.DataFrame(rows), n="n", min_group_size=least, keep=keep)
-
-
-def rule_signs(rule: IdealRule) -> str:
-    """Return a rule in signs with the names a reader knows; alternatives between bars, "" where there is none."""
-    return " | ".join(", ".join(_signs(rule, test) for test in tests) for tests in rule.conditions)
 
 
 def _signs(rule: IdealRule, test: Condition) -> str:

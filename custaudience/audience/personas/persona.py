@@ -39,22 +39,16 @@ class Persona:
     ----------
     key : str
         Small letters and digits; the same in every month: for file names and ids of claims.
-    segment : str
-        The group as the analysis calls it; "" for a profile typed by a person.
-    title : str or mapping of language to str
-        The group as readers see it.
+    segment, title : str, str or mapping of language to str
+        The group as the analysis calls it ("" for a profile typed by a person), and as readers see it.
     system : {"rules", "found", "typed"}
         How the group came about.
     place : int
         Its place among the study's groups, 0 first; found groups take their colour from it.
-    name : mapping of language to str
-        Imagined.
-    name_number : int
-        To keep the name next month; see `name_numbers`.
+    name, name_number : mapping of language to str, int
+        Imagined, and the number to keep the name next month; see `name_numbers`.
     n : int or None
         Customers; None when they are too few to be counted, or nobody was.
-    study, currency, as_of
-        What it was measured of.
     slots : mapping of str to tuple of Claim
         Keys of `SLOTS`. Every sentence of a card is one of these claims.
     things : tuple of str

@@ -17,8 +17,7 @@ from custaudience.audience.personas.claims import is_more
 from custaudience.audience.personas.ground import as_frame
 from custaudience.audience.personas.persona import Persona, is_blank
 from custaudience.audience.personas.words import in_language, plain_text
-from custaudience.audience.profiles.trace import ENOUGH_SHARED
-from custaudience.audience.profiles.words import LONGEST, roots, shared
+from custaudience.audience.profiles.trace import ENOUGH_SHARED, LONGEST, roots, shared
 from custaudience.errors import DataError
 from custaudience.evidence import Claim
 

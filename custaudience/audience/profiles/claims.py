@@ -8,8 +8,16 @@ from typing import Any
 from custaudience.audience.personas.claims import PersonaTeller, blank_claim, caveat_claims, filled_claim
 from custaudience.audience.personas.persona import AVATAR_BLOCKS, SLOTS, Persona
 from custaudience.audience.personas.words import Text, in_language, name_of, plain_text, stable_number
-from custaudience.audience.profiles.trace import ENOUGH_SHARED, LONGEST_LINE, Profile, Trace, TracedLine, trace_claims
-from custaudience.audience.profiles.words import roots, shared
+from custaudience.audience.profiles.trace import (
+    ENOUGH_SHARED,
+    LONGEST_LINE,
+    Profile,
+    Trace,
+    TracedLine,
+    roots,
+    shared,
+    trace_claims,
+)
 from custaudience.evidence import Claim, Estimate, Terms
 
 SLUG = "profiles"

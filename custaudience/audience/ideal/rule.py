@@ -147,16 +147,14 @@ def _rule(rule: IdealRule, ideal: pd.Series, terms: Terms) -> IdealRule:
     """Make the rule of a view by its features, on customers of whom they are all known."""
     if rule.about is None or not rule.features:
         return replace(rule, reason="nothing_known")
-    columns: Sequence[str] = list(rule.features)
-    base = rule.about.table.set_index("customer_id")[columns].dropna()
+    base = rule.about.table.set_index("customer_id")[list(rule.features)].dropna()
     base = base.loc[base.index.isin(ideal.index)]
     chosen = ideal.reindex(base.index)
     rule = replace(rule, n_base=len(base), n_ideal=int(chosen.sum()))
     if min(rule.n_ideal, rule.n_base - rule.n_ideal) < 2 * ENOUGH:
         return replace(rule, reason="too_few")
-    tree = segment_rules(
-        base, chosen.map({True: "ideal", False: "rest"}), max_depth=2, hold_out=HOLD_OUT, balanced=True, terms=terms
-    )
+    groups = chosen.map({True: "ideal", False: "rest"})
+    tree = segment_rules(base, groups, max_depth=2, hold_out=HOLD_OUT, balanced=True, terms=terms)
     said = tuple(tests for tests, group in tree.conditions if group == "ideal")
     row = tree.segments.set_index("segment").loc["ideal"]
     told = tree.rules[tree.rules["segment"] == "ideal"]

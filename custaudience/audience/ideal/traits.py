@@ -98,11 +98,8 @@ def distinctive_traits(
     -----
     Shares: Newcombe's interval of the difference, Koopman's of the ratio. Behaviour is compared by means (Welch) even
     where it is skewed: who has ordered once has shares of 0 or 1, and medians would tell how often somebody ordered.
-    Attributes that are numbers: medians where skewed, by bootstrap. The ratio of means by the delta method. False
-    discovery rate after Benjamini and Hochberg (1995) over all rows. Attributes are compared among those of whom they
-    are known; ``known`` says who that is.
-
-    Nothing here says why: what goes with being ideal need not make anybody so.
+    Attributes that are numbers: medians where skewed, by bootstrap. The ratio of means by the delta method. Attributes
+    are compared among those of whom they are known. What goes with being ideal need not make anybody so.
     """
     kinds: dict[str, str] = {}
     units: dict[str, str] = {}

@@ -55,10 +55,8 @@ def build_personas(sources: PersonaSources, terms: Terms, frame: PersonaFrame = 
 
     Raises
     ------
-    EmptyTableError
-        If no customer has a segment.
-    DataError
-        If a customer stands twice in the labels or in an attribute table.
+    EmptyTableError, DataError
+        If no customer has a segment, or one stands twice in the labels or in an attribute table.
 
     Notes
     -----

@@ -130,8 +130,6 @@ def team_agreement(descriptions: pd.DataFrame) -> pd.DataFrame:
 
     Raises
     ------
-    ColumnError
-        If a column is missing.
     DataError
         If a person answers a field of a persona twice, or fewer than two people answer.
 

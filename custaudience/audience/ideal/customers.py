@@ -196,14 +196,10 @@ def _move_cut_offs(facts: Facts, chosen: np.ndarray) -> pd.DataFrame:
     rows: list[tuple[Any, ...]] = []
 
     def add(name: str, direction: str, value: float, moved: np.ndarray) -> None:
-        kept, either, share = (
-            int((moved & chosen).sum()),
-            int((moved | chosen).sum()),
-            share_of_total(revenue, moved, 0.95),
-        )
+        kept, either = int((moved & chosen).sum()), int((moved | chosen).sum())
+        share = share_of_total(revenue, moved, 0.95).value
         stay = kept / chosen.sum() if chosen.any() else math.nan
         alike = kept / either if either else math.nan
-        share = share_of_total(revenue, moved, 0.95).value
         rows.append((name, direction, float(value), int(moved.sum()), share, kept, stay, alike))
 
     add("all", "as set", math.nan, chosen)

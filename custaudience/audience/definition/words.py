@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from custaudience.audience.personas.words import plain_text
+from custaudience.audience.personas.words import fits, plain_text
 from custaudience.customers.features.attributes import sensitive_topic
 from custaudience.errors import ConfigError, near_miss
 
@@ -111,7 +111,7 @@ class WordLists:
         meanings: set[Meaning] = set()
         for phrase, found in self._phrases.get(tokens[at].word[:2], {}).items():
             following = tokens[at : at + len(phrase)]
-            if len(following) == len(phrase) and all(map(_fits, phrase, (token.word for token in following))):
+            if len(following) == len(phrase) and all(map(fits, phrase, (token.word for token in following))):
                 size = (len(phrase), sum(len(mark.strip("*")) for mark in phrase))
                 if size > best:
                     best, meanings = size, set(found)
@@ -240,10 +240,6 @@ def _read(name: str) -> dict[str, Any]:
 
 def _plain(name: str) -> str:
     return " ".join(re.sub(r"(?<=[a-zа-яіїєґ])(?=[A-Z])", " ", name).replace("_", " ").lower().split())
-
-
-def _fits(mark: str, word: str) -> bool:
-    return word.startswith(mark[:-1]) if mark.endswith("*") else word == mark
 
 
 def place_of(span: Range, wanted: Sequence[Range]) -> int:

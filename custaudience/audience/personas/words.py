@@ -6,12 +6,13 @@ import hashlib
 import re
 import tomllib
 import unicodedata
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from importlib.resources import files
 from typing import Any
 
+from custaudience.customers.features.attributes import is_named
 from custaudience.study.proposing.vocabulary import plain_name
 
 Text = str | Mapping[str, str]  # or one per language
@@ -131,16 +132,12 @@ def feature_name(column: str) -> Text:
 @lru_cache(maxsize=4096)
 def block_of(column: str) -> str:
     """Return the block that a column of customers or answers belongs to by its name, "" when none."""
-    tokens = re.findall(r"[\w'’]+", plain_name(column.replace("_", " ")))
-
-    def named(entries: Iterable[str]) -> bool:
-        return any(all(_has(tokens, word) for word in entry.split()) for entry in entries)
-
-    return next((block for block, entries in words()["blocks"].items() if named(entries)), "")
+    return next((block for block, entries in words()["blocks"].items() if is_named(column, entries)), "")
 
 
-def _has(tokens: Sequence[str], word: str) -> bool:
-    return any(t.startswith(word[:-1]) for t in tokens) if word.endswith("*") else word in tokens
+def fits(mark: str, word: str) -> bool:
+    """Say whether a word is the one of a list, where one with a star may have any ending."""
+    return word.startswith(mark[:-1]) if mark.endswith("*") else word == mark
 
 
 def is_specific(category: str) -> bool:

@@ -16,7 +16,7 @@ import pandas as pd
 from custaudience.audience.personas.claims import is_more
 from custaudience.audience.personas.ground import as_frame
 from custaudience.audience.personas.persona import Persona, is_blank
-from custaudience.audience.personas.words import in_language, plain_text
+from custaudience.audience.personas.words import fits, in_language, plain_text
 from custaudience.audience.profiles.trace import ENOUGH_SHARED, LONGEST, roots, shared
 from custaudience.errors import DataError
 from custaudience.evidence import Claim
@@ -103,13 +103,8 @@ def _row(claim: Claim, slot: str, said: Mapping[str, str], language: str) -> dic
 
 def _found(low: str, said: Mapping[str, str], entries: list[str]) -> str:
     words = {part for word in said.values() for part in (word, *word.split("-"))}
-    found = [
-        entry.rstrip("*")
-        for entry in entries
-        if (" " in entry and entry in low)
-        or any(word.startswith(entry[:-1]) if entry.endswith("*") else word == entry for word in words)
-    ]
-    return ", ".join(found)
+    found = (e for e in entries if (" " in e and e in low) or any(fits(e, word) for word in words))
+    return ", ".join(entry.rstrip("*") for entry in found)
 
 
 def team_agreement(descriptions: pd.DataFrame) -> pd.DataFrame:

@@ -45,10 +45,11 @@ def sensitive_topic(name: str) -> str:
     share = name.startswith(CATEGORY_SHARE)
     topics = {topic: words for topic, words in _words()["sensitive"].items() if not (share and topic == "minors")}
     plain = name.removeprefix(CATEGORY_SHARE)
-    return next((topic for topic, entries in topics.items() if _named(plain, entries)), "")
+    return next((topic for topic, entries in topics.items() if is_named(plain, entries)), "")
 
 
-def _named(name: str, entries: list[str]) -> bool:
+def is_named(name: str, entries: list[str]) -> bool:
+    """Say whether a column's name has all words of one of the entries, those with a star with any ending."""
     tokens = re.findall(r"[\w'’]+", plain_name(name.replace("_", " ")))
 
     def has(word: str) -> bool:

@@ -22,7 +22,7 @@ from custaudience.customers.contacts.lists import (
     missed_or_reason,
 )
 from custaudience.errors import ColumnError, EmptyTableError
-from custaudience.recipes.customers import segments_at
+from custaudience.recipes.customers import customer_tables, segments_at
 from custaudience.study import Study
 from custaudience.study.consent import read_consent
 
@@ -84,12 +84,11 @@ def consent_of(study: Study) -> pd.Series | None:
 
 def _lines_with_items(study: Study, level: str) -> tuple[Any, str]:
     """Return the order lines with the column ``item``, and the level it stands for; "" where nothing names products."""
-    lines = study.table("transactions")
+    lines, _, products = customer_tables(study)
     if "product_id" not in lines.columns:
         if level:
             raise ColumnError(f"level = {level!r}: the order lines have no product_id, so nothing can be looked up.")
         return nw.from_native(lines).lazy().with_columns(nw.lit(ANY_ORDER).alias(ANY_ORDER)), ""
-    products = study.table("products") if "products" in study.tables else None
     if not level:
         level = choose_level(products.df()) if products is not None else "product_id"
     return with_items(lines, lines if products is None else products, level), level

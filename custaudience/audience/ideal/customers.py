@@ -228,8 +228,8 @@ def _moves(facts: Facts) -> Iterator[tuple[str, str, Any]]:
         moves.append(("satisfied_from", lowest - 1, lowest + 1 if lowest < best else None))
     if "n_responded" in facts.table:
         moves.append(("min_responses", cut.min_responses - 1 or None, cut.min_responses + 1))
-    both = ((name, way, to) for name, *ends in moves for way, to in zip(("lower", "higher"), ends, strict=True))
-    yield from (move for move in both if move[2] is not None)
+    for name, lower, higher in moves:
+        yield from ((name, way, to) for way, to in (("lower", lower), ("higher", higher)) if to is not None)
 
 
 def part_table(ideal: IdealCustomers, least: int) -> pd.DataFrame:

@@ -145,9 +145,9 @@ def _complete(tell: PersonaTeller, part: Part, ground: Ground, slots: Slots) -> 
     for slot in (*AVATAR_BLOCKS, "behaviour", "categories"):
         if any(c.statistic != "known_for" for c in slots[slot]):
             continue
-        n, least = int(seen.get(slot, 0)), tell.terms.least
+        n = int(seen.get(slot, 0))
         if n and not tell.few(n) and len(ground.order) > 1:
-            facts = {"n": n, "enough": ENOUGH, "least": least}
+            facts = {"n": n, "enough": ENOUGH, "least": tell.terms.least}
             case, meta = "text" if n < ENOUGH else "small_groups", {"id": f"{slot}_few"}
             slots[slot] = [tell.say("too_few", case, n=n, values=facts, meta=meta), *slots[slot]]
         elif slot in AVATAR_BLOCKS:

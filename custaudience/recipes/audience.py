@@ -23,14 +23,7 @@ from custaudience.audience import (
 )
 from custaudience.audience.ideal.customers import IdealLater, follow_ideal
 from custaudience.audience.ideal.rule import early_features
-from custaudience.audience.personas.months import (
-    NOBODY,
-    PersonaMonth,
-    carried_names,
-    group_sizes,
-    match_groups,
-    persona_changes,
-)
+from custaudience.audience.personas import months
 from custaudience.audience.personas.words import name_numbers
 from custaudience.customers import CustomerFeatures
 from custaudience.customers.drivers.study import discount_column
@@ -78,7 +71,7 @@ def personas_at(study: Study, as_of: dt.date, *, n_months: int = 6, review_month
 
 def persona_month_at(
     study: Study, as_of: dt.date, *, earlier: Sequence[Persona] = (), n_months: int = 6, review_months: int = 3
-) -> PersonaMonth:
+) -> months.PersonaMonth:
     """Return the personas of a study at a date, each beside the one it was at the end of the month before.
 
     `earlier` are those that were published of the month before: their names are kept. Without them the names are those
@@ -91,26 +84,26 @@ def persona_month_at(
     try:
         groups = clusters_at(study, as_of)
     except EmptyTableError:
-        return PersonaMonth((), pd.DataFrame(), as_of, day, "rfm", reason=NOBODY)
+        return months.PersonaMonth((), pd.DataFrame(), as_of, day, "rfm", reason=months.NOBODY)
     least, is_found, names, changes = study.min_group_size, groups.basis == "found", None, pd.DataFrame()
     then = None if day is None else _earlier(study, day, is_found)
     if then is not None:
         now, (labels, spent) = _members(groups), then
-        matches = match_groups(now, labels, by_name=not is_found, min_group_size=least)
+        matches = months.match_groups(now, labels, by_name=not is_found, min_group_size=least)
         known = {persona.segment: persona.name_number for persona in earlier}
         of_before = name_numbers(sorted(set(labels.dropna().astype("str"))), known)
-        names = carried_names(matches, of_before)
+        names = months.carried_names(matches, of_before)
         of_now = name_numbers([str(name) for name in now.cat.categories], names)
-        here = group_sizes(now, _revenue(groups), min_group_size=least)
-        there = group_sizes(labels, spent, min_group_size=least)
-        changes = persona_changes(matches, here, there, of_now, of_before)
+        here = months.group_sizes(now, _revenue(groups), min_group_size=least)
+        there = months.group_sizes(labels, spent, min_group_size=least)
+        changes = months.persona_changes(matches, here, there, of_now, of_before)
     since: dict[str, dt.date | None] = {}
     if is_found and len(changes):
         since = {str(name): day for name in changes.loc[changes["state"].isin(["kept", "changed"]), "segment"]}
     since = since or _since(study, as_of, groups, n_months)
     personas = _built(study, as_of, groups, PersonaFrame(since=since, review_months=review_months, names=names))
-    compared = day if then is not None else None
-    return PersonaMonth(personas, changes, as_of, compared, groups.basis, groups.plan.min_orders if is_found else 1)
+    compared, searched_from = day if then is not None else None, groups.plan.min_orders if is_found else 1
+    return months.PersonaMonth(personas, changes, as_of, compared, groups.basis, searched_from)
 
 
 def published_personas(path: str | os.PathLike[str]) -> tuple[Persona, ...]:

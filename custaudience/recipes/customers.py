@@ -31,14 +31,7 @@ from custaudience.customers.drivers.study import (
     driver_study,
     second_order_study,
 )
-from custaudience.customers.segments.search import (
-    CustomerGroups,
-    View,
-    describe_rule_groups,
-    label_customers,
-    plan_search,
-    rule_labels,
-)
+from custaudience.customers.segments import search
 from custaudience.errors import EmptyTableError, HistoryError
 from custaudience.evidence import Terms
 from custaudience.recipe_cache import cached
@@ -91,14 +84,14 @@ def clusters_at(
     study: Study,
     as_of: dt.date,
     *,
-    view: View = "auto",
+    view: search.View = "auto",
     min_orders: int = 2,
     most_groups: int = 8,
     n_categories: int = 8,
     n_permutations: int = 200,
     n_runs: int = 50,
     seed: int = 0,
-) -> CustomerGroups:
+) -> search.CustomerGroups:
     """Return the groups of customers at a date, as notebook 34 finds them step by step; RFM segments where none are.
 
     Private. `view` and `min_orders` are of `plan_search`; `most_groups` is the largest number tried, 2 or more;
@@ -110,18 +103,18 @@ def clusters_at(
         drivers = drivers_at(
             study, as_of, n_categories=n_categories, n_permutations=n_permutations, n_repeats=1, seed=seed
         ).drivers
-    plan = plan_search(features, drivers, view=view, min_orders=min_orders)
+    plan = search.plan_search(features, drivers, view=view, min_orders=min_orders)
     count = choose_k(plan.matrix, k_range=range(2, most_groups + 1), preparation=plan.preparation, seed=seed)
     segments = segment_customers(plan.matrix, count.k, preparation=plan.preparation, seed=seed)
     if segments.k > 1:
         profiles = describe_segments(plan.matrix, segments, terms=terms)
         stability = segment_stability(segments, plan.matrix, n_runs=n_runs, seed=seed)
         rules = segment_rules(plan.matrix, segments, terms=terms)
-        labels = label_customers(plan, segments, features)
-        return CustomerGroups(labels, "found", features, plan, count, segments, profiles, stability, rules)
-    labels = rule_labels(segments_at(study, as_of))
-    described = describe_rule_groups(features, labels, terms)
-    return CustomerGroups(labels, "rfm", features, plan, count, segments, described, None, None)
+        labels = search.label_customers(plan, segments, features)
+        return search.CustomerGroups(labels, "found", features, plan, count, segments, profiles, stability, rules)
+    labels = search.rule_labels(segments_at(study, as_of))
+    described = search.describe_rule_groups(features, labels, terms)
+    return search.CustomerGroups(labels, "rfm", features, plan, count, segments, described, None, None)
 
 
 def _features(study: Study, terms: Terms, **how: Any) -> CustomerFeatures:

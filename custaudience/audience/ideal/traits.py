@@ -38,13 +38,11 @@ class DistinctiveTraits:
     Attributes
     ----------
     table : DataFrame, one row per trait (and level of a category), clearest and largest first
-        ``feature``, ``kind`` ("attribute", "date", "category_share", "behaviour"), ``name``, ``unit``; ``category``,
-        ``statistic``, ``above``, ``n``, ``n_others`` (of whom it is known), ``value``, ``value_others``,
-        ``difference``, ``low``, ``high``, ``effect`` (-1 to 1) as `contrast` has them, but that of means is what
-        Cliff's delta would be of two normal distributions so far apart: ranks would tell how often somebody ordered;
-        ``ratio``, ``ratio_low``, ``ratio_high`` (how many times as often, or as much; NaN where a ratio says nothing);
-        ``p_value``, ``p_adjusted`` (false discovery rate over the table); ``status``: "measured" where that rate holds
-        and neither interval covers no difference, "no_clear_difference", "too_few".
+        ``feature``, ``kind`` ("attribute", "date", "category_share", "behaviour"), ``name``, ``unit``; the columns of
+        `contrast`, but the ``effect`` of means is what Cliff's delta would be of two normal distributions so far apart:
+        ranks would tell how often somebody ordered; ``ratio``, ``ratio_low``, ``ratio_high`` (how many times as often,
+        or as much; NaN where a ratio says nothing); ``p_adjusted`` (false discovery rate over the table); ``status``:
+        "measured" where that rate holds and neither interval covers no difference, "no_clear_difference", "too_few".
     known : DataFrame, one row per attribute known of less than 95 %, and one ("") for any of these
         ``feature``, ``n_known``, ``share_known``, ``share_known_ideal``, ``share_known_rest``; ``ideal_known`` (share
         of the known who are ideal), ``ideal_unknown``, their ``difference`` with ``low``, ``high`` (Newcombe),

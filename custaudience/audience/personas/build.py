@@ -105,7 +105,7 @@ def _measure(tell: PersonaTeller, part: Part, ground: Ground, slots: Slots) -> N
         if claim is not None:
             slots[slot].append(claim)
     for slot, most in _MOST.items():
-        slots[slot] = _ranked(_one_per_feature(slots[slot]))[:most]
+        slots[slot] = _clearest(slots[slot])[:most]
     compared = {str(c.values["which"]): c for c in slots["facts"]}
     # the four figures in their order; alone where there are too few to compare
     known = [feature for feature in FACTS if feature in part.own]
@@ -116,13 +116,11 @@ def _measure(tell: PersonaTeller, part: Part, ground: Ground, slots: Slots) -> N
     slots["categories"] = card.category_claims(tell, part.ratios)
 
 
-def _ranked(claims: Iterable[Claim]) -> list[Claim]:
-    """Return clear ones first, the larger the effect the earlier; then the others."""
-    return sorted(claims, key=lambda c: (c.status != "measured", -abs(float(c.values.get("effect", 0.0))), c.id))
+def _clearest(claims: Iterable[Claim]) -> list[Claim]:
+    """Return clear claims first, the larger the effect the earlier; of each feature the level that says most.
 
-
-def _one_per_feature(claims: Iterable[Claim]) -> list[Claim]:
-    """Keep of each feature the level that says most: clear, and rather one that is more common here than rarer."""
+    That is a clear one, and rather one that is more common here than rarer.
+    """
 
     def weight(claim: Claim) -> tuple[bool, bool, float]:
         clear = claim.status == "measured"
@@ -134,7 +132,7 @@ def _one_per_feature(claims: Iterable[Claim]) -> list[Claim]:
     for claim in claims:
         which = str(claim.values["which"])
         best[which] = max(best.get(which, claim), claim, key=weight)
-    return list(best.values())
+    return sorted(best.values(), key=lambda c: (c.status != "measured", -abs(float(c.values["effect"])), c.id))
 
 
 def _complete(tell: PersonaTeller, part: Part, ground: Ground, slots: Slots) -> None:

@@ -31,6 +31,9 @@ PRICE = ("discounted_share", "first_order_discounted")
 BEHAVIOUR = ("usual_gap_days", "lines_per_order", "n_categories", "weekend_share", "evening_share", "refund_share")
 RFM = ("days_since_last_order", "n_orders", "revenue_total")  # what RFM segments are made from
 _TECHNICAL = ("customer_id", "_file", "_row")
+_COLUMNS = [
+    *("segment", "category", "n", "n_buyers", "share", "share_others", "ratio", "low", "high", "p_adjusted", "status")
+]
 
 
 @dataclass(frozen=True)
@@ -44,7 +47,7 @@ class PersonaSources:
     labels : Series per ``customer_id``, or CustomerSegments
         The segment of each customer: RFM segments or groups that were found. Customers without one are left out.
     category_sales : DataFrame, optional
-        ``customer_id``, ``category``, ``sales_minor``. Without it the card says nothing of categories.
+        As `category_sales` gives them. Without it the card says nothing of categories.
     demographics, answers : any frame Narwhals reads, optional
         One row per customer, ``customer_id`` and columns; those that `features` has not. A column goes to the block
         that its name tells (personas.toml); sensitive and identifying ones are left out.
@@ -247,7 +250,7 @@ def category_ratios(
     names = _largest(category, amount, most, include_sensitive=include_sensitive)
     segment, found = pd.factorize(who.reindex(customers), sort=True)
     if len(found) < 2 or not names:
-        return pd.DataFrame(columns=[*_COLUMNS, "p_adjusted", "status"])
+        return pd.DataFrame(columns=_COLUMNS)
     column = pd.Index(names).get_indexer(pd.Index(category))
     kept, shape = column >= 0, (len(customers), len(names))
     spent = sparse.coo_array((amount[kept], (row[kept], column[kept])), shape=shape).tocsr()  # same pairs are added up
@@ -275,9 +278,6 @@ def category_ratios(
     table = table.astype({"segment": "str", "category": "str"})
     by = ["segment", "ratio", "category"]
     return table.sort_values(by, ascending=[True, False, True], kind="stable", ignore_index=True)
-
-
-_COLUMNS = ["segment", "category", "n", "n_buyers", "share", "share_others", "ratio", "low", "high"]
 
 
 def _largest(category: pd.Series, amount: np.ndarray, most: int, *, include_sensitive: bool) -> list[str]:

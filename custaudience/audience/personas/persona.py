@@ -6,13 +6,13 @@ import datetime as dt
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
-from typing import Any, Literal
+from typing import Literal
 
 import pandas as pd
 
 from custaudience.audience.personas.words import Text, in_language, questions
 from custaudience.errors import near_miss
-from custaudience.evidence import Claim
+from custaudience.evidence import Claim, claim_of, plain
 
 System = Literal["rules", "found", "typed"]
 AVATAR_BLOCKS = ("demographics", "goals", "sources", "problems", "barriers")  # barriers: with the role in the purchase
@@ -141,25 +141,14 @@ def personas_to_json(personas: Iterable[Persona]) -> str:
         | {"slots": {slot: [vars(c) for c in claims] for slot, claims in persona.slots.items() if claims}}
         for persona in personas
     ]
-    return json.dumps(rows, ensure_ascii=False, indent=1, default=_plain) + "\n"
+    return json.dumps(rows, ensure_ascii=False, indent=1, default=plain) + "\n"
 
 
 def personas_from_json(text: str) -> tuple[Persona, ...]:
     """Read what `personas_to_json` wrote."""
     found = []
     for row in json.loads(text):
-        slots = {slot: tuple(_claim(c) for c in claims) for slot, claims in row.pop("slots").items()}
+        slots = {slot: tuple(map(claim_of, claims)) for slot, claims in row.pop("slots").items()}
         row |= {"as_of": dt.date.fromisoformat(row["as_of"]), "things": tuple(row["things"])}
         found.append(Persona(**row, slots=slots))
     return tuple(found)
-
-
-def _claim(row: dict[str, Any]) -> Claim:
-    return Claim(**(row | {"as_of": dt.date.fromisoformat(row["as_of"]), "rests_on": tuple(row["rests_on"])}))
-
-
-def _plain(value: Any) -> Any:
-    """Turn dates, numpy scalars and tuples into what JSON knows."""
-    if isinstance(value, dt.date):
-        return value.isoformat()
-    return value.item() if hasattr(value, "item") else list(value)

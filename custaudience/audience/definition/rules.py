@@ -308,15 +308,15 @@ def _variable_of(items: list[Item], first: int, last: int, bounds: Range, words:
 
     after = last + 1 + (last + 1 < len(items) and items[last + 1].word in DASHES)
     following = items[after] if after < len(items) and not items[after].apart else None
-    if (following and following.is_("numbers", "age_unit")) or items[last].is_("numbers", "older", "younger"):
-        return "age", after if following and following.is_("numbers", "age_unit") else last
+    is_age, is_money = (bool(following and following.is_("numbers", unit)) for unit in ("age_unit", "unit"))
+    if is_age or items[last].is_("numbers", "older", "younger"):
+        return "age", after if is_age else last
     if following and named(after):
         return named(after), after
-    in_money = (following and following.is_("numbers", "unit")) or (first and items[first - 1].is_("numbers", "unit"))
-    if in_money:
+    if is_money or (first and items[first - 1].is_("numbers", "unit")):
         near = [*range(first - 1, first - _NEAR - 1, -1), *range(after, after + _NEAR)]
         variable = next((named(place) for place in near if named(place) and named(place) != "age"), "")
-        return variable, after if following and following.is_("numbers", "unit") else last
+        return variable, after if is_money else last
     low, high = bounds
     beginning = next((place for place in range(first, max(first - _NEAR, 0), -1) if items[place].apart), first - _NEAR)
     before = next((named(place) for place in range(first - 1, beginning - 1, -1) if named(place)), "")

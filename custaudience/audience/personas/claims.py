@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -309,12 +310,9 @@ def _changes(tell: Teller, month: PersonaMonth) -> Iterator[Claim]:
     if month.earlier is None or month.changes.empty:
         yield tell.say("changes", "none")
         return
-    counts = month.changes["state"].value_counts()
-    kept, changed, new, split, gone, merged = (
-        int(counts.get(state, 0)) for state in ("kept", "changed", "new", "split", "gone", "merged")
-    )
-    values: dict[str, Any] = {"kept": kept + changed, "changed": changed, "new": new + split, "gone": gone + merged}
-    values |= {"earlier": str(month.earlier), "least": tell.terms.least}
+    n = Counter(month.changes["state"])
+    values: dict[str, Any] = {"kept": n["kept"] + n["changed"], "changed": n["changed"], "new": n["new"] + n["split"]}
+    values |= {"gone": n["gone"] + n["merged"], "earlier": str(month.earlier), "least": tell.terms.least}
     method = {"method": tell.phrase("matched", month.basis)}
     case = "text" if values["changed"] or values["new"] or values["gone"] else "same"
     yield tell.say("changes", case, of=values["kept"], n=len(month.changes), values=values, meta=method)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
 
 from custaudience.audience.personas.claims import PersonaTeller, blank_claim, caveat_claims, filled_claim
@@ -65,10 +65,9 @@ def _trace_notes(tell: PersonaTeller, trace: Trace) -> list[Claim]:
     notes = [tell.say("traced", of=lost, n=n, lost=lost)]
     if trace.unused:
         statements = [_by_language(statement) for _source, statement in trace.unused]
-        said = {
-            language: plain_text("; ".join(s.get(language, in_language(s)) for s in statements), most=LONGEST_LINE)
-            for language in sorted({language for statement in statements for language in statement})
-        }
+        languages = sorted({language for statement in statements for language in statement})
+        each = {language: "; ".join(in_language(s, language) for s in statements) for language in languages}
+        said = {language: plain_text(text, most=LONGEST_LINE) for language, text in each.items()}
         notes.append(tell.say("unused", of=len(trace.unused), said=said))
     return notes
 
@@ -95,8 +94,7 @@ def _statement(source: Text, line: Text) -> Text:
     """Return of a source the statement that says the line, in each language; all of it where several do together."""
     if isinstance(source, str):
         return _best_part(source, in_language(line))
-    lines = line if isinstance(line, Mapping) else {}
-    return {language: _best_part(text, lines.get(language, in_language(line))) for language, text in source.items()}
+    return {language: _best_part(text, in_language(line, language)) for language, text in source.items()}
 
 
 def _best_part(source: str, line: str) -> str:

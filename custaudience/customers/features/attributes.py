@@ -35,16 +35,20 @@ def sensitive_topic(name: str) -> str:
     >>> sensitive_topic("Колір шкіри"), sensitive_topic("Улюблений колір")
     ('skin colour', '')
     """
-    tokens = re.findall(r"[\w'’]+", plain_name(name.removeprefix(CATEGORY_SHARE).replace("_", " ")))
+    share = name.startswith(CATEGORY_SHARE)
+    topics = {topic: words for topic, words in _WORDS["sensitive"].items() if not (share and topic == "minors")}
+    plain = name.removeprefix(CATEGORY_SHARE)
+    return next((topic for topic, entries in topics.items() if is_named(plain, entries)), "")
+
+
+def is_named(name: str, entries: list[str]) -> bool:
+    """Say whether a column's name has all words of one of the entries, those with a star with any ending."""
+    tokens = re.findall(r"[\w'’]+", plain_name(name.replace("_", " ")))
 
     def has(word: str) -> bool:
         return any(t.startswith(word[:-1]) for t in tokens) if word.endswith("*") else word in tokens
 
-    for topic, entries in _WORDS["sensitive"].items():
-        about_goods = topic == "minors" and name.startswith(CATEGORY_SHARE)
-        if not about_goods and any(all(map(has, entry.split())) for entry in entries):
-            return str(topic)
-    return ""
+    return any(all(map(has, entry.split())) for entry in entries)
 
 
 def usable_attribute(name: str, values: pd.Series, *, until: dt.date) -> tuple[pd.Series | None, str, str]:

@@ -1,7 +1,4 @@
-"""What a report may say of the differences between people: which go with what they do later, and how much.
-
-First the study of drivers, the finding first; then what did not pass, who is known at all, and the second order.
-"""
+"""What a report may say of the differences between people: which go with what they do later, and how much."""
 
 from __future__ import annotations
 
@@ -13,10 +10,17 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from custaudience.customers.drivers.columns import read_outcome, read_variable
+from custaudience.customers.drivers.columns import (
+    MAIN_OUTCOMES,
+    key_of,
+    kinds_of,
+    level_naming,
+    naming,
+    read_outcome,
+    read_variable,
+)
 from custaudience.customers.drivers.effects import share_explained
-from custaudience.customers.drivers.names import MAIN_OUTCOMES, headline_outcome, key_of, kinds_of, level_naming, naming
-from custaudience.customers.drivers.study import NO_CODE, DriverStudy, SecondOrderStudy, cut_day
+from custaudience.customers.drivers.study import NO_CODE, DriverStudy, SecondOrderStudy, cut_day, headline_outcome
 from custaudience.customers.features.attributes import CATEGORY_SHARE, sensitive_topic
 from custaudience.errors import EmptyTableError, HistoryError
 from custaudience.evidence import Claim, Estimate, Terms
@@ -78,10 +82,7 @@ def no_driver_claims(first_day: dt.date, terms: Terms, *, cut: dt.date | None = 
 
 
 def driver_claims(study: DriverStudy, terms: Terms, *, most: int = 8) -> list[Claim]:
-    """Return what may be said of a driver study, the finding first.
-
-    `most` facts of earlier behaviour have a sentence each, the strongest; attributes of customers all have.
-    """
+    """Return what may be said of a driver study, the finding first; of earlier behaviour the `most` strongest facts."""
     told = _Told(study, terms)
     strongest = told.strongest
     is_attribute = strongest["variable"].isin(told.attributes)
@@ -283,9 +284,13 @@ def _bias(told: _Told, partly: pd.Series) -> Iterator[Claim]:
         if pd.isna(row["low"]) or told.tell.few(n, others):
             continue
         gap = Estimate(float(row["difference"]), float(row["low"]), float(row["high"]), told.drivers.terms.level, n)
-        facts: dict[str, Any] = {**told.name(usual), "others": others, "cut": told.cut}
-        facts |= {"known": float(row["mean_known"]), "unknown": float(row["mean_unknown"])}
-        facts["currency"] = told.tell.terms.currency
+        facts: dict[str, Any] = {
+            **told.name(usual),
+            "others": others,
+            "cut": told.cut,
+            "known": float(row["mean_known"]),
+        }
+        facts |= {"unknown": float(row["mean_unknown"]), "currency": told.tell.terms.currency}
         claim = told.tell.say("known", row["outcome"], of=gap, suffix=row["outcome"], values=facts)
         differs |= claim.status == "measured"
         yield claim

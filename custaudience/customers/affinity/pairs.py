@@ -331,11 +331,10 @@ def asked_offer(bought: str, missing: str, known: Iterable[str] | None = None) -
 def choose_offer(
     pairs: pd.DataFrame, asked: Offer | None = None, *, min_lift: float = 5.0, most: int = 3
 ) -> Offer | None:
-    """Choose whom to remind of what: the thing in most baskets that has strong partners, and these partners.
+    """Choose whom to remind of what: the thing in most baskets that has strong partners, and `most` of these.
 
     What is `asked` is taken as it is, the side left empty is chosen to suit. A partner's whole interval of the lift
-    lies above `min_lift`, and at least `MIN_CONFIDENCE` of the baskets with the thing hold it; `most` partners by
-    falling confidence. None when no pair is strong enough.
+    lies above `min_lift`, and `MIN_CONFIDENCE` of the baskets with the thing hold it. None when no pair is so strong.
     """
     things, others = (asked.bought, asked.goes_with) if asked else ((), ())
     if things and others:

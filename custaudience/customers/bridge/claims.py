@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import partial
 from typing import Any, NamedTuple
 
 import pandas as pd
@@ -12,7 +13,7 @@ from custaudience.customers.bridge.months import Comparison, Usual
 from custaudience.evidence import Claim, Status, Terms
 from custaudience.telling import Teller
 
-SLUG, NOTEBOOK = "what_changed", "50_what_changed.ipynb"
+teller = partial(Teller, __package__, "what_changed", "50_what_changed.ipynb")
 ABOUT_EQUAL = 0.005  # up to this share of the earlier month's revenue two months are called about equal
 _WORTH_NAMING = 0.1  # parts smaller than this share of the largest are left out
 _EVEN_SHARE = 0.02  # comings and goings that differ by less than this share of either are called even
@@ -20,11 +21,6 @@ _VERDICT_STATUS: dict[str, Status] = {
     **dict.fromkeys(("too_short", "too_short_largest", "none"), "too_few"), "usual": "no_clear_difference",
     "unusual": "measured",
 }  # fmt: skip
-
-
-def teller(terms: Terms) -> Teller:
-    """Return who tells what notebook 50 found."""
-    return Teller(__package__, SLUG, NOTEBOOK, terms)
 
 
 def bridge_claims(

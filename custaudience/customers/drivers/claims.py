@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterator
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -26,7 +26,7 @@ from custaudience.errors import EmptyTableError, HistoryError
 from custaudience.evidence import Claim, Estimate, Terms
 from custaudience.telling import Teller
 
-SLUG, NOTEBOOK = "what_drives_behaviour", "33_what_drives_behaviour.ipynb"
+teller = partial(Teller, __package__, "what_drives_behaviour", "33_what_drives_behaviour.ipynb")
 ENOUGH = 30  # customers of a category that may stand for the highest
 _SHARE = ("share_explained", "share_low", "share_high")
 _DIFFERENCE = ("difference", "difference_low", "difference_high")
@@ -37,7 +37,7 @@ class _Told:
 
     def __init__(self, study: DriverStudy, terms: Terms) -> None:
         self.study, self.drivers, self.features = study, study.drivers, study.features
-        self.tell, self.cut = Teller(__package__, SLUG, NOTEBOOK, terms), study.cut.isoformat()
+        self.tell, self.cut = teller(terms), study.cut.isoformat()
         self.kinds = kinds_of(study.features)
         self.attributes = {variable for variable, kind in self.kinds.items() if kind in ("attribute", "date")}
         # pairs with whether, how often and for how much; strongest first
@@ -78,7 +78,7 @@ def no_driver_claims(first_day: dt.date, terms: Terms, *, cut: dt.date | None = 
     except HistoryError:
         cut, case = terms.as_of, "short"
     days = {"first": first_day.isoformat(), "until": terms.as_of.isoformat(), "cut": cut.isoformat()}
-    return [Teller(__package__, SLUG, NOTEBOOK, terms).say("refused", case, values=days)]
+    return [teller(terms).say("refused", case, values=days)]
 
 
 def driver_claims(study: DriverStudy, terms: Terms, *, most: int = 8) -> list[Claim]:
@@ -303,13 +303,12 @@ def _bias(told: _Told, partly: pd.Series) -> Iterator[Claim]:
 def no_second_order_claim(refusal: HistoryError | EmptyTableError, terms: Terms) -> Claim:
     """Return the claim that says so when first orders are not in the data, or hardly watched."""
     short = isinstance(refusal, EmptyTableError) or "too short" in str(refusal)
-    tell = Teller(__package__, SLUG, NOTEBOOK, terms)
-    return tell.say("second_refused", "short" if short else "text", suffix="refused")
+    return teller(terms).say("second_refused", "short" if short else "text", suffix="refused")
 
 
 def second_order_claims(study: SecondOrderStudy, terms: Terms) -> list[Claim]:
     """Return what may be said of who orders a second time, all customers first."""
-    tell, table = Teller(__package__, SLUG, NOTEBOOK, terms), study.table()
+    tell, table = teller(terms), study.table()
     ends = [claim for name in study.by for claim in _ends(tell, study, name, table[table["by"] == name])]
     return [_overall(tell, study, table.iloc[0]), *ends, *_second_rejected(tell, study)]
 

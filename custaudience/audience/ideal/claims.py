@@ -12,7 +12,7 @@ import pandas as pd
 from custaudience.audience.ideal.customers import IdealCustomers, IdealLater
 from custaudience.audience.ideal.rule import FORMS, IdealRule
 from custaudience.audience.ideal.traits import DistinctiveTraits
-from custaudience.customers.drivers.names import key_of, naming
+from custaudience.customers.drivers.columns import key_of, naming
 from custaudience.customers.segments.rules import Condition
 from custaudience.evidence import Claim, Estimate, Terms
 from custaudience.stats.intervals import share_interval

@@ -10,7 +10,7 @@ import pandas as pd
 from scipy import stats
 
 from custaudience.audience.ideal.customers import MADE_FROM
-from custaudience.customers.drivers.names import kinds_of
+from custaudience.customers.drivers.columns import kinds_of
 from custaudience.customers.features.attributes import CATEGORY_SHARE, sensitive_topic
 from custaudience.customers.features.features import CustomerFeatures
 from custaudience.customers.segments.search import name_of

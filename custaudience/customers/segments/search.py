@@ -8,8 +8,8 @@ from typing import Literal
 
 import pandas as pd
 
+from custaudience.customers.drivers.columns import BEHAVIOUR
 from custaudience.customers.drivers.drivers import Drivers
-from custaudience.customers.drivers.names import BEHAVIOUR
 from custaudience.customers.features.attributes import CATEGORY_SHARE
 from custaudience.customers.features.features import CustomerFeatures
 from custaudience.customers.rfm.segments import load_segment_rules

@@ -1,11 +1,18 @@
-"""How one value of a file becomes a typed one: SQL for ids, local times, amounts and numbers."""
+"""What one value of a file means: SQL for ids, local times, amounts and numbers; the words of consent."""
 
 from __future__ import annotations
 
+import fnmatch
+import re
+import tomllib
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from importlib.resources import files
 
 import duckdb
+import pandas as pd
 
+from custaudience.errors import DataError
 from custaudience.study.config import StudySection, TableSection
 from custaudience.study.contracts import Column, Table
 from custaudience.study.sources import Source, literal, quote
@@ -15,6 +22,8 @@ _EPOCHS: dict[object, int] = {"unix": 1_000_000, "unix_ms": 1_000, "unix_us": 1}
 _EXCEL_1970 = 25569  # days from 1899-12-30, where Excel's count begins, to 1970-01-01
 _LATEST = 4_102_444_800_000_000  # the year 2100 in microseconds: a larger number counts in another unit
 _WHOLE = ("BIGINT", "INTEGER", "HUGEINT", "SMALLINT")
+_CONSENT = tomllib.loads(files(__package__).joinpath("consent.toml").read_text(encoding="utf-8"))
+YES, NO = frozenset(_CONSENT["yes"]), frozenset(_CONSENT["no"])
 
 
 @dataclass(frozen=True)
@@ -174,3 +183,38 @@ def _has_offset(text: str, *, wanted: bool) -> str:
 
 def _codes(date_format: str) -> set[str]:
     return {date_format[i : i + 2] for i in range(len(date_format) - 1) if date_format[i] == "%"}
+
+
+def read_consent(values: pd.Series, *, yes: Sequence[str] = ()) -> pd.Series:
+    """Return who agreed to be written to, by the words in the column ``consent``: text, or true and false.
+
+    Missing and empty mean no: nobody agreed by saying nothing. With `yes` (upper and lower case alike, ``*`` for any
+    text) every other word means no; without it the words of consent.toml count, and a word of neither is a
+    `DataError`: it is not guessed.
+
+    Examples
+    --------
+    >>> read_consent(pd.Series(["Так", "ні", None, " YES "])).tolist()
+    [True, False, False, True]
+    >>> read_consent(pd.Series(["weekly", "never"]), yes=["weekly", "monthly"]).tolist()
+    [True, False]
+    """
+    words = values.astype("str").fillna("").map(_plain_word)
+    agreeing: Collection[str] = YES
+    if yes:
+        shapes = [re.sub(r"[\[?]", "[\\g<0>]", _plain_word(pattern)) for pattern in yes]
+        agreeing = [word for word in words.unique() if any(fnmatch.fnmatchcase(word, shape) for shape in shapes)]
+    elif (unknown := ~words.isin(YES | NO | {""})).any():
+        counts = values[unknown].astype("str").str.strip().value_counts()
+        shown = ", ".join(f"{word[:40]!r} ({n:,})" for word, n in counts.head(5).items())
+        more = f" and {len(counts) - 5:,} others" if len(counts) > 5 else ""
+        raise DataError(
+            f"customers: the column consent holds words that are neither yes nor no: {shown}{more}. Say under "
+            f'[tables.customers] which mean yes, for example consent_yes = ["yes"] (every other is then no; "*" means '
+            "any filled cell)."
+        )
+    return (words.isin(agreeing) & (words != "")).rename(None)
+
+
+def _plain_word(text: str) -> str:
+    return re.sub(r"\s+", " ", text.replace("\u00a0", " ")).strip().casefold()

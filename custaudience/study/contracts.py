@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Collection
 from dataclasses import dataclass
 from importlib.resources import files
 from typing import Literal
@@ -35,6 +36,17 @@ class Table:
     one_row_is: str
     columns: tuple[Column, ...]
     key: str | None = None
+
+    @property
+    def required(self) -> list[str]:
+        """Names of the columns that each row needs."""
+        return [column.name for column in self.columns if column.required]
+
+    def dated(self, mapped: Collection[str]) -> str | None:
+        """Return the first of its columns of dates that is mapped."""
+        return next(
+            (column.name for column in self.columns if column.type == "datetime" and column.name in mapped), None
+        )
 
 
 TABLES: dict[str, Table] = {

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import filecmp
 import glob
-import hashlib
 import os
 import re
 import shutil
@@ -20,7 +20,7 @@ from custaudience.study.config import StudySection, load_config
 from custaudience.study.contracts import TABLES
 from custaudience.study.proposing import vocabulary
 from custaudience.study.proposing.documents import describe, dictionary, study_toml
-from custaudience.study.proposing.proposal import Answers, Proposal, Question, TableProposal
+from custaudience.study.proposing.proposal import Answers, Proposal, Question, TableProposal, question
 from custaudience.study.proposing.roles import table_of, why_no_table
 from custaudience.study.proposing.sampling import Sample, take_samples
 from custaudience.study.proposing.tables import propose_table, together
@@ -162,23 +162,13 @@ def _names(paths: list[Path]) -> dict[Path, str]:
 
 
 def _no_file_twice(paths: list[Path]) -> None:
-    seen: dict[tuple[int, str], list[Path]] = {}
-    for path in paths:
-        if path.is_file():
-            with path.open("rb") as stream:
-                start = hashlib.sha256(stream.read(1 << 20)).hexdigest()
-            alike = seen.setdefault((path.stat().st_size, start), [])
-            for other in alike:
-                if _whole(path) == _whole(other):
-                    raise DataError(
-                        f"{path.name} and {other.name} are the same file; its rows would count double. Give it once."
-                    )
-            alike.append(path)
-
-
-def _whole(path: Path) -> str:
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
+    there = [path for path in paths if path.is_file()]
+    for place, path in enumerate(there):
+        for other in there[:place]:
+            if filecmp.cmp(path, other, shallow=False):
+                raise DataError(
+                    f"{path.name} and {other.name} are the same file; its rows would count double. Give it once."
+                )
 
 
 _Found = tuple[str, Preset] | None
@@ -232,14 +222,11 @@ def _one_of(table: str, pairs: list[tuple[Sample, _Found]], answers: Answers) ->
     labels = [sample.label for sample, _ in pairs]
     same = all(set(sample.header) == set(first.header) and sample.sheet is None for sample, _ in pairs)
     together = (("all", "they are parts of one table, such as one file for each month"),) if same else ()
+    options = (*together, *((label, "this one; the others are not used") for label in labels))
+    named = f"{', '.join(labels[:-1])} and {labels[-1]}"
+    facts = {"table": table, "labels": named, "difference": "" if same else _difference(pairs)}
     answer = answers.settle(
-        Question(
-            f"{table}.files",
-            f"{', '.join(labels[:-1])} and {labels[-1]} both claim to be {table}. Which is it?",
-            (*together, *((label, "this one; the others are not used") for label in labels)),
-            "They have the same columns." if same else f"Their columns differ: {_difference(pairs)}.",
-            "all" if same else labels[0],
-        )
+        question("files", "same" if same else "", options=options, suggestion="all" if same else labels[0], **facts)
     )
     return pairs if answer == "all" else [pair for pair in pairs if pair[0].label == answer]
 
@@ -304,16 +291,8 @@ def _currency(tables: list[TableProposal], answers: Answers) -> tuple[str, str]:
     evidence = "; ".join(named.values()) + "." if named else "No file says."
     if len(named) > 1:
         evidence += " Amounts of two currencies cannot be added: leave a file out, or export it in one."
-    answer = answers.settle(
-        Question(
-            "currency",
-            "In which currency are the amounts (ISO code, such as EUR, UAH, USD)?",
-            (),
-            evidence,
-            next(iter(named), ""),
-            _no_currency,
-        )
-    )
+    asked = question("currency", suggestion=next(iter(named), ""), evidence=evidence)
+    answer = answers.settle(replace(asked, check=_no_currency))
     return answer or _UNKNOWN, "as answered"
 
 
@@ -332,17 +311,8 @@ def _zone(tables: list[TableProposal], currency: str, answers: Answers) -> tuple
     if not any(table.date is not None and table.date.has_time for table in tables) and not answers.given("timezone"):
         return "UTC", "the dates have no time of day, so any zone gives the same days"
     usual = "" if currency == _UNKNOWN else vocabulary.usual_zone(currency)
-    answer = answers.settle(
-        Question(
-            "timezone",
-            "In which time zone does the company count its days and months?",
-            (),
-            "The dates have a time of day, and no file names a zone for the company"
-            + (f"; {currency} suggests {usual}." if usual else "."),
-            usual,
-            _no_zone,
-        )
-    )
+    asked = question("timezone", "usual" if usual else "", suggestion=usual, currency=currency, usual=usual)
+    answer = answers.settle(replace(asked, check=_no_zone))
     return answer or "UTC", "as answered"
 
 

@@ -8,12 +8,11 @@ from zoneinfo import available_timezones
 
 from custaudience.errors import DataError
 from custaudience.study.contracts import TABLES
-from custaudience.study.proposing.proposal import Answers, Question, TableProposal
+from custaudience.study.proposing.proposal import Answers, TableProposal, question
 from custaudience.study.proposing.styles import AmountStyle, DateStyle, Facts
 from custaudience.study.proposing.vocabulary import currency_codes, currency_of
 
 _PAID = ("revenue", "unit_price", "quantity", "spend")  # what these say of the signs holds for the others
-_ORDERS = (("day", "the day comes first: 3 April"), ("month", "the month comes first: March 4"))
 _STRAY = 0.001  # share of dates in the other order up to which they are slips of the pen, and set aside
 
 
@@ -24,7 +23,7 @@ def settle_amounts(proposal: TableProposal, answers: Answers) -> None:
     unclear = ""
     for ours, column, style in _written(proposal):
         clash = style.mixed or _clash(column, style, decimals, groups)
-        if clash and ours not in _needed(proposal):
+        if clash and ours not in proposal.needed:
             proposal.give_up(ours, f"its numbers are written in another way, such as {clash[0]!r} beside {clash[-1]!r}")
             continue
         if clash:
@@ -62,13 +61,9 @@ def settle_currency(proposal: TableProposal, answers: Answers) -> None:
     shown = ", ".join(f"{name} {n:,} rows" for name, n in sorted(found.items(), key=lambda item: -item[1])[:6])
     code = next(iter(by_code))
     if len(by_code) > 1:
+        options = tuple((name, f"{n:,} rows; the others are left out") for name, n in by_code.items())
         code = answers.settle(
-            Question(
-                "currency",
-                f"{proposal.sample.label} holds several currencies, which cannot be added. Which one is the study in?",
-                tuple((name, f"{n:,} rows; the others are left out") for name, n in by_code.items()),
-                f"{theirs}: {shown}.",
-            )
+            question("currencies", options=options, label=proposal.sample.label, theirs=theirs, shown=shown)
         )
         names = [name for name in found if _code(name) == code]
         proposal.settings.setdefault("only", {})[theirs] = names
@@ -91,11 +86,6 @@ def _written(proposal: TableProposal) -> list[tuple[str, Facts, AmountStyle]]:
     mapped = [ours for ours in (*_PAID, *sorted(names - set(_PAID))) if ours in names and ours in proposal.columns]
     found = [(ours, proposal.facts(ours)) for ours in mapped]
     return [(ours, one, one.amount) for ours, one in found if one.kind == "VARCHAR" and one.amount is not None]
-
-
-def _needed(proposal: TableProposal) -> set[str]:
-    required = {column.name for column in TABLES[proposal.table].columns if column.required}
-    return required | (set() if "revenue" in proposal.columns else {"unit_price", "quantity"})
 
 
 def _clash(
@@ -122,17 +112,8 @@ def _settle_unclear(
         (groups if decimals else decimals)[mark] = unclear
         return
     whole, _, rest = "".join(sign for sign in unclear if sign.isdigit() or sign == mark).partition(mark)
-    answer = answers.settle(
-        Question(
-            f"{proposal.table}.amounts",
-            f"{proposal.sample.label}: is {unclear!r} {whole}{rest}, or {int(whole)} and a fraction?",
-            (
-                ("thousands", f"{whole}{rest}: {mark!r} groups thousands"),
-                ("decimal", f"{whole}.{rest}: {mark!r} is the decimal sign"),
-            ),
-            "No number in it says which.",
-        )
-    )
+    named = {"table": proposal.table, "label": proposal.sample.label, "unclear": unclear, "mark": mark}
+    answer = answers.settle(question("amounts", whole=whole, rest=rest, least=int(whole), **named))
     (groups if answer == "thousands" else decimals).setdefault(mark, unclear)
 
 
@@ -159,15 +140,9 @@ def _shown(value: str) -> str:
     return repr(" ".join(value.split()))
 
 
-def _dated_column(proposal: TableProposal) -> str | None:
-    """Return our name of the first column of dates that the table has."""
-    named = (column.name for column in TABLES[proposal.table].columns if column.type == "datetime")
-    return next((name for name in named if name in proposal.columns), None)
-
-
 def propose_dates(proposal: TableProposal) -> None:
     """Say how dates are written, as far as the sample shows it."""
-    ours = _dated_column(proposal)
+    ours = TABLES[proposal.table].dated(proposal.columns)
     if ours is None:
         return
     theirs = proposal.columns[ours]
@@ -198,7 +173,7 @@ def propose_dates(proposal: TableProposal) -> None:
 
 def settle_date_order(proposal: TableProposal, answers: Answers) -> bool:
     """Settle whether day or month comes first where the sample left it open; True when the formats changed."""
-    style, found, ours = proposal.date, proposal.scan, _dated_column(proposal)
+    style, found, ours = proposal.date, proposal.scan, TABLES[proposal.table].dated(proposal.columns)
     if style is None or ours is None or style.order not in ("unclear", "day", "month"):
         return False
     if proposal.preset and "date_format" in proposal.preset[1].settings:
@@ -218,14 +193,9 @@ def settle_date_order(proposal: TableProposal, answers: Answers) -> bool:
             f"the {order} comes first: in {rows:,} {'row' if rows == 1 else 'rows'} that number is over 12",
         )
     else:
+        date = proposal.facts(ours).values[0]
         order = answers.settle(
-            Question(
-                f"{proposal.table}.date_order",
-                f"{proposal.sample.label}, {theirs}: in {proposal.facts(ours).values[0]!r}, does the day or the month "
-                "come first?",
-                _ORDERS,
-                "No date in it has a number above 12 in front or behind, so the file cannot say.",
-            )
+            question("date_order", table=proposal.table, label=proposal.sample.label, theirs=theirs, date=date)
         )
         proposal.say("date_format", f"the {order} comes first, as answered")
     if order == "month":

@@ -2,54 +2,39 @@
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cache
+from importlib.resources import files
 from typing import Any
 
 from custaudience.errors import ConfigError, near_miss
 from custaudience.study.config import TableSection
+from custaudience.study.contracts import TABLES
 from custaudience.study.proposing.sampling import Sample
 from custaudience.study.proposing.scanning import Scan
 from custaudience.study.proposing.styles import DateStyle, Facts
 from custaudience.study.proposing.vocabulary import Preset
 
+Options = tuple[tuple[str, str], ...]  # values and what each means
 _PATIENCE = 2  # how often a question is asked again
 
 
 @dataclass
 class TableProposal:
-    """What is proposed for one table, and why.
-
-    Attributes
-    ----------
-    samples : list of Sample
-        Its files; they have the same columns.
-    sample : Sample
-        Rows of all of them.
-    columns : dict
-        Our column by the file's.
-    settings : dict
-        Everything else of ``[tables.NAME]`` but the path.
-    why : dict
-        Evidence by our column, or by setting: sentences.
-    scan : Scan
-        What the rows say, once they were counted.
-    sampled : bool
-        Whether only the sample's rows were counted, because the file is very large.
-    currency : str
-        The currency that its column of currencies says, as an ISO code; "" when it says none.
-    """
+    """What is proposed for one table, and why."""
 
     table: str
-    samples: list[Sample]
-    sample: Sample
-    columns: dict[str, str] = field(default_factory=dict)
-    settings: dict[str, Any] = field(default_factory=dict)
-    why: dict[str, list[str]] = field(default_factory=dict)
+    samples: list[Sample]  # its files; they have the same columns
+    sample: Sample  # rows of all of them
+    columns: dict[str, str] = field(default_factory=dict)  # our column by the file's
+    settings: dict[str, Any] = field(default_factory=dict)  # all else of [tables.NAME] but the path
+    why: dict[str, list[str]] = field(default_factory=dict)  # evidence by our column, or by setting
     preset: tuple[str, Preset] | None = None
     scan: Scan = field(default_factory=Scan)
-    sampled: bool = False
-    currency: str = ""
+    sampled: bool = False  # only the sample's rows were counted, because the file is very large
+    currency: str = ""  # the ISO code that its column of currencies says
     date: DateStyle | None = None
     notes: list[str] = field(default_factory=list)
 
@@ -57,6 +42,11 @@ class TableProposal:
     def section(self) -> TableSection:
         """The proposed section, as the reader takes it."""
         return TableSection.model_validate({"path": self.sample.file.name, "columns": self.columns, **self.settings})
+
+    @property
+    def needed(self) -> set[str]:
+        """Our columns whose values each row needs: price and quantity where there is no revenue."""
+        return {*TABLES[self.table].required, *(() if "revenue" in self.columns else ("unit_price", "quantity"))}
 
     def facts(self, ours: str) -> Facts:
         """Return what stands in the column that is one of ours."""
@@ -93,16 +83,11 @@ class Proposal:
 
 @dataclass(frozen=True)
 class Question:
-    """One thing that is ambiguous.
-
-    ``key`` answers it on the command line; ``options`` are pairs of value and what it means, empty for free text;
-    ``evidence`` is what the data show; ``suggestion`` a likely answer, never taken by itself. ``check`` says what is
-    wrong with an answer in free text, "" when nothing is.
-    """
+    """One thing that is ambiguous, as questions.toml words it; without ``options`` ``check`` judges a free text."""
 
     key: str
     text: str
-    options: tuple[tuple[str, str], ...] = ()
+    options: Options = ()
     evidence: str = ""
     suggestion: str = ""
     check: Callable[[str], str] | None = None
@@ -115,16 +100,21 @@ class Question:
         return self.check(answer) if self.check else ""
 
 
-class Answers:
-    """Answers given beforehand, or by somebody who is asked.
+@cache
+def _questions() -> dict[str, Any]:
+    return tomllib.loads(files(__package__).joinpath("questions.toml").read_text(encoding="utf-8"))
 
-    Parameters
-    ----------
-    given : mapping
-        Answers by key.
-    ask : function, optional
-        Called with a question nobody answered yet; None when nobody can be asked.
-    """
+
+def question(name: str, case: str = "", *, options: Options = (), suggestion: str = "", **facts: Any) -> Question:
+    """Return a question of questions.toml in one of its cases, filled with facts; `options` are those of the data."""
+    words = _questions()[name] | _questions()[name].get(case, {})
+    own = ((value, meaning.format(**facts)) for value, meaning in words.get("options", {}).items())
+    key, text, evidence = (words.get(part, "").format(**facts) for part in ("key", "text", "evidence"))
+    return Question(key, text, tuple(options or own), evidence, suggestion or words.get("suggestion", ""))
+
+
+class Answers:
+    """Answers given beforehand by key, or by somebody who is asked; `ask` is None when nobody can be."""
 
     def __init__(self, given: Mapping[str, str], ask: Callable[[Question], str] | None = None):
         self._given = dict(given)
@@ -136,23 +126,18 @@ class Answers:
         """Return the answer; without one, remember the question and go on with its suggestion or first option."""
         self._used.add(question.key)
         answer = self._given.get(question.key)
-        if answer is None and self._ask is None:
-            self._open.setdefault(question.key, question)
-            return question.suggestion or (question.options[0][0] if question.options else "")
-        answer = self._asked(question).strip() if answer is None else answer.strip()
+        if answer is None:
+            if self._ask is None:
+                self._open.setdefault(question.key, question)
+                return question.suggestion or (question.options[0][0] if question.options else "")
+            answer = self._ask(question)
+            for _ in range(_PATIENCE):
+                if fault := question.fault_of(answer.strip()):
+                    answer = self._ask(replace(question, text=f"{fault} {question.text}"))
+        answer = answer.strip()
         if fault := question.fault_of(answer):
             raise ConfigError(f"{question.key}: {fault}")
         self._given[question.key] = answer
-        return answer
-
-    def _asked(self, question: Question) -> str:
-        assert self._ask is not None
-        answer = self._ask(question)
-        for _ in range(_PATIENCE):
-            fault = question.fault_of(answer.strip())
-            if not fault:
-                break
-            answer = self._ask(replace(question, text=f"{fault} {question.text}"))
         return answer
 
     def given(self, key: str) -> str | None:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from custaudience.errors import DataError, near_miss
 from custaudience.study.contracts import TABLES, Column
-from custaudience.study.proposing.proposal import Answers, Question
+from custaudience.study.proposing.proposal import Answers, Question, question
 from custaudience.study.proposing.sampling import Sample
 from custaudience.study.proposing.vocabulary import name_score
 
@@ -35,14 +35,7 @@ def table_of(sample: Sample, answers: Answers) -> str | None:
     if stem in fitting or (stem in TABLES and stem not in _GUESSED and _can_be(stem, sample)):
         return stem
     if {"transactions", "customers"} <= set(fitting) and _may_be_list_of_customers(sample):
-        return answers.settle(
-            Question(
-                f"table.{sample.label}",
-                f"Is {sample.label} a list of sales, or of customers?",
-                (("transactions", "each row is a sale"), ("customers", "each row is a customer, once")),
-                "No customer occurs twice in the rows looked at, and nothing names an order, a product or a quantity.",
-            )
-        )
+        return answers.settle(question("table", label=sample.label))
     return fitting[0] if fitting else None
 
 
@@ -56,7 +49,7 @@ def _may_be_list_of_customers(sample: Sample) -> bool:
 def _can_be(table: str, sample: Sample) -> bool:
     found = candidates(table, sample)
     taken = {pairs[0][1] for pairs in found.values() if pairs}
-    needs = [column.name for column in TABLES[table].columns if column.required]
+    needs = TABLES[table].required
     if table == "transactions":
         priced = all(found[name] for name in _PRICED)
         return bool(found["customer_id"] and found["ordered_at"] and (found["revenue"] or priced))
@@ -142,8 +135,8 @@ def assign(table: str, sample: Sample, answers: Answers) -> dict[str, tuple[str,
         chosen.pop("unit_price", None)
         chosen.pop("discount", None)
     priced = set(_PRICED) <= set(chosen)
-    for column in TABLES[table].columns:
-        if column.required and column.name not in chosen and not (column.name == "revenue" and priced):
+    for name in TABLES[table].required:
+        if name not in chosen and not (name == "revenue" and priced):
             raise DataError(why_no_table(table if table != "transactions" else "", sample))
     return {column.name: chosen[column.name] for column in TABLES[table].columns if column.name in chosen}
 
@@ -165,8 +158,8 @@ def _which(sample: Sample, table: str, column: Column, best: list[str], offered:
     def values(name: str) -> str:
         return ", ".join(list(dict.fromkeys(sample.facts[name].values[:200]))[:3])
 
-    why = f"Only part of the name speaks for {best[0]!r} ({values(best[0])})."
-    if len(best) > 1:
-        why = "Several are named so: " + "; ".join(f"{name!r} ({values(name)})" for name in best[:_OFFERED]) + "."
-    text = f"Which column of {table} is {column.name} ({column.meaning.split(';')[0]})?"
-    return Question(f"{table}.{column.name}", text, tuple((name, values(name)) for name in offered), why)
+    return question(
+        "column", "several" if len(best) > 1 else "", options=tuple((name, values(name)) for name in offered),
+        table=table, column=column.name, meaning=column.meaning.split(";")[0], likely=best[0], values=values(best[0]),
+        named="; ".join(f"{name!r} ({values(name)})" for name in best[:_OFFERED]),
+    )  # fmt: skip

@@ -218,8 +218,7 @@ def _figures(look: _Look) -> Iterator[tuple[str, str]]:
 
 
 def _date_figures(look: _Look) -> Iterator[tuple[str, str]]:
-    columns, section = look.declared.table.columns, look.declared.section
-    dated = next((column.name for column in columns if column.type == "datetime" and column.name in look.mapped), None)
+    section, dated = look.declared.section, look.declared.table.dated(look.mapped)
     if dated is None:
         return
     cell, read = _cell(dated), _read(dated)

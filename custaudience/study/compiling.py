@@ -110,17 +110,17 @@ def _declared_rows(table: Table, section: TableSection, source: Source) -> list[
             if theirs not in source.columns:
                 raise ColumnError(f"{_not_found(source, theirs)} It is named under [tables.{table.name}] {option}.")
             if option != "refund_rows":
-                test = _listed(theirs, values)
+                # the inner SELECT carries the file's columns under names of ours, so that none can hide another
+                test = listed(f"raw {theirs}", values)
                 shown = f"CAST({quote(f'raw {theirs}')} AS VARCHAR)"
                 label = f"{theirs.replace('|', '/')}|excluded"
                 faults.append((f"NOT ({test})" if option == "only" else test, label, shown))
     return faults
 
 
-def _listed(theirs: str, values: tuple[str, ...]) -> str:
-    """Return the SQL that is true where a cell of the file's column is one of `values`."""
-    # the inner SELECT carries the file's columns under names of ours, so that none can hide another
-    text = f"CAST({quote(f'raw {theirs}')} AS VARCHAR)"
+def listed(column: str, values: Sequence[str]) -> str:
+    """Return the SQL that is true where a cell of a column is one of `values`, ``*`` for any text."""
+    text = f"CAST({quote(column)} AS VARCHAR)"
     cell = f"coalesce(lower({trimmed(text)}), '')"
     wanted = [value.strip().lower() for value in values]
     tests = [f"{cell} IN ({', '.join(literal(value) for value in wanted if '*' not in value)})"]
@@ -198,7 +198,7 @@ def _add_revenue(parts: _Select, mapped: dict[Column, str], declared: Declared, 
 
 def _signed(revenue: str, section: TableSection) -> str:
     """Return the SQL of revenue with the sign turned in the rows that study.toml calls refunds."""
-    tests = " OR ".join(_listed(theirs, values) for theirs, values in section.refund_rows.items())
+    tests = " OR ".join(listed(f"raw {theirs}", values) for theirs, values in section.refund_rows.items())
     return f"CASE WHEN {tests} THEN -abs({revenue}) ELSE {revenue} END AS revenue_minor" if tests else revenue
 
 

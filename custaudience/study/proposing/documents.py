@@ -10,19 +10,10 @@ from typing import Any
 
 from custaudience.study.contracts import TABLES
 from custaudience.study.proposing.proposal import Proposal, TableProposal
-from custaudience.study.proposing.vocabulary import is_status_column
+from custaudience.study.proposing.vocabulary import is_status_column, vocabulary
 
 _WIDTH = 100
-_MEANINGS = {
-    "sheet": "where the table stands", "header_row": "the column names stand in this row",
-    "separator": "between the cells", "encoding": "of the text", "timezone": "the clock of the dates",
-    "date_format": "how dates are written", "decimal": "the decimal sign", "thousands": "groups thousands",
-    "currency_sign": "taken off the amounts", "constants": "the same for all rows", "only": "rows that count",
-    "exclude": "rows left out", "refund_rows": "rows that are money paid back", "guests": "buyers without an id",
-    "guest_ids": "ids that stand for nobody in particular", "revenue_per": "what the amount belongs to",
-    "case_insensitive_ids": "ids in small letters",
-}  # fmt: skip
-_LONGEST = 60  # letters of a column's name that are shown
+_MEANINGS: dict[str, str] = vocabulary()["meanings"]
 _CATEGORIES = {"currency", "category", "kind", "channel"}  # texts of ours that name nobody
 _CONTACT = re.compile(r"\S+@\S+\.\S+|\+?\d[\d ()-]{6,}\d")
 
@@ -58,7 +49,8 @@ def _describe_table(table: TableProposal) -> Iterator[str]:
     if table.why.get("counted"):
         yield "  rows that count"
         yield from (_wrapped(sentence, " " * 15) for sentence in table.why["counted"])
-    unused = [name for name in table.sample.header if name not in table.columns.values() and not _ruled(table, name)]
+    ruled = {name for option in ("only", "exclude", "refund_rows") for name in table.settings.get(option, ())}
+    unused = [name for name in table.sample.header if name not in {*table.columns.values(), *ruled}]
     if unused:
         more = f" and {len(unused) - 12} more" if len(unused) > 12 else ""
         yield _wrapped(f"not used, carried along: {', '.join(map(_name, unused[:12]))}{more}", "  ")
@@ -69,11 +61,6 @@ def _describe_table(table: TableProposal) -> Iterator[str]:
             "  ",
         )
     yield from (_wrapped(f"Note: {note}", "  ") for note in table.notes)
-
-
-def _ruled(table: TableProposal, name: str) -> bool:
-    """Say whether a rule on rows uses a column."""
-    return any(name in table.settings.get(option, {}) for option in ("only", "exclude", "refund_rows"))
 
 
 def _extent(table: TableProposal) -> str:
@@ -101,7 +88,7 @@ def study_toml(proposal: Proposal, paths: Mapping[str, str]) -> str:
     study = proposal.study
     lines = ["# One folder is one study. README.md beside this file is the data dictionary.", "[study]"]
     for key in ("name", "currency", "timezone", "language", "unit"):
-        lines.append(_commented(key, study[key], proposal.why.get(key, ""), ""))
+        lines.append(_commented(key, study[key], proposal.why.get(key, "")))
     lines += [
         '# first_orders = "observed"     # or "cut off": does the export reach back to each customer\'s first order '
         "ever?",
@@ -127,9 +114,14 @@ def _table_toml(table: TableProposal, paths: Mapping[str, str]) -> Iterator[str]
         yield from textwrap.wrap(_one_line(note), _WIDTH, initial_indent="# ", subsequent_indent="# ")
     named = [paths[sample.label] for sample in table.samples]
     yield f"path = {_toml(named[0] if len(named) == 1 else named)}"
-    for key in _MEANINGS:
+    for key, meaning in _MEANINGS.items():
         if key in table.settings:
-            yield from _commented_lines(key, table.settings[key], table.why.get(key, []))
+            value, why = table.settings[key], [_one_line(sentence) for sentence in table.why.get(key, [])]
+            short = _commented(key, value, ": ".join(part for part in (meaning, "; ".join(why)) if part))
+            fits = len(short) <= _WIDTH
+            yield from (
+                [short] if fits else [f"# {key}: {meaning}", *(f"#   {one}" for one in why), _commented(key, value, "")]
+            )
     if table.why.get("counted"):
         yield "# rows that count:"
         yield from (f"#   {_one_line(sentence)}" for sentence in table.why["counted"])
@@ -137,20 +129,9 @@ def _table_toml(table: TableProposal, paths: Mapping[str, str]) -> Iterator[str]
     yield from (f"{ours} = {_toml(theirs)}" for ours, theirs in table.columns.items())
 
 
-def _commented(key: str, value: Any, why: str, meaning: str) -> str:
-    comment = ": ".join(part for part in (meaning, _one_line(why)) if part)
-    return f"{f'{key} = {_toml(value)}':<31} # {comment}" if comment else f"{key} = {_toml(value)}"
-
-
-def _commented_lines(key: str, value: Any, why: list[str]) -> Iterator[str]:
+def _commented(key: str, value: Any, comment: str) -> str:
     text = f"{key} = {_toml(value)}"
-    short = _commented(key, value, "; ".join(map(_one_line, why)), _MEANINGS[key])
-    if len(short) <= _WIDTH:
-        yield short
-        return
-    yield f"# {key}: {_MEANINGS[key]}"
-    yield from (f"#   {_one_line(sentence)}" for sentence in why)
-    yield text
+    return f"{text:<31} # {_one_line(comment)}" if comment else text
 
 
 def dictionary(proposal: Proposal) -> str:
@@ -192,21 +173,10 @@ def _dictionary_row(table: TableProposal, theirs: str) -> str:
 
 def _toml(value: Any) -> str:
     if isinstance(value, dict):
-        return "{ " + ", ".join(f"{_key(str(key))} = {_toml(inner)}" for key, inner in value.items()) + " }"
-    if isinstance(value, (list, tuple)):
-        return f"[{', '.join(map(_toml, value))}]"
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return _quoted(value) if isinstance(value, str) else str(value)
-
-
-def _quoted(text: str) -> str:
-    """Quote a text for TOML, which wants every control character escaped, the last one (DEL) too."""
-    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
-
-
-def _key(text: str) -> str:
-    return text if text.isidentifier() and text.isascii() else _quoted(text)
+        keys = {key: key if key.isidentifier() and key.isascii() else _toml(key) for key in value}
+        return "{ " + ", ".join(f"{keys[key]} = {_toml(inner)}" for key, inner in value.items()) + " }"
+    # texts, numbers and lists are written as in JSON, but that TOML wants the last control character escaped too
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
 def _one_line(text: str) -> str:
@@ -214,15 +184,13 @@ def _one_line(text: str) -> str:
     return " ".join("".join(sign if sign.isprintable() else " " for sign in text).split())
 
 
-def _name(column: str) -> str:
-    """Return a column's name, cut where it is very long."""
-    text = _one_line(column)
-    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
-
-
-def _cut(value: str) -> str:
+def _cut(value: str, most: int = 24) -> str:
     text = _one_line(value)
-    return text if len(text) <= 24 else f"{text[:23]}…"
+    return text if len(text) <= most else f"{text[: most - 1]}…"
+
+
+def _name(column: str) -> str:
+    return _cut(column, 60)
 
 
 def _plain(text: str) -> str:
@@ -239,6 +207,5 @@ def _wrapped(text: str, indent: str) -> str:
 
 
 def _hanging(label: str, text: str, below: str = "") -> str:
-    rest = below or " " * len(label)
-    text = _one_line(text)
-    return textwrap.fill(text, _WIDTH, initial_indent=label, subsequent_indent=rest, break_on_hyphens=False)
+    below = below or " " * len(label)
+    return textwrap.fill(_one_line(text), _WIDTH, initial_indent=label, subsequent_indent=below, break_on_hyphens=False)

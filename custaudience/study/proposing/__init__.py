@@ -19,8 +19,16 @@ from custaudience.errors import ConfigError, DataError, near_miss
 from custaudience.study.config import StudySection, load_config
 from custaudience.study.contracts import TABLES
 from custaudience.study.proposing import vocabulary
-from custaudience.study.proposing.documents import describe, dictionary, study_toml
-from custaudience.study.proposing.proposal import Answers, Proposal, Question, TableProposal, question
+from custaudience.study.proposing.proposal import (
+    Answers,
+    Proposal,
+    Question,
+    TableProposal,
+    describe,
+    dictionary,
+    question,
+    study_toml,
+)
 from custaudience.study.proposing.roles import table_of, why_no_table
 from custaudience.study.proposing.sampling import Sample, take_samples
 from custaudience.study.proposing.tables import propose_table, together
@@ -50,16 +58,16 @@ def propose_study(
     if not files:
         raise ConfigError("no export was given. Name one: custaudience init DIR --from FILE.")
     currency = _given_currency(answers)
-    con = duckdb.connect(config={"memory_limit": _MEMORY, "autoinstall_known_extensions": "false"})
-    try:
-        paths = [Path(file).expanduser().absolute() for file in files]
-        _no_file_twice(paths)
-        called = _names(paths)
+    paths = [Path(file).expanduser().absolute() for file in files]
+    _no_file_twice(paths)
+    count = Counter(path.name for path in paths)
+    with duckdb.connect(config={"memory_limit": _MEMORY, "autoinstall_known_extensions": "false"}) as con:
         samples, unused = [], []
         for path in paths:
             progress(f"looking into {path.name}")
             found, remarks = take_samples(con, path)
-            samples += [replace(sample, name=called[path]) for sample in found]
+            called = path.name if count[path.name] == 1 else f"{path.parent.name}/{path.name}"
+            samples += [replace(sample, name=called) for sample in found]
             unused += remarks
         by_table, others = _sort(samples, preset, answers)
         answers.stop_if_open()
@@ -70,8 +78,6 @@ def propose_study(
             progress(f"counting the rows of {', '.join(sample.label for sample in chosen)}")
             tables.append(TableProposal(table, chosen, together(chosen), preset=of_vendor))
             propose_table(con, tables[-1], study, answers)
-    finally:
-        con.close()
     values, why = _study_values(tables, name, answers)
     answers.finish()
     return Proposal(values, why, tables, unused)
@@ -83,7 +89,7 @@ def write_study(
     """Write study.toml and README.md into a new folder; the data stay where they are unless `copy`."""
     target = Path(folder).expanduser().absolute()
     refuse_taken(target)
-    made = _missing_folders(target)
+    made = [place for place in (target, *target.parents) if not place.exists()]  # the innermost first
     written: list[Path] = []
     try:
         target.mkdir(parents=True, exist_ok=True)
@@ -114,15 +120,9 @@ def refuse_taken(folder: Path) -> None:
         raise ConfigError(f"{folder} holds a study.toml already. Name another folder, or move that file away.")
 
 
-def _missing_folders(target: Path) -> list[Path]:
-    """Return the folders that will have to be made, the innermost first."""
-    return [place for place in (target, *target.parents) if not place.exists()]
-
-
 def _write(file: Path, text: str, written: list[Path]) -> None:
-    written.append(file)
     beside = file.with_name(f".{file.name}.new")
-    written.append(beside)
+    written += [file, beside]
     beside.write_text(text, encoding="utf-8", newline="\n")
     beside.replace(file)
 
@@ -153,12 +153,6 @@ def _paths(
         # where a path holds any of *?[ the reader takes it for a pattern
         paths[sample.label] = glob.escape(shown)
     return paths
-
-
-def _names(paths: list[Path]) -> dict[Path, str]:
-    """Return what each file is called: its name, with its folder's where two have one name."""
-    count = Counter(path.name for path in paths)
-    return {path: path.name if count[path.name] == 1 else f"{path.parent.name}/{path.name}" for path in paths}
 
 
 def _no_file_twice(paths: list[Path]) -> None:

@@ -22,9 +22,6 @@ from custaudience.study.sources import quote
 from custaudience.telling import Teller
 
 Relation = duckdb.DuckDBPyRelation
-_OTHER = {
-    "revenue": "other_revenue", "orders": "other_orders", "customers": "other_customers", "rows": "other_rows",
-}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -44,30 +41,14 @@ class Lines:
 
 @dataclass(frozen=True)
 class Health:
-    """The state of the data.
+    """The state of the data."""
 
-    Attributes
-    ----------
-    tables : DataFrame
-        ``table, rows_in, rows_used, rows_set_aside``; each row adds up.
-    reasons : DataFrame
-        ``table, column, reason, n_rows`` of what was set aside; ``reason`` is a key of `contracts.REASONS`.
-    controls : DataFrame
-        ``key, expected, found, difference, agrees``: totals of the books and ours.
-    facts : dict
-        Counts about the transactions; see `transaction_facts`. Empty without that table.
-    caveats : tuple
-        Sentences from study.toml.
-    terms : Terms
-        Its `as_of` is the last day the facts know of.
-    """
-
-    tables: pd.DataFrame
-    reasons: pd.DataFrame
-    controls: pd.DataFrame
-    facts: dict[str, Any]
-    caveats: tuple[str | dict[str, str], ...]
-    terms: Terms
+    tables: pd.DataFrame  # table, rows_in, rows_used, rows_set_aside; each row adds up
+    reasons: pd.DataFrame  # table, column, reason (a key of `contracts.REASONS`), n_rows of what was set aside
+    controls: pd.DataFrame  # key, expected, found, difference, agrees: totals of the books and ours
+    facts: dict[str, Any]  # counts about the transactions, empty without that table
+    caveats: tuple[str | dict[str, str], ...]  # sentences from study.toml
+    terms: Terms  # its `as_of` is the last day the facts know of
 
     def claims(self) -> list[Claim]:
         """Return what a report says about its data: rows, controls, warnings."""
@@ -91,13 +72,7 @@ def health_of(config: StudyConfig, reports: Mapping[str, ReadReport], lines: Lin
 
 
 def transaction_facts(config: StudyConfig, report: ReadReport, lines: Lines, as_of: dt.date) -> dict[str, Any]:
-    """Return counts about the transactions up to `as_of` that decide what may be concluded from them.
-
-    Keys: ``first_day, last_day, n_customers, n_orders, n_zero_lines, n_refund_lines, n_rounded,
-    n_shared_order_ids`` and, when there is a customers table, ``least_known`` (the attribute known of fewest),
-    ``n_described`` and ``share_revenue_described`` (customers who ordered of whom it is known, and their share of
-    revenue); where guests are declared, ``n_guest_lines`` and ``share_revenue_guests``, or ``n_guest_orders``.
-    """
+    """Return counts about the transactions up to `as_of` that decide what may be concluded from them."""
     used = lines.until(as_of)
     n_customers, n_zero, n_refunds, n_guests = used.aggregate(
         "count(DISTINCT customer_id), count(*) FILTER (revenue_minor = 0), count(*) FILTER (revenue_minor < 0), "
@@ -139,16 +114,8 @@ def _coverage(used: Relation, customers: Relation) -> dict[str, Any]:
 
 
 def control_unit(control: float, minor_digits: int = 2) -> float:
-    """Return the unit of a control: what differs by at most half of it agrees.
-
-    A whole number is rounded to the currency's unit, one with a point has its smallest coins: TOML reads 421720.40
-    as 421720.4, so the digits that are written cannot be counted.
-
-    Examples
-    --------
-    >>> control_unit(421720), control_unit(421720.4)
-    (1.0, 0.01)
-    """
+    """Return the unit of a control, 1.0 for 421720 and 0.01 for 421720.4: what differs by at most half of it agrees."""
+    # TOML reads 421720.40 as 421720.4, so the digits that are written cannot be counted
     return 10.0**-minor_digits if isinstance(control, float) else 1.0
 
 
@@ -221,7 +188,7 @@ def control_claims(health: Health) -> list[Claim]:
         said = {"expected": row.expected, "found": row.found, "difference": row.difference, "month": which}
         said |= {"table": which, "currency": health.terms.currency}
         claim = tell.say(
-            "control", what if row.agrees else _OTHER[what], of=float(row.difference), values=said,
+            "control", what if row.agrees else f"other_{what}", of=float(row.difference), values=said,
             suffix=f"{what}_{which.replace('-', '_')}", status="measured" if row.agrees else "contradicted",
             meta={"source": which if what == "rows" else "transactions"},
         )  # fmt: skip

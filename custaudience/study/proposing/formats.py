@@ -205,13 +205,7 @@ def settle_date_order(proposal: TableProposal, answers: Answers) -> bool:
 
 
 def zone_in_header(header: str) -> str:
-    """Return the time zone that the header of a date names, "" when it names none.
-
-    Examples
-    --------
-    >>> zone_in_header("Created (UTC)")
-    'UTC'
-    """
+    """Return the time zone that the header of a date names, as "Created (UTC)" does; "" when it names none."""
     for word in re.findall(r"[\[(]([^\])]+)[\])]", header) + header.replace("_", " ").split()[-1:]:
         if word.strip().upper() in ("UTC", "GMT", "UTC+0", "UTC+00:00"):
             return "UTC"

@@ -160,24 +160,17 @@ def row_claims(health: Health) -> list[Claim]:
     of_lines = "transactions" in facts.index
     main = facts.loc["transactions"] if of_lines else facts.sum()
     source = {"source": "transactions" if of_lines else "all tables"}
-    claims = [
-        tell.say("rows_read", n=int(main["rows_in"]), meta=source),
-        tell.say("rows_used", n=int(main["rows_used"]), meta=source),
-        tell.say("rows_set_aside", n=int(main["rows_set_aside"]), meta=source),
-    ]
+    counts = {"rows_read": "rows_in", "rows_used": "rows_used", "rows_set_aside": "rows_set_aside"}
+    claims = [tell.say(key, n=int(main[column]), meta=source) for key, column in counts.items()]
     for row in health.reasons.itertuples():
-        n, suffix = int(row.n_rows), f"{row.table}_{_key_of(row.column)}_{row.reason}"
+        # a column's name as it may stand in a claim's id; one in other letters by its hash
+        plain = re.fullmatch(r"[a-z0-9_]*", row.column)
+        named = row.column if plain else hashlib.sha256(row.column.encode()).hexdigest()[:8]
+        n, suffix = int(row.n_rows), f"{row.table}_{named or 'line'}_{row.reason}"
         said = {"n": n, "table": row.table, "column": row.column or "–", "reason": REASONS[row.reason]}
         aside = tell.say("rows_set_aside", "fault", n=n, suffix=suffix, meta={"source": row.table}, values=said)
         claims.append(aside)
     return claims
-
-
-def _key_of(column: str) -> str:
-    """Return a column's name as it may stand in a claim's id; one in other letters by its hash."""
-    if re.fullmatch(r"[a-z0-9_]+", column):
-        return column
-    return hashlib.sha256(column.encode()).hexdigest()[:8] if column else "line"
 
 
 def control_claims(health: Health) -> list[Claim]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Mapping
 from zoneinfo import available_timezones
 
@@ -55,9 +56,9 @@ def settle_currency(proposal: TableProposal, answers: Answers) -> None:
     if "currency" not in proposal.columns or not found:
         return
     theirs = proposal.columns["currency"]
-    by_code: dict[str, int] = {}
+    by_code: Counter[str] = Counter()
     for name, n in found.items():
-        by_code[_code(name)] = by_code.get(_code(name), 0) + n
+        by_code[_code(name)] += n
     shown = ", ".join(f"{name} {n:,} rows" for name, n in sorted(found.items(), key=lambda item: -item[1])[:6])
     code = next(iter(by_code))
     if len(by_code) > 1:
@@ -162,7 +163,7 @@ def propose_dates(proposal: TableProposal) -> None:
         )
     proposal.date = style
     if style.formats and "date_format" not in proposal.settings:
-        proposal.settings["date_format"] = style.formats[0] if len(style.formats) == 1 else list(style.formats)
+        proposal.settings["date_format"] = _one_or_all(style.formats)
         proposal.say("date_format", _in_words(style))
     zone = zone_in_header(theirs) or ("UTC" if style.zone == "UTC" else "")
     if zone and "timezone" not in proposal.settings and style.has_time:
@@ -199,9 +200,12 @@ def settle_date_order(proposal: TableProposal, answers: Answers) -> bool:
         )
         proposal.say("date_format", f"the {order} comes first, as answered")
     if order == "month":
-        formats = style.swapped
-        proposal.settings["date_format"] = formats[0] if len(formats) == 1 else list(formats)
+        proposal.settings["date_format"] = _one_or_all(style.swapped)
     return order == "month"
+
+
+def _one_or_all(formats: tuple[str, ...]) -> str | list[str]:
+    return formats[0] if len(formats) == 1 else list(formats)
 
 
 def zone_in_header(header: str) -> str:
@@ -219,9 +223,10 @@ def _in_words(style: DateStyle) -> str:
     if style.order == "day":
         return f"the day comes first{example}" if example else "dates with points are written day first"
     if style.order == "count":
-        units = {"unix": "seconds", "unix_ms": "milliseconds", "unix_us": "microseconds"}
-        counts = {name: f"{unit} since 1970" for name, unit in units.items()}
-        counts["excel"] = "days as a spreadsheet counts them, from 30 December 1899"
+        counts = {
+            "unix": "seconds since 1970", "unix_ms": "milliseconds since 1970", "unix_us": "microseconds since 1970",
+            "excel": "days as a spreadsheet counts them, from 30 December 1899",
+        }  # fmt: skip
         return counts.get(style.formats[0], "year, month and day without a sign between")
     words = {"month": "the month comes first", "name": "the month by its name", "year": "the year comes first"}
     return words[style.order] + example if style.order in words else ""

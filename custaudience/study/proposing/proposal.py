@@ -64,6 +64,11 @@ class TableProposal:
         if sentence and sentence not in self.why.setdefault(key, []):
             self.why[key].append(sentence)
 
+    def note(self, sentence: str) -> None:
+        """Add a note, once."""
+        if sentence not in self.notes:
+            self.notes.append(sentence)
+
     def leave_out(self, option: str, column: str, value: str, why: str) -> None:
         """Add a value of a column to `exclude` or `refund_rows`; the reader tells no capitals apart."""
         rules = self.settings.setdefault(option, {})

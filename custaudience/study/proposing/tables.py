@@ -86,14 +86,9 @@ def together(samples: Sequence[Sample]) -> Sample:
 
 def _layout(proposal: TableProposal) -> None:
     sample = proposal.sample
-    if sample.sheet is not None:
-        proposal.settings["sheet"] = sample.sheet
-    if sample.header_row > 1:
-        proposal.settings["header_row"] = sample.header_row
-    if sample.separator not in (None, default_separator(sample.file)):
-        proposal.settings["separator"] = sample.separator
-    if sample.encoding != "utf-8":
-        proposal.settings["encoding"] = sample.encoding
+    usual = {"sheet": None, "header_row": 1, "separator": default_separator(sample.file), "encoding": "utf-8"}
+    found = {key: getattr(sample, key) for key in usual}
+    proposal.settings |= {key: value for key, value in found.items() if value not in (None, usual[key])}
     for key, sentence in sample.evidence.items():
         proposal.say(key, sentence)
 
@@ -140,16 +135,14 @@ def _look_at_all(
         if proposal.sampled:
             file, section = write_sample(proposal.sample, section, Path(scratch))
             files = [file]
-        proposal.scan = scan(
-            Declared(con, TABLES[proposal.table], section, study), proposal.columns, files, statuses, Path(scratch)
+        declared = Declared(con, TABLES[proposal.table], section, study)
+        proposal.scan = scan(declared, proposal.columns, files, statuses, Path(scratch))
+    if proposal.sampled:
+        proposal.note(
+            f"{proposal.sample.label} holds {size / 1e9:.1f} GB: this rests on {proposal.scan.rows:,} rows out of all "
+            "parts of it, and so do the numbers of rows below. `custaudience check` reads every row, once; as Parquet "
+            "that would take a fraction of the time and of the disk."
         )
-    note = (
-        f"{proposal.sample.label} holds {size / 1e9:.1f} GB: this rests on {proposal.scan.rows:,} rows out of all "
-        "parts of it, and so do the numbers of rows below. `custaudience check` reads every row, once; as Parquet that "
-        "would take a fraction of the time and of the disk."
-    )
-    if proposal.sampled and note not in proposal.notes:
-        proposal.notes.append(note)
 
 
 def _say_unreadable(proposal: TableProposal, study: StudySection) -> None:
@@ -164,7 +157,6 @@ def _say_unreadable(proposal: TableProposal, study: StudySection) -> None:
                 "export again."
             )
         proposal.notes.append(f"{sentence}Is the file cut off there? What is broken will be set aside.")
-    needed = proposal.needed
     for ours, counted in found.columns.items():
         unread, theirs = counted.filled - counted.read, proposal.columns[ours]
         if unread and _LOST_DIGITS.fullmatch(counted.unreadable) and ours in ("customer_id", "order_id"):
@@ -173,13 +165,10 @@ def _say_unreadable(proposal: TableProposal, study: StudySection) -> None:
                 f"{counted.unreadable!r}: a spreadsheet shortened a long number so, and the rest of its digits is "
                 "gone. Export again straight from the source, or format that column as text before saving."
             )
-        if ours not in needed:
-            if not counted.filled:
-                proposal.give_up(ours, "it is empty")
-            elif counted.read < _READABLE * counted.filled:
-                proposal.give_up(
-                    ours, f"only {counted.read:,} of {counted.filled:,} values can be read, not {counted.unreadable!r}"
-                )
+        if ours not in proposal.needed:
+            why = f"only {counted.read:,} of {counted.filled:,} values can be read, not {counted.unreadable!r}"
+            if not counted.filled or counted.read < _READABLE * counted.filled:
+                proposal.give_up(ours, why if counted.filled else "it is empty")
         elif counted.filled and not counted.read:
             raise DataError(
                 f"{proposal.sample.label}: no value of {theirs} can be read as {ours}, such as {counted.unreadable!r}."

@@ -21,6 +21,10 @@ from custaudience.study.sources import Source, literal, quote
 from custaudience.study.values import Declared, Typed, number, trimmed, typed_value
 
 _PRICED = ("unit_price", "quantity")
+_NOBODY = (
+    " Without a column that says who bought (a customer number, an e-mail address, a loyalty card) nothing can be said "
+    "about customers: export it along."
+)
 
 
 @dataclass
@@ -76,20 +80,12 @@ def _map_columns(table: Table, section: TableSection, source: Source) -> dict[Co
         if theirs in source.columns:
             mapped[column] = theirs
         elif column.name in section.columns or (column.required and not (priced and column.name == "revenue")):
+            nobody = column.name == "customer_id" and column.name not in section.columns
             raise ColumnError(
                 f"{_not_found(source, theirs)} Rename it, or map {column.name} under [tables.{table.name}] columns."
-                + _no_customer(column, section)
+                f"{_NOBODY if nobody else ''}"
             )
     return mapped
-
-
-def _no_customer(column: Column, section: TableSection) -> str:
-    if column.name != "customer_id" or column.name in section.columns:
-        return ""
-    return (
-        " Without a column that says who bought (a customer number, an e-mail address, a loyalty card) nothing can be "
-        "said about customers: export it along."
-    )
 
 
 def _not_found(source: Source, theirs: str) -> str:

@@ -22,6 +22,9 @@ from custaudience.study.sources import quote
 from custaudience.telling import Teller
 
 Relation = duckdb.DuckDBPyRelation
+_OTHER = {
+    "revenue": "other_revenue", "orders": "other_orders", "customers": "other_customers", "rows": "other_rows",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -131,10 +134,7 @@ def _controls(config: StudyConfig, reports: Mapping[str, ReadReport], lines: Lin
 
 
 def _month_total(lines: Lines, what: str, month: str, digits: int) -> float:
-    """Return revenue (by the date of the line, as books have it), orders or customers of a month.
-
-    Revenue includes that of guests who are set aside: the books know no difference.
-    """
+    """Return revenue (by the date of the line, with guests, as books have it), orders or customers of a month."""
     if what == "revenue":
         counted = f"strftime(ordered_at, '%Y-%m') = '{month}' AND (_fault IS NULL OR _fault = 'customer_id|guest')"
         total = lines.all.filter(counted).aggregate("coalesce(sum(revenue_minor), 0)").fetchall()[0][0]
@@ -181,7 +181,7 @@ def control_claims(health: Health) -> list[Claim]:
         said = {"expected": row.expected, "found": row.found, "difference": row.difference, "month": which}
         said |= {"table": which, "currency": health.terms.currency}
         claim = tell.say(
-            "control", what if row.agrees else f"other_{what}", of=float(row.difference), values=said,
+            "control", what if row.agrees else _OTHER[what], of=float(row.difference), values=said,
             suffix=f"{what}_{which.replace('-', '_')}", status="measured" if row.agrees else "contradicted",
             meta={"source": which if what == "rows" else "transactions"},
         )  # fmt: skip

@@ -22,7 +22,7 @@ from custaudience.errors import ColumnError, DataError
 from custaudience.study.compiling import compile_table, settle
 from custaudience.study.config import StudySection, TableSection
 from custaudience.study.contracts import DECLARED, REASONS
-from custaudience.study.sources import Source, literal, open_file, remove_scratch, unreadable
+from custaudience.study.sources import SCRATCH, Source, literal, open_file, unreadable
 from custaudience.study.values import Declared
 
 READER_VERSION = 2  # part of the cache key: raise it when the same input must be read anew
@@ -89,7 +89,8 @@ def read_files(declared: Declared, paths: Sequence[Path], folder: Path) -> ReadR
     except duckdb.Error as error:
         raise DataError(unreadable(error, paths, section.encoding)) from None
     finally:
-        remove_scratch(folder)
+        for copy in folder.glob(f"*{SCRATCH}"):
+            copy.unlink()
 
 
 def _enough_room(paths: Sequence[Path], section: TableSection, folder: Path) -> None:
@@ -155,9 +156,8 @@ def used_rows(report: ReadReport, folder: Path) -> str:
 
 def all_rows(report: ReadReport, folder: Path) -> str:
     """Return the SELECT of every row a parser took, usable or not: ``_fault`` is NULL or "column|reason"."""
-    return " UNION ALL BY NAME ".join(
-        f"SELECT * FROM read_parquet({literal(str(folder / part.parquet))})" for part in report.parts
-    )
+    files = (literal(str(folder / part.parquet)) for part in report.parts)
+    return " UNION ALL BY NAME ".join(f"SELECT * FROM read_parquet({file})" for file in files)
 
 
 def quarantined_rows(report: ReadReport, folder: Path) -> str:
@@ -168,10 +168,8 @@ def quarantined_rows(report: ReadReport, folder: Path) -> str:
         "WHERE _fault IS NOT NULL"
         for part in report.parts
     ]
-    broken = [
-        f"SELECT {literal(file)}, {row}, '', {literal(reason)}, {literal(text)}"
-        for file, row, reason, text in report.rejects
-    ]
+    rejected = ((literal(file), row, literal(reason), literal(text)) for file, row, reason, text in report.rejects)
+    broken = [f"SELECT {file}, {row}, '', {reason}, {text}" for file, row, reason, text in rejected]
     return " UNION ALL ".join(marked + broken) + " ORDER BY file, row"
 
 

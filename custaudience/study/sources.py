@@ -1,7 +1,4 @@
-"""The files behind a table: found, checked for what DuckDB would guess, and made readable for it.
-
-A sheet of a workbook is written out as plain text rows; what has no rows is refused.
-"""
+"""The files behind a table: found, checked for what DuckDB would guess, and made readable for it as plain rows."""
 
 from __future__ import annotations
 
@@ -34,20 +31,17 @@ _OTHERS = {  # how files that are no tables begin, and what they are
 }
 _PACKED = (b"\x1f\x8b", b"Rar!", b"7z\xbc\xaf", b"BZh", b"\xfd7zXZ")
 _WORKBOOK = "[Content_Types].xml"  # stands in the archive that an .xlsx is
-_SCRATCH = ".utf8.csv"
+SCRATCH = ".utf8.csv"  # ends the names of copies in UTF-8 that are made for one reading
 
 
 @dataclass(frozen=True)
 class Source:
-    """One file or frame as DuckDB reads it: its columns with DuckDB's types, and the FROM item.
-
-    ``header_line`` is the line of a text file the names stand in; 0 where there are no lines.
-    """
+    """One file or frame as DuckDB reads it: its columns with DuckDB's types, and the FROM item."""
 
     label: str
     columns: dict[str, str]
     sql: str
-    header_line: int = 0
+    header_line: int = 0  # the line of a text file the names stand in; 0 where there are no lines
 
     @property
     def text(self) -> bool:
@@ -72,10 +66,8 @@ def files_of(folder: Path, name: str, section: TableSection) -> list[Path]:
         found = _matching(folder, given)
         if not found:
             beside = sorted(p.name for p in folder.iterdir() if p.suffix.lower() in KINDS)
-            raise ConfigError(
-                f"[tables.{name}] path: {given!r} is not there."
-                + (f" The folder holds {', '.join(beside[:8])}." if beside else "")
-            )
+            held = f" The folder holds {', '.join(beside[:8])}." if beside else ""
+            raise ConfigError(f"[tables.{name}] path: {given!r} is not there.{held}")
         twice = [file.name for file in found if file in files]
         if twice:
             raise ConfigError(f"[tables.{name}] path: {twice[0]} is named twice; its rows would count double.")
@@ -108,7 +100,7 @@ def open_file(con: duckdb.DuckDBPyConnection, file: Path, section: TableSection,
         return _open_parquet(con, file)
     if file.suffix.lower() in SPREADSHEETS:
         sheet = choose_sheet(file, open_workbook(file), section.sheet)
-        readable = scratch / f"{file.name}{_SCRATCH}"
+        readable = scratch / f"{file.name}{SCRATCH}"
         write_rows(file, sheet, section.header_row, readable)
         return _open_text(readable, TableSection(path=readable.name, separator=","), scratch, label=file.name)
     return _open_text(file, section, scratch)
@@ -171,7 +163,7 @@ def _open_text(file: Path, section: TableSection, scratch: Path, *, label: str =
     utf8 = codecs.lookup(section.encoding).name == "utf-8"
     if utf8 and _start_of(file, 4).startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         raise DataError(f'{file.name} is UTF-16: set encoding = "utf-16" for its table in study.toml.')
-    readable = file if utf8 else scratch / f"{file.name}{_SCRATCH}"
+    readable = file if utf8 else scratch / f"{file.name}{SCRATCH}"
     try:
         if not utf8:
             with file.open(encoding=section.encoding, newline="") as source:
@@ -183,8 +175,7 @@ def _open_text(file: Path, section: TableSection, scratch: Path, *, label: str =
     if not any(header):
         line = "The first line" if section.header_row == 1 else f"Line {section.header_row} (header_row)"
         raise DataError(f"{file.name} has no header line. {line} must name the columns.")
-    unnamed = header.count("")
-    if unnamed > len(header) / 2:
+    if (unnamed := header.count("")) > len(header) / 2:
         raise DataError(
             f"{file.name}: {unnamed} of {len(header)} columns have no name in line {section.header_row}. Is it a "
             "title? Say in which line the column names stand: header_row = … under the table's section of study.toml."
@@ -218,12 +209,6 @@ def default_separator(file: Path) -> str:
     return "\t" if file.suffix.lower() in {".tsv", ".tab"} else ","
 
 
-def remove_scratch(scratch: Path) -> None:
-    """Remove the copies in UTF-8 that were made for one reading."""
-    for copy in scratch.glob(f"*{_SCRATCH}"):
-        copy.unlink()
-
-
 def _header(file: Path, separator: str, header_row: int) -> list[str]:
     with file.open(encoding="utf-8-sig", newline="") as stream:
         above = [stream.readline() for _ in range(header_row - 1)]
@@ -231,7 +216,7 @@ def _header(file: Path, separator: str, header_row: int) -> list[str]:
     if any(len(cell.splitlines()) > 1 for record in csv.reader(above, delimiter=separator) for cell in record):
         # DuckDB skips records there, not lines, and would lose the first row of data
         raise DataError(
-            f"{file.name.removesuffix(_SCRATCH)}: a quoted title above the header spans several lines, so the lines "
+            f"{file.name.removesuffix(SCRATCH)}: a quoted title above the header spans several lines, so the lines "
             "above the header cannot be counted. Delete them."
         )
     return [name.strip() for name in first]
@@ -247,10 +232,10 @@ def wrong_encoding(file: Path, declared: str, error: object) -> str:
     from charset_normalizer import from_bytes
 
     best = from_bytes(_start_of(file), cp_isolation=["cp1251", "cp1252", "cp1250", "koi8_u", "utf_16"]).best()
-    guess = (
-        f' It looks like {best.encoding}: set encoding = "{best.encoding}" for its table in study.toml.' if best else ""
-    )
-    return f"{file.name} is not {declared}: {error}.{guess}"
+    said = f"{file.name} is not {declared}: {error}."
+    if best is None:
+        return said
+    return f'{said} It looks like {best.encoding}: set encoding = "{best.encoding}" for its table in study.toml.'
 
 
 def unreadable(error: duckdb.Error, files: Sequence[Path], encoding: str) -> str:

@@ -219,20 +219,16 @@ def _one_of(table: str, pairs: list[tuple[Sample, _Found]], answers: Answers) ->
     options = (*together, *((label, "this one; the others are not used") for label in labels))
     named = f"{', '.join(labels[:-1])} and {labels[-1]}"
     facts = {"table": table, "labels": named, "difference": "" if same else _difference(pairs)}
-    answer = answers.settle(
-        question("files", "same" if same else "", options=options, suggestion="all" if same else labels[0], **facts)
-    )
+    case, suggestion = ("same", "all") if same else ("", labels[0])
+    answer = answers.settle(question("files", facts, case, options=options, suggestion=suggestion))
     return pairs if answer == "all" else [pair for pair in pairs if pair[0].label == answer]
 
 
 def _difference(pairs: list[tuple[Sample, _Found]]) -> str:
     """Return the first columns that one of two files has and the other has not."""
     first, other = (set(sample.header) for sample, _ in pairs[:2])
-    only = [
-        f"only {pair[0].label} has {', '.join(map(repr, sorted(names)[:4]))}"
-        for pair, names in zip(pairs, (first - other, other - first), strict=False)
-        if names
-    ]
+    each = zip(pairs, (first - other, other - first), strict=False)
+    only = [f"only {pair[0].label} has {', '.join(map(repr, sorted(names)[:4]))}" for pair, names in each if names]
     return "; ".join(only) or "they stand on sheets of their own"
 
 
@@ -285,7 +281,7 @@ def _currency(tables: list[TableProposal], answers: Answers) -> tuple[str, str]:
     evidence = "; ".join(named.values()) + "." if named else "No file says."
     if len(named) > 1:
         evidence += " Amounts of two currencies cannot be added: leave a file out, or export it in one."
-    asked = question("currency", suggestion=next(iter(named), ""), evidence=evidence)
+    asked = question("currency", {"evidence": evidence}, suggestion=next(iter(named), ""))
     answer = answers.settle(replace(asked, check=_no_currency))
     return answer or _UNKNOWN, "as answered"
 
@@ -305,7 +301,8 @@ def _zone(tables: list[TableProposal], currency: str, answers: Answers) -> tuple
     if not any(table.date is not None and table.date.has_time for table in tables) and not answers.given("timezone"):
         return "UTC", "the dates have no time of day, so any zone gives the same days"
     usual = "" if currency == _UNKNOWN else vocabulary.usual_zone(currency)
-    asked = question("timezone", "usual" if usual else "", suggestion=usual, currency=currency, usual=usual)
+    facts = {"currency": currency, "usual": usual}
+    asked = question("timezone", facts, "usual" if usual else "", suggestion=usual)
     answer = answers.settle(replace(asked, check=_no_zone))
     return answer or "UTC", "as answered"
 
@@ -314,9 +311,8 @@ def _no_currency(answer: str) -> str:
     if answer in vocabulary.currency_codes():
         return ""
     code = answer.upper() if answer.upper() in vocabulary.currency_codes() else vocabulary.currency_of(answer)
-    meant = (
-        f" Did you mean {code!r}?" if code else near_miss(answer.upper(), ("EUR", "UAH", "USD", "GBP", "PLN", "VND"))
-    )
+    usual = ("EUR", "UAH", "USD", "GBP", "PLN", "VND")
+    meant = f" Did you mean {code!r}?" if code else near_miss(answer.upper(), usual)
     return f"{answer!r} is no ISO 4217 code, such as USD, EUR or UAH.{meant}"
 
 

@@ -63,9 +63,8 @@ def settle_currency(proposal: TableProposal, answers: Answers) -> None:
     code = next(iter(by_code))
     if len(by_code) > 1:
         options = tuple((name, f"{n:,} rows; the others are left out") for name, n in by_code.items())
-        code = answers.settle(
-            question("currencies", options=options, label=proposal.sample.label, theirs=theirs, shown=shown)
-        )
+        facts = {"label": proposal.sample.label, "theirs": theirs, "shown": shown}
+        code = answers.settle(question("currencies", facts, options=options))
         names = [name for name in found if _code(name) == code]
         proposal.settings.setdefault("only", {})[theirs] = names
         proposal.say("only", f"rows in {code}; of all: {shown}")
@@ -113,8 +112,8 @@ def _settle_unclear(
         (groups if decimals else decimals)[mark] = unclear
         return
     whole, _, rest = "".join(sign for sign in unclear if sign.isdigit() or sign == mark).partition(mark)
-    named = {"table": proposal.table, "label": proposal.sample.label, "unclear": unclear, "mark": mark}
-    answer = answers.settle(question("amounts", whole=whole, rest=rest, least=int(whole), **named))
+    facts = {"table": proposal.table, "label": proposal.sample.label, "unclear": unclear, "mark": mark}
+    answer = answers.settle(question("amounts", {"whole": whole, "rest": rest, "least": int(whole), **facts}))
     (groups if answer == "thousands" else decimals).setdefault(mark, unclear)
 
 
@@ -189,15 +188,11 @@ def settle_date_order(proposal: TableProposal, answers: Answers) -> bool:
     if day_first or month_first:
         order = "day" if day_first > month_first else "month"
         rows = max(day_first, month_first)
-        proposal.say(
-            "date_format",
-            f"the {order} comes first: in {rows:,} {'row' if rows == 1 else 'rows'} that number is over 12",
-        )
+        counted = f"{rows:,} {'row' if rows == 1 else 'rows'}"
+        proposal.say("date_format", f"the {order} comes first: in {counted} that number is over 12")
     else:
-        date = proposal.facts(ours).values[0]
-        order = answers.settle(
-            question("date_order", table=proposal.table, label=proposal.sample.label, theirs=theirs, date=date)
-        )
+        facts = {"label": proposal.sample.label, "theirs": theirs, "date": proposal.facts(ours).values[0]}
+        order = answers.settle(question("date_order", {"table": proposal.table, **facts}))
         proposal.say("date_format", f"the {order} comes first, as answered")
     if order == "month":
         proposal.settings["date_format"] = _one_or_all(style.swapped)

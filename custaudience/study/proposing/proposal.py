@@ -117,7 +117,9 @@ def _questions() -> dict[str, Any]:
     return tomllib.loads(files(__package__).joinpath("questions.toml").read_text(encoding="utf-8"))
 
 
-def question(name: str, case: str = "", *, options: Options = (), suggestion: str = "", **facts: Any) -> Question:
+def question(
+    name: str, facts: Mapping[str, Any], case: str = "", *, options: Options = (), suggestion: str = ""
+) -> Question:
     """Return a question of questions.toml in one of its cases, filled with facts; `options` are those of the data."""
     words = _questions()[name] | _questions()[name].get(case, {})
     own = ((value, meaning.format(**facts)) for value, meaning in words.get("options", {}).items())

@@ -14,6 +14,9 @@ _GUESSED = ("transactions", "spend", "products", "customers", "campaigns")
 _COUNTING = ("order_id", "refunded")  # optional columns on which the figures depend
 _PRICED = ("unit_price", "quantity")  # and these, where there is no revenue
 _SURE = 1.7  # score of a name above which it says more than half of what the header says
+_UNFIT = {
+    "datetime": "no date in figures, such as 2025-04-03 or 03.04.2025", "money": "no number", "number": "no number"
+}  # fmt: skip
 _OFFERED = 8  # columns offered as an answer
 _UNIQUE = 0.95  # share of distinct values that a key must have in the sample
 
@@ -35,7 +38,7 @@ def table_of(sample: Sample, answers: Answers) -> str | None:
     if stem in fitting or (stem in TABLES and stem not in _GUESSED and _can_be(stem, sample)):
         return stem
     if {"transactions", "customers"} <= set(fitting) and _may_be_list_of_customers(sample):
-        return answers.settle(question("table", label=sample.label))
+        return answers.settle(question("table", {"label": sample.label}))
     return fitting[0] if fitting else None
 
 
@@ -56,11 +59,10 @@ def _can_be(table: str, sample: Sample) -> bool:
     if not all(found[name] for name in needs) or len(taken) < len(needs):
         return False
     key = TABLES[table].key
-    if key is not None:
-        named = sample.facts[found[key][0][1]]
-        beside = [name for name, pairs in found.items() if pairs and name != key]
-        return named.distinct >= _UNIQUE and (table == "customers" or bool(beside))
-    return True
+    if key is None:
+        return True
+    beside = any(pairs for name, pairs in found.items() if name != key)
+    return sample.facts[found[key][0][1]].distinct >= _UNIQUE and (table == "customers" or beside)
 
 
 def why_no_table(table: str, sample: Sample) -> str:
@@ -100,18 +102,14 @@ def _unfit(table: str, column: Column, sample: Sample) -> str:
     for name, one in sample.facts.items():
         if name_score(name, table, column.name) >= _SURE and not one.fits(column):
             shown = ", ".join(map(repr, list(dict.fromkeys(one.values))[:3])) or "nothing"
-            kinds = {"datetime": "no date in figures, such as 2025-04-03 or 03.04.2025", "money": "no number"}
-            kinds["number"] = "no number"
-            return f"{name!r} is named so, but holds {shown}: {kinds.get(column.type, 'dates or sums of money')}."
+            return f"{name!r} is named so, but holds {shown}: {_UNFIT.get(column.type, 'dates or sums of money')}."
     return ""
 
 
 def assign(table: str, sample: Sample, answers: Answers) -> dict[str, tuple[str, str]]:
     """Return, by our column, the file's column and why; what several columns may be is asked."""
     found = candidates(table, sample)
-    chosen: dict[str, tuple[str, str]] = {}
-    for ours, named in _given(table, sample, answers):
-        chosen[ours] = (named, "as answered")
+    chosen = {ours: (named, "as answered") for ours, named in _given(table, sample, answers)}
     order = sorted(TABLES[table].columns, key=lambda column: -(found[column.name][0][0] if found[column.name] else 0))
     for column in order:
         if column.name in chosen:
@@ -158,8 +156,10 @@ def _which(sample: Sample, table: str, column: Column, best: list[str], offered:
     def values(name: str) -> str:
         return ", ".join(list(dict.fromkeys(sample.facts[name].values[:200]))[:3])
 
-    return question(
-        "column", "several" if len(best) > 1 else "", options=tuple((name, values(name)) for name in offered),
-        table=table, column=column.name, meaning=column.meaning.split(";")[0], likely=best[0], values=values(best[0]),
-        named="; ".join(f"{name!r} ({values(name)})" for name in best[:_OFFERED]),
-    )  # fmt: skip
+    facts = {
+        "table": table, "column": column.name, "meaning": column.meaning.split(";")[0],
+        "likely": best[0], "values": values(best[0]),
+        "named": "; ".join(f"{name!r} ({values(name)})" for name in best[:_OFFERED]),
+    }  # fmt: skip
+    options = tuple((name, values(name)) for name in offered)
+    return question("column", facts, "several" if len(best) > 1 else "", options=options)

@@ -234,14 +234,9 @@ def _add(found: list[Scan]) -> Scan:
         each = [one.columns[name] for one in found]
         unreadable = next((counted.unreadable for counted in each if counted.unreadable), "")
         columns[name] = Counted(sum(c.filled for c in each), sum(c.read for c in each), unreadable)
-    summed: dict[str, Any] = {
-        name: sum(getattr(one, name) for one in found)
-        for name in ("rows", "kept", "day_first", "month_first", "broken")
-    }
-    shown: dict[str, Any] = {
-        name: next((text for one in found if (text := getattr(one, name))), "")
-        for name in ("day_example", "month_example", "broken_line")
-    }
+    counts_of, texts_of = (*_NUMBERS, "broken"), ("day_example", "month_example", "broken_line")
+    summed: dict[str, Any] = {name: sum(getattr(one, name) for one in found) for name in counts_of}
+    shown: dict[str, Any] = {name: next(filter(None, (getattr(one, name) for one in found)), "") for name in texts_of}
     return Scan(
         columns=columns, first=min((one.first for one in found if one.first), default=""),
         last=max(one.last for one in found), ids=list(dict.fromkeys(name for one in found for name in one.ids)),

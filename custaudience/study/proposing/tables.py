@@ -257,7 +257,7 @@ def _status_rows(proposal: TableProposal, answers: Answers) -> None:
             elif doubt or answers.given(key) is not None:
                 if doubt == "unknown" and answers.given(key) is not None:
                     doubt = ""
-                answer = answers.settle(question("status", doubt, key=key, text=text, above=above))
+                answer = answers.settle(question("status", {"key": key, "text": text, "above": above}, doubt))
                 if answer == "count":
                     proposal.say("counted", f"{text}: counted, as answered")
                 elif answer == "refund":
@@ -285,7 +285,7 @@ def _guest_rows(proposal: TableProposal, max_quarantined: float, answers: Answer
     shown = [f"{blank:,} of {scan.kept:,} rows have no {theirs}"] if blank > 0 else []
     why = "; ".join([*shown, *(f"{value!r}: {why}" for value, why in ids.items())])
     case = "with_orders" if "order_id" in mapped else ""
-    proposal.settings["guests"] = answers.settle(question("guests", case, why=why))
+    proposal.settings["guests"] = answers.settle(question("guests", {"why": why}, case))
     proposal.say("guests", why)
     if ids:
         proposal.settings["guest_ids"] = list(ids)
@@ -316,7 +316,7 @@ def _placeholders(proposal: TableProposal, answers: Answers) -> dict[str, str]:
         (most, value), (second, _) = counts[:2]
         if most >= 0.03 * len(buyers.values) and most >= 4 * second:
             facts = {"value": value, "most": most, "n": len(buyers.values), "second": second}
-            if answers.settle(question("guest", **facts)) == "guest":
+            if answers.settle(question("guest", facts)) == "guest":
                 found[value] = f"has {most:,} rows where the next id has {second:,}"
     return found
 
@@ -340,7 +340,7 @@ def _amount_per_order(proposal: TableProposal, answers: Answers) -> None:
         why = f"of {len(several):,} orders with several lines, {once:,} have the amount on one of them only"
     elif same >= 0.9 * len(several):
         facts = {"amount": mapped["revenue"], "several": len(several), "same": same}
-        if answers.settle(question("revenue_per", **facts)) != "order":
+        if answers.settle(question("revenue_per", facts)) != "order":
             return
         why = "the order's total, as answered"
     else:

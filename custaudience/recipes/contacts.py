@@ -24,7 +24,7 @@ from custaudience.customers.contacts.lists import (
 from custaudience.errors import ColumnError, EmptyTableError
 from custaudience.recipes.customers import customer_tables, segments_at
 from custaudience.study import Study
-from custaudience.study.consent import read_consent
+from custaudience.study.values import read_consent
 
 
 def contact_lists_at(

@@ -80,7 +80,7 @@ class TableSection(_Strict):
     "by order", where each order is a customer of its own. ``revenue_per`` = "order": the amount is the order's,
     however many lines carry it. ``case_insensitive_ids`` makes customer ids lower case, as e-mail addresses need.
     ``consent_yes`` are the words in the column ``consent`` of customers that mean yes, written as for ``only``; with
-    it every other word means no. Without it common words are known in several languages, see `consent.read_consent`.
+    it every other word means no. Without it common words are known in several languages, see `values.read_consent`.
     """
 
     path: str | tuple[str, ...] | None = None

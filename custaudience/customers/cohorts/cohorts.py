@@ -137,10 +137,10 @@ def retention_table(
 ) -> pd.DataFrame:  # fmt: skip
     """Share of each acquisition cohort that still orders, by periods since its first order ("survival").
 
+    Other arguments are those of `cohort_table`; an incomplete last period is dropped.
+
     Parameters
     ----------
-    orders, as_of, period, first_orders
-        As in `cohort_table`. An incomplete last period is dropped.
     follow_up : int, optional
         Complete periods that must have been observed after the cell's own. By default so many that 95 % of pooled
         gaps between orders would have ended in them.

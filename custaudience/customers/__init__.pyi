@@ -3,7 +3,7 @@ from .affinity.pairs import Offer, ProductPairs, product_pairs
 from .bridge.bridge import RevenueBridge, revenue_bridge
 from .bridge.concentration import Concentration, concentration
 from .clv.formulas import FormulaValue, Outlook, ShiftedBetaGeometric, average_revenue_per_buyer, margin_clv, simple_clv
-from .clv.gammagamma import GammaGamma
+from .clv.purchases import GammaGamma
 from .clv.predicting import ClvPrediction, HoldOut, check_hold_out, predict_clv
 from .clv.purchases import BgNbd, ParetoNbd
 from .clv.repeat import Counting, count_purchase_days, summarise_repeat_purchases

@@ -4,7 +4,7 @@ import os
 
 import pandas as pd
 
-from custaudience.customers.clv.gammagamma import GammaGamma
+from custaudience.customers.clv.purchases import GammaGamma
 from custaudience.customers.clv.purchases import BgNbd
 
 

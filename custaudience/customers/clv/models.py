@@ -71,11 +71,9 @@ class Worth:
     """What customers are expected to bring, with both intervals.
 
     ``prediction`` is private: it has ids. ``typical`` is its row, without id, whose value is the median, or whose
-    expected purchases are when there is no value. ``groups``, the most valuable first: ``group``, ``n_customers``,
-    ``mean_probability_alive`` (with BG/NBD of those who bought again only, for the others it is 1 by construction; NaN
-    where it is not told), ``expected_purchases`` (per customer), ``value_per_customer``, ``value`` (of the group) and
-    its ``parameter_low``, ``parameter_high``, ``predictive_low``, ``predictive_high``, ``share_of_value``; money is NaN
-    without a spend model. ``alive``: see `alive_table`, the model taken first.
+    expected purchases are when there is no value. ``groups``, the most valuable first, have money where there is a
+    model of spend, and ``mean_probability_alive`` with BG/NBD of those who bought again only: for the others it is 1 by
+    construction. ``alive``: see `alive_table`, the model taken first.
     """
 
     prediction: ClvPrediction
@@ -167,11 +165,7 @@ def _fit_spend(summary: pd.DataFrame) -> tuple[GammaGamma | None, dict[str, dict
 
 
 def parameter_table(models: ValueModels, *, level: float = 0.95) -> pd.DataFrame:
-    """Return the estimates of all models, and what they are when the summary is rounded to two decimals.
-
-    One row per parameter: ``model``, ``parameter``, ``estimate``, ``standard_error``, ``low``, ``high``,
-    ``estimate_rounded``, ``log_likelihood``, ``n_customers``.
-    """
+    """Return the estimates of all models, and what they are when the summary is rounded to two decimals."""
     if models.summary is None or not models.purchases:
         return pd.DataFrame()
     rounded, tables = round_summary(models.summary), []

@@ -56,9 +56,8 @@ class ValueModels:
 class ModelCheck:
     """What the models said of a time they had not seen: the best one first, then the other.
 
-    ``hold_out`` is of the best model. ``errors`` end with everybody going on at their own pace: ``model``,
-    ``expected``, ``actual`` (purchases of all), ``error`` (expected / actual - 1), ``mean_absolute_error`` (of one).
-    ``frequency``: ``n_repeat``, ``actual``, then the customers each model expects, in columns named by the models.
+    ``hold_out`` is of the best model; ``errors`` (expected / actual - 1) end with everybody going on at their own pace;
+    ``frequency`` has the customers each model expects by repeat purchases.
     """
 
     hold_out: HoldOut

@@ -69,6 +69,11 @@ class Terms:
     seed: int = 0
     first_orders: str = "observed"
 
+    @property
+    def ends(self) -> list[float]:
+        """The two quantiles between which an interval lies."""
+        return [(1 - self.level) / 2, (1 + self.level) / 2]
+
 
 @dataclass(frozen=True)
 class Estimate:

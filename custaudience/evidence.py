@@ -69,6 +69,11 @@ class Terms:
     seed: int = 0
     first_orders: str = "observed"
 
+    @property
+    def ends(self) -> list[float]:
+        """The two quantiles between which an interval lies."""
+        return [(1 - self.level) / 2, (1 + self.level) / 2]
+
 
 @dataclass(frozen=True)
 class Estimate:
@@ -218,17 +223,17 @@ def write_claims(path: Path, claims: Iterable[Claim]) -> None:
     if len(set(ids)) != len(ids):
         raise ValueError(f"claims with the same id: {sorted({i for i in ids if ids.count(i) > 1})}")
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(rows, ensure_ascii=False, indent=1, default=_plain) + "\n", encoding="utf-8")
+    path.write_text(json.dumps(rows, ensure_ascii=False, indent=1, default=plain) + "\n", encoding="utf-8")
 
 
 def read_claims(path: Path) -> list[Claim]:
     """Read what `write_claims` wrote."""
-    claims = []
-    for row in json.loads(path.read_text(encoding="utf-8")):
-        row["as_of"] = dt.date.fromisoformat(row["as_of"])
-        row["rests_on"] = tuple(row["rests_on"])
-        claims.append(Claim(**row))
-    return claims
+    return [claim_of(row) for row in json.loads(path.read_text(encoding="utf-8"))]
+
+
+def claim_of(row: Mapping[str, Any]) -> Claim:
+    """Return the claim of a row of JSON."""
+    return Claim(**{**row, "as_of": dt.date.fromisoformat(row["as_of"]), "rests_on": tuple(row["rests_on"])})
 
 
 def publish(
@@ -316,7 +321,7 @@ def suppress_small(
     return result
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     """Turn numpy scalars, dates and tuples into what JSON knows."""
     if isinstance(value, (dt.date, dt.datetime)):
         return value.isoformat()

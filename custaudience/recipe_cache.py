@@ -34,11 +34,8 @@ def cached(
 ) -> Callable[[Callable[Concatenate[Study, dt.date, P], R]], Callable[Concatenate[Study, dt.date, P], R]]:
     """Keep what a recipe returns: a frozen dataclass of frames, numbers, text, tuples and dicts.
 
-    Parameters
-    ----------
-    *tables : str
-        Tables the recipe reads where the study has them; they are part of the key. A study of frames in memory is
-        not cached, since nobody can say what they hold without reading them.
+    The `tables` it reads, where the study has them, are part of the key. A study of frames in memory is not cached:
+    nobody can say what they hold without reading them.
     """
 
     def wrap(recipe: Callable[Concatenate[Study, dt.date, P], R]) -> Callable[Concatenate[Study, dt.date, P], R]:

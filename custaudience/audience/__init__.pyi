@@ -9,9 +9,8 @@ from .personas.build import PersonaFrame, build_persona, build_personas
 from .personas.ground import PersonaSources
 from .personas.months import holds_since
 from .personas.persona import AVATAR_BLOCKS, BUYING_ROLES, PROFILE_KINDS, Persona, personas_from_json, personas_to_json
-from .profiles.agreement import krippendorff_alpha, team_agreement
+from .profiles.checks import MessageCheck, check_message, krippendorff_alpha, team_agreement
 from .profiles.claims import profile_persona
-from .profiles.messages import MessageCheck, check_message
 from .profiles.trace import Profile, Trace, load_profile, parse_profile, trace_claims
 
 __all__ = [

@@ -3,9 +3,8 @@ from .affinity.pairs import Offer, ProductPairs, product_pairs
 from .bridge.bridge import RevenueBridge, revenue_bridge
 from .bridge.concentration import Concentration, concentration
 from .clv.formulas import FormulaValue, Outlook, ShiftedBetaGeometric, average_revenue_per_buyer, margin_clv, simple_clv
-from .clv.gammagamma import GammaGamma
 from .clv.predicting import ClvPrediction, HoldOut, check_hold_out, predict_clv
-from .clv.purchases import BgNbd, ParetoNbd
+from .clv.purchases import BgNbd, GammaGamma, ParetoNbd
 from .clv.repeat import Counting, count_purchase_days, summarise_repeat_purchases
 from .cohorts.cohorts import activity_table, cohort_table, retention_cells, retention_table, time_to_second_order
 from .cohorts.second_order import SecondOrder, second_order
@@ -32,8 +31,7 @@ from .segments.choosing_k import GroupCount, choose_k
 from .segments.clusters import CustomerSegments, SegmentStability, segment_customers, segment_stability
 from .segments.grouping import gower_distance
 from .segments.preparation import Preparation, learn_preparation
-from .segments.profiles import SegmentProfiles, describe_segments
-from .segments.rules import SegmentTree, segment_rules
+from .segments.rules import SegmentProfiles, SegmentTree, describe_segments, segment_rules
 
 __all__ = [
     "NO_HOLD_OUT",

@@ -13,13 +13,7 @@ from custaudience.errors import ColumnError, EmptyTableError, near_miss
 
 
 def orders_until(orders: IntoFrame, as_of: dt.date, *columns: str) -> nw.LazyFrame[Any]:
-    """Return the rows of `orders` on or before `as_of` as a lazy Narwhals frame, columns checked.
-
-    Raises
-    ------
-    ColumnError
-        If one of `columns` is missing.
-    """
+    """Return the rows of `orders` on or before `as_of` as a lazy Narwhals frame, columns checked."""
     frame = _checked(
         "orders", orders, as_of, ("ordered_on", *columns), "Make orders with custaudience.study.orders_of."
     )
@@ -48,13 +42,7 @@ def _checked(name: str, rows: IntoFrame, as_of: dt.date, columns: tuple[str, ...
 def lines_until(
     transactions: IntoFrame, as_of: dt.date, *columns: str, since: dt.date | None = None
 ) -> nw.LazyFrame[Any]:
-    """Return order lines from `since` to `as_of`, both inclusive, as a lazy Narwhals frame, columns checked.
-
-    Raises
-    ------
-    ColumnError
-        If one of `columns` is missing.
-    """
+    """Return order lines from `since` to `as_of`, both inclusive, as a lazy Narwhals frame, columns checked."""
     hint = "What products.csv knows can be joined on product_id first."
     frame = _checked("transactions", transactions, as_of, ("ordered_at", *columns), hint)
     frame = frame.filter(nw.col("ordered_at") < dt.datetime.combine(as_of + dt.timedelta(days=1), dt.time()))
@@ -64,13 +52,7 @@ def lines_until(
 
 
 def collect_customers(lazy: nw.LazyFrame[Any], as_of: dt.date) -> pa.Table:
-    """Run a reduction with a ``customer_id`` and return it as Arrow, ids as text.
-
-    Raises
-    ------
-    EmptyTableError
-        If no row is left.
-    """
+    """Run a reduction with a ``customer_id`` and return it as Arrow, ids as text; refuse an empty one."""
     table = lazy.collect(backend="pyarrow").to_native()
     if not len(table):
         raise EmptyTableError(

@@ -53,11 +53,6 @@ def check_first_orders(orders: IntoFrame, *, as_of: dt.date) -> HistoryCheck:
     off", below 1.5 "no sign of a cut"; between, with fewer than 30 customers, or without as much time after
     the window as in it, "cannot tell".
 
-    Raises
-    ------
-    EmptyTableError
-        If no order counts by `as_of`.
-
     Notes
     -----
     A rule of thumb. A launch with a burst of customers, or a panel recruited in its first weeks, looks the
@@ -108,10 +103,7 @@ def refuse_cut_off(first_orders: str, orders: IntoFrame, as_of: dt.date) -> dict
 def first_order_counts(days: OrderDays, *, period: Period = "M", min_group_size: int = 10) -> pd.DataFrame:
     """Count the customers whose first order in the data falls in each period, from the first to the last order day.
 
-    Returns
-    -------
-    DataFrame, one row per period
-        ``start`` (its first day), ``n_customers`` (Int64; NA below `min_group_size`).
+    One row per period: ``start`` (its first day), ``n_customers`` (Int64; NA below `min_group_size`).
     """
     first, last = days.first_and_last()
     as_dates = pd.Series(first.astype("datetime64[D]"))

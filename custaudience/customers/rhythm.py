@@ -39,13 +39,7 @@ class OrderDays:
 
 
 def order_days(orders: IntoFrame, *, as_of: dt.date) -> OrderDays:
-    """Read the distinct days of orders that count, on or before `as_of`.
-
-    Raises
-    ------
-    EmptyTableError
-        If there is none.
-    """
+    """Read the distinct days of orders that count, on or before `as_of`; refuse none at all."""
     counted = orders_until(orders, as_of, "is_order").filter(nw.col("is_order"))
     table = collect_customers(counted.select("customer_id", "ordered_on"), as_of)
     coded = table["customer_id"].combine_chunks().dictionary_encode()
@@ -68,18 +62,14 @@ def order_gaps(orders: IntoFrame, *, as_of: dt.date) -> pd.DataFrame:
     """
     days = order_days(orders, as_of=as_of)
     customer, gap = days.gaps()
-    return pd.DataFrame({"customer_id": days.ids.take(customer).to_numpy(), "gap_days": gap}).astype(
-        {"customer_id": "str"}
-    )
+    table = pd.DataFrame({"customer_id": days.ids.take(customer).to_numpy(), "gap_days": gap})
+    return table.astype({"customer_id": "str"})
 
 
 def pool_gaps(customer: np.ndarray, gap: np.ndarray) -> pd.DataFrame:
     """Pool the gaps (in days, beside each its customer's number) of all customers, each customer weighing once.
 
-    Returns
-    -------
-    DataFrame, one row per length
-        ``gap_days``, ``n_gaps``, ``share`` (weight of the length; sums to 1), ``share_up_to``.
+    One row per length: ``gap_days``, ``n_gaps``, ``share`` (weight of the length; sums to 1), ``share_up_to``.
     """
     per_customer = np.bincount(customer)[customer] if len(customer) else np.empty(0, dtype="int64")
     # counted before they are divided: sums of 1/n would depend on the order of the customers
@@ -104,20 +94,9 @@ def pooled_quantile(pooled: pd.DataFrame, share: float) -> int | None:
 class Rhythm:
     """How often customers order and who is overdue, with what it rests on.
 
-    Attributes
-    ----------
-    table : DataFrame
-        As `overdue_customers` returns it.
-    pooled : DataFrame
-        The pooled gaps, see `pool_gaps`.
-    pooled_overdue_after_days : int or None
-        Cut-off of customers with few gaps; None when no customer has ordered on two days.
-    n_customers_with_gaps : int
-        Customers the pooled figures rest on.
-    history_days : int
-        Days from the first order of all to `as_of`: no silence in the data can be longer.
-    as_of, share, min_gaps
-        As they were asked for.
+    ``table`` is that of `overdue_customers`, ``pooled`` that of `pool_gaps`; ``pooled_overdue_after_days``: cut-off of
+    customers with few gaps, None when no customer has ordered on two days; ``n_customers_with_gaps``: on whom the
+    pooled figures rest; ``history_days``: from the first order of all to `as_of`, no silence can be longer.
     """
 
     table: pd.DataFrame
@@ -223,10 +202,7 @@ def _own_quantiles(
 def gap_classes(pooled: pd.DataFrame, *, n_classes: int = 40) -> pd.DataFrame:
     """Group pooled gaps into at most `n_classes` classes of equal whole days, as a histogram draws them.
 
-    Returns
-    -------
-    DataFrame, one row per class up to the 99th percentile of gaps
-        ``days`` (shortest gap of the class) and ``n_gaps``; empty without gaps.
+    One row per class up to the 99th percentile: ``days`` (shortest gap of the class), ``n_gaps``; empty without gaps.
     """
     if pooled.empty:
         return pd.DataFrame({"days": pd.Series(dtype="int64"), "n_gaps": pd.Series(dtype="int64")})

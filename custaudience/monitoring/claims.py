@@ -58,14 +58,11 @@ def month_claims(months: pd.DataFrame, month: str, terms: Terms) -> list[Claim]:
 
 def _facts(change: Change, month: str) -> dict[str, Any]:
     """Return what the sentences of a change may use; None stands for what cannot be computed."""
-    numbers = {
-        "total": change.total, "per_day": change.per_day, "usual": change.usual, "value": change.value,
-        "value_before": change.before,
-    }  # fmt: skip
+    numbers = {name: getattr(change, name) for name in ("total", "per_day", "usual", "value")}
+    numbers["value_before"] = change.before
     facts: dict[str, Any] = {name: None if math.isnan(number) else number for name, number in numbers.items()}
-    before = str(pd.Period(month, "M") - 1)
-    facts |= {"n_months": change.n_months, "n_moves": change.n_moves, "before": before, "month": month}
-    return facts | {"verdict_key": change.verdict}
+    facts |= {"n_months": change.n_months, "n_moves": change.n_moves, "before": str(pd.Period(month, "M") - 1)}
+    return facts | {"month": month, "verdict_key": change.verdict}
 
 
 def _finding(tell: Teller, change: Change, month: str) -> Claim:

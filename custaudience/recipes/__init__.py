@@ -1,22 +1,6 @@
 """The few compositions that several notebooks need, each a function of a study and a date."""
 
-from custaudience.recipes.contacts import consent_of, contact_lists_at, earlier_contacts_at
-from custaudience.recipes.customers import clusters_at, drivers_at, second_orders_at, segments_at
-from custaudience.recipes.ideal import first_orders_at, ideal_customers_at, ideal_later_at
-from custaudience.recipes.personas import persona_month_at, personas_at, published_personas
+from lazy_loader import attach_stub
 
-__all__ = [
-    "clusters_at",
-    "consent_of",
-    "contact_lists_at",
-    "drivers_at",
-    "earlier_contacts_at",
-    "first_orders_at",
-    "ideal_customers_at",
-    "ideal_later_at",
-    "persona_month_at",
-    "personas_at",
-    "published_personas",
-    "second_orders_at",
-    "segments_at",
-]
+# what is exported stands in __init__.pyi; each name is imported when it is first asked for
+__getattr__, __dir__, __all__ = attach_stub(__name__, __file__)

@@ -22,9 +22,9 @@ from custaudience.customers.contacts.lists import (
     missed_or_reason,
 )
 from custaudience.errors import ColumnError, EmptyTableError
-from custaudience.recipes.customers import segments_at
+from custaudience.recipes.customers import customer_tables, segments_at
 from custaudience.study import Study
-from custaudience.study.consent import read_consent
+from custaudience.study.values import read_consent
 
 
 def contact_lists_at(
@@ -39,19 +39,10 @@ def contact_lists_at(
 ) -> ContactLists:
     """Return whom to write to and why: who is overdue, misses what goes with a purchase, buys at a steady pace.
 
-    Private. `level` is a column of the products, or ``product_id``, that names what is bought; by default the finest
-    kinds there are, see `choose_level`. The list ``missing`` is of those who bought `bought` and none of `missing`,
-    several between semicolons; by default the thing in most baskets that has strong partners, and these partners, see
-    `choose_offer`;
-    `offer` in place of both: what was chosen at another date. What goes with a purchase may be bought `window_days`
-    before or after. A list that the data cannot carry is refused with the reason.
-
-    Raises
-    ------
-    EmptyTableError
-        If no order counts by `as_of`.
-    DataError
-        If `bought` or `missing` name what is not sold, or the words of the column consent are not understood.
+    Private. `level` is a column of the products, or ``product_id``, that names what is bought (see `choose_level`). The
+    list ``missing`` is of those who bought `bought` and none of `missing`, several between semicolons (by default see
+    `choose_offer`), `window_days` before or after; `offer` in place of both: what was chosen at another date. A list
+    that the data cannot carry is refused with the reason.
     """
     orders = study.orders(as_of)
     lifecycle = classify_lifecycle(orders, as_of=as_of)
@@ -93,12 +84,11 @@ def consent_of(study: Study) -> pd.Series | None:
 
 def _lines_with_items(study: Study, level: str) -> tuple[Any, str]:
     """Return the order lines with the column ``item``, and the level it stands for; "" where nothing names products."""
-    lines = study.table("transactions")
+    lines, _, products = customer_tables(study)
     if "product_id" not in lines.columns:
         if level:
             raise ColumnError(f"level = {level!r}: the order lines have no product_id, so nothing can be looked up.")
         return nw.from_native(lines).lazy().with_columns(nw.lit(ANY_ORDER).alias(ANY_ORDER)), ""
-    products = study.table("products") if "products" in study.tables else None
     if not level:
         level = choose_level(products.df()) if products is not None else "product_id"
     return with_items(lines, lines if products is None else products, level), level

@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 
 from custaudience.customers import (
+    CustomerFeatures,
     DriverTests,
     assign_segments,
     choose_k,
@@ -30,15 +31,9 @@ from custaudience.customers.drivers.study import (
     driver_study,
     second_order_study,
 )
-from custaudience.customers.segments.search import (
-    CustomerGroups,
-    View,
-    describe_rule_groups,
-    label_customers,
-    plan_search,
-    rule_labels,
-)
+from custaudience.customers.segments import search
 from custaudience.errors import EmptyTableError, HistoryError
+from custaudience.evidence import Terms
 from custaudience.recipe_cache import cached
 from custaudience.study import Study
 
@@ -64,45 +59,24 @@ def drivers_at(
     """Return which differences between customers go with what they did later, as notebook 33 shows it. Private.
 
     `cut` is the first day of the outcomes, by default that of the last quarter of the history in whole months, see
-    `cut_day`; customers are described by the days before it, and by the shares of the `n_categories` largest product
-    categories. The rest is of `find_drivers`.
-
-    Raises
-    ------
-    HistoryError
-        If the history is shorter than two months, or nobody of before the cut ordered after it.
-    ValueError
-        If the cut lies after `as_of`.
+    `cut_day`; customers are described by the days before it. A history shorter than two months is refused.
     """
     cut = cut or cut_day(study.first_day, as_of)
     if cut > as_of:
         raise ValueError(f"cut: {cut} lies after as_of {as_of}. Choose an earlier cut.")
-    transactions, customers, products = customer_tables(study)
     terms, how = study.terms(as_of, seed=seed), DriverTests(n_permutations, n_repeats)
-    features = customer_features(
-        transactions, customers, products, terms=terms, until=cut - dt.timedelta(days=1), n_categories=n_categories,
-        discount=discount_column(transactions),
-    )  # fmt: skip
+    features = _features(study, terms, until=cut - dt.timedelta(days=1), n_categories=n_categories)
+    transactions, _, products = customer_tables(study)
     return driver_study(transactions, features, products, terms, how=how)
 
 
 def second_orders_at(
     study: Study, as_of: dt.date, *, n_permutations: int = 1000, n_repeats: int = 2, seed: int = 0
 ) -> SecondOrderStudy:
-    """Return which first order leads to a second, as notebook 33 shows it.
-
-    Raises
-    ------
-    HistoryError
-        If first orders lie before the data, or customers were hardly watched after theirs.
-    """
-    transactions, customers, products = customer_tables(study)
+    """Return which first order leads to a second, as notebook 33 shows it; refused where first orders are not seen."""
     waits = time_to_second_order(study.orders(as_of), as_of=as_of, first_orders=study.first_orders)
     terms, how = study.terms(as_of, seed=seed), DriverTests(n_permutations, n_repeats)
-    features = customer_features(
-        transactions, customers, products, terms=terms, discount=discount_column(transactions)
-    )  # fmt: skip
-    return second_order_study(transactions, waits, features, terms, how=how)
+    return second_order_study(study.table("transactions"), waits, _features(study, terms), terms, how=how)
 
 
 @cached("transactions", "customers", "products")
@@ -110,43 +84,43 @@ def clusters_at(
     study: Study,
     as_of: dt.date,
     *,
-    view: View = "auto",
+    view: search.View = "auto",
     min_orders: int = 2,
     most_groups: int = 8,
     n_categories: int = 8,
     n_permutations: int = 200,
     n_runs: int = 50,
     seed: int = 0,
-) -> CustomerGroups:
+) -> search.CustomerGroups:
     """Return the groups of customers at a date, as notebook 34 finds them step by step; RFM segments where none are.
 
     Private. `view` and `min_orders` are of `plan_search`; `most_groups` is the largest number tried, 2 or more;
     `n_categories` and `n_permutations` are of `drivers_at`, which says what matters; `n_runs` of `segment_stability`.
     """
     terms = replace(study.terms(as_of, seed=seed), least=max(10, study.min_group_size))
-    transactions = study.table("transactions")
-    customers, products = (study.table(name) if name in study.tables else None for name in ("customers", "products"))
-    features = customer_features(
-        transactions, customers, products, terms=terms, n_categories=n_categories,
-        discount=discount_column(transactions),
-    )  # fmt: skip
-    drivers = None
+    features, drivers = _features(study, terms, n_categories=n_categories), None
     with contextlib.suppress(HistoryError, EmptyTableError):  # too short a history to test anything
         drivers = drivers_at(
             study, as_of, n_categories=n_categories, n_permutations=n_permutations, n_repeats=1, seed=seed
         ).drivers
-    plan = plan_search(features, drivers, view=view, min_orders=min_orders)
+    plan = search.plan_search(features, drivers, view=view, min_orders=min_orders)
     count = choose_k(plan.matrix, k_range=range(2, most_groups + 1), preparation=plan.preparation, seed=seed)
     segments = segment_customers(plan.matrix, count.k, preparation=plan.preparation, seed=seed)
     if segments.k > 1:
         profiles = describe_segments(plan.matrix, segments, terms=terms)
         stability = segment_stability(segments, plan.matrix, n_runs=n_runs, seed=seed)
         rules = segment_rules(plan.matrix, segments, terms=terms)
-        labels = label_customers(plan, segments, features)
-        return CustomerGroups(labels, "found", features, plan, count, segments, profiles, stability, rules)
-    labels = rule_labels(segments_at(study, as_of))
-    described = describe_rule_groups(features, labels, terms)
-    return CustomerGroups(labels, "rfm", features, plan, count, segments, described, None, None)
+        labels = search.label_customers(plan, segments, features)
+        return search.CustomerGroups(labels, "found", features, plan, count, segments, profiles, stability, rules)
+    labels = search.rule_labels(segments_at(study, as_of))
+    described = search.describe_rule_groups(features, labels, terms)
+    return search.CustomerGroups(labels, "rfm", features, plan, count, segments, described, None, None)
+
+
+def _features(study: Study, terms: Terms, **how: Any) -> CustomerFeatures:
+    transactions, customers, products = customer_tables(study)
+    discount = discount_column(transactions)
+    return customer_features(transactions, customers, products, terms=terms, discount=discount, **how)
 
 
 def customer_tables(study: Study) -> tuple[Any, Any, Any]:

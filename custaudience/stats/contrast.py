@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Collection, Iterator
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -17,10 +17,7 @@ from scipy import stats
 
 from custaudience.errors import DataError
 from custaudience.evidence import Terms
-from custaudience.stats.bootstrap import DRAWS, median_draws
-from custaudience.stats.columns import as_numbers, kind_of
-from custaudience.stats.discovery import false_discovery_rates
-from custaudience.stats.intervals import share_difference
+from custaudience.stats.intervals import DRAWS, false_discovery_rates, median_draws, middle_of, share_difference
 
 MOST_LEVELS = 12
 SKEWED = 2.0  # skewness from which medians tell more than means
@@ -29,6 +26,22 @@ COLUMNS = [
     *("group", "feature", "category", "statistic", "above", "n", "n_others", "value", "value_others", "difference"),
     *("low", "high", "effect", "p_value"),
 ]
+Row = tuple[int, dict[str, Any]]
+"""The number of a group and its row."""
+
+
+def as_numbers(values: pd.Series) -> np.ndarray:
+    """Return a numeric or yes-no column as float64, missing as NaN."""
+    return values.to_numpy(dtype="float64", na_value=np.nan)
+
+
+def kind_of(values: pd.Series) -> Literal["number", "category", "ordered"]:
+    """Return how a column is read, by its type; dates and spans of time are refused (DataError)."""
+    if isinstance(values.dtype, pd.CategoricalDtype):
+        return "ordered" if values.cat.ordered else "category"
+    if pd.api.types.is_datetime64_any_dtype(values) or pd.api.types.is_timedelta64_dtype(values):
+        raise DataError(f"column {values.name!r} holds dates. Give a number of days instead, counted to as_of.")
+    return "number" if pd.api.types.is_numeric_dtype(values) else "category"
 
 
 class Gap(NamedTuple):
@@ -61,7 +74,7 @@ def gap_of_means(a: np.ndarray, b: np.ndarray, level: float = 0.95) -> Gap:
 def gap_of_medians(a: np.ndarray, b: np.ndarray, level: float, rng: np.random.Generator) -> Gap:
     """Compare medians by bootstrap."""
     difference = np.sort(median_draws(a, rng) - median_draws(b, rng))
-    low, high = np.quantile(difference, [(1 - level) / 2, (1 + level) / 2])
+    low, high = middle_of(difference, level)
     tail = min((difference <= 0).sum(), (difference >= 0).sum())
     return Gap(float(np.median(a)), float(np.median(b)), low, high, min(1.0, 2 * (1 + int(tail)) / (DRAWS + 1)))
 
@@ -82,29 +95,16 @@ def gap_of_shares(a: int, n: int, b: int, m: int, level: float = 0.95) -> Gap:
 def contrast(
     table: pd.DataFrame, groups: pd.Series, terms: Terms, *, by_mean: Collection[str] = ()
 ) -> tuple[pd.DataFrame, list[str]]:
-    """Compare each group with all other units, column by column.
+    """Compare each group with all other units, column by column; return a table, and columns that cannot be compared.
 
-    Parameters
-    ----------
-    table : DataFrame, one row per unit
-    groups : Series with the same index
-        The group of each unit; every unit has one.
-    terms : Terms
-        Its ``least``: groups, levels, and yes and no, with fewer units get no figures. Its ``level`` and ``seed``.
-    by_mean : collection of str
-        Numbers compared by their means even where they are skewed or mostly have the smallest value.
-
-    Returns
-    -------
-    DataFrame, one row per group, column (and level of a category)
-        ``group``, ``feature``, ``category`` ("" for numbers), ``statistic`` ("mean"; "median" where skewed and with few
-        ties; "share" of a yes or of a category; "share above" where half or more have the smallest value), ``above``
-        (that smallest value, else NaN); ``n``, ``n_others`` (with a value); ``value``, ``value_others``,
-        ``difference`` and its interval ``low``, ``high``; ``effect``: standardised, -1 to 1 (Cliff's delta: the chance
-        that one of the group has more than another unit, minus the chance of less; for shares their difference);
-        ``p_value``. False discovery is held by `judge`.
-    list of str
-        Columns that cannot be compared, with the reason.
+    Groups, levels, and yes and no, with fewer units than the ``least`` of `terms` get no figures. Numbers in `by_mean`
+    are compared by their means even where they are skewed or mostly have the smallest value. One row per group, column
+    (and level of a category): ``group``, ``feature``, ``category`` ("" for numbers), ``statistic`` ("mean"; "median"
+    where skewed and with few ties; "share" of a yes or of a category; "share above" where half or more have the
+    smallest value), ``above`` (that smallest value, else NaN); ``n``, ``n_others`` (with a value); ``value``,
+    ``value_others``, ``difference`` and its interval ``low``, ``high``; ``effect``: standardised, -1 to 1 (Cliff's
+    delta: the chance that one of the group has more than another unit, minus the chance of less; for shares their
+    difference); ``p_value``. False discovery is held by `judge`.
     """
     codes = groups.astype("category").cat.remove_unused_categories()
     labels, names = codes.cat.codes.to_numpy().astype(int), list(codes.cat.categories)
@@ -121,12 +121,9 @@ def contrast(
 def judge(table: pd.DataFrame, level: float, *, by_interval: bool = False) -> pd.DataFrame:
     """Hold the false discovery rate over all rows with a p-value, and say of each row what may be said.
 
-    Returns
-    -------
-    DataFrame
-        With ``p_adjusted`` (Benjamini and Hochberg, 1995) and ``status``: "too_few" without an ``effect``, "measured",
-        or "no_clear_difference". A row without p is judged by its interval; with `by_interval` the interval must leave
-        out 0 in every row: two methods may disagree there, however small p is.
+    Adds ``p_adjusted`` (Benjamini and Hochberg, 1995) and ``status``: "too_few" without an ``effect``, "measured", or
+    "no_clear_difference". A row without p is judged by its interval; with `by_interval` the interval must leave out 0
+    in every row: two methods may disagree there, however small p is.
     """
     known = table["p_value"].notna().to_numpy()
     adjusted = false_discovery_rates(table["p_value"].to_numpy("float64"))
@@ -134,9 +131,6 @@ def judge(table: pd.DataFrame, level: float, *, by_interval: bool = False) -> pd
     clear = np.where(known, (adjusted < 1 - level) & (apart | (not by_interval)), apart)
     status = np.where(clear, "measured", "no_clear_difference")
     return table.assign(p_adjusted=adjusted, status=np.where(table["effect"].isna(), "too_few", status))
-
-
-Row = tuple[int, dict[str, Any]]
 
 
 def _rows(
@@ -153,17 +147,16 @@ def _rows(
         if len(levels) > max(MOST_LEVELS, len(text) / 2):
             raise DataError("nearly every customer has a value of their own.")
         for category in levels.index[:MOST_LEVELS]:
-            facts = {"category": category, "statistic": "share"}
-            yield from _share_rows((text == category).to_numpy(), labels, k, terms, facts)
+            yield from _share_rows((text == category).to_numpy(), labels, k, terms, {"category": category})
         return
     numbers = as_numbers(values)
     smallest = float(numbers.min())
     if smallest == numbers.max():
         raise DataError("the same for all customers.")
     if set(np.unique(numbers[:1000])) <= {0.0, 1.0} and np.isin(numbers, (0.0, 1.0)).all():
-        yield from _share_rows(numbers == 1, labels, k, terms, {"category": "", "statistic": "share"})
+        yield from _share_rows(numbers == 1, labels, k, terms, {})
     elif (numbers == smallest).mean() >= 0.5 and not by_mean:
-        facts = {"category": "", "statistic": "share above", "above": smallest}
+        facts = {"statistic": "share above", "above": smallest}
         yield from _share_rows(numbers > smallest, labels, k, terms, facts)
     else:
         yield from _number_rows(numbers, labels, k, terms, rng, by_mean=by_mean)
@@ -192,7 +185,7 @@ def _share_rows(yes: np.ndarray, labels: np.ndarray, k: int, terms: Terms, facts
         inside = labels == number
         n, m = int(inside.sum()), int((~inside).sum())
         a, b = int(yes[inside].sum()), int(yes[~inside].sum())
-        row = {"n": n, "n_others": m, **facts}
+        row = {"category": "", "statistic": "share", "n": n, "n_others": m, **facts}
         if min(n, m) >= max(terms.least, 1) and not any(0 < cell < terms.least for cell in (a, n - a, b, m - b)):
             gap = gap_of_shares(a, n, b, m, terms.level)
             row |= figures(gap, gap.difference)
@@ -201,7 +194,4 @@ def _share_rows(yes: np.ndarray, labels: np.ndarray, k: int, terms: Terms, facts
 
 def figures(gap: Gap, effect: float) -> dict[str, float]:
     """Return the figures of a row of `contrast`."""
-    return {
-        "value": gap.value, "value_others": gap.others, "difference": gap.difference, "low": gap.low, "high": gap.high,
-        "effect": effect, "p_value": gap.p_value,
-    }  # fmt: skip
+    return gap._asdict() | {"value_others": gap.others, "difference": gap.difference, "effect": effect}

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+import tomllib
 from collections.abc import Iterator
-from typing import NamedTuple
+from importlib.resources import files
+from typing import Any, NamedTuple
 
 import pandas as pd
 
@@ -21,32 +23,17 @@ _SUMS = {
     "set_aside_net": ("net", "set aside"),
     "excluded_net": ("net", "excluded"),
 }
-_TAXES = {  # standard rates where a currency is used, percent; where they differ from town to town, none
-    "EUR": (19, 20, 21, 22, 23), "GBP": (20,), "UAH": (20,), "PLN": (23,), "CZK": (21,), "RON": (19, 21), "HUF": (27,),
-    "BGN": (20,), "SEK": (25,), "DKK": (25,), "NOK": (25,), "TRY": (20,), "VND": (8, 10), "JPY": (10,), "AUD": (10,),
-}  # fmt: skip
+_SAID = tomllib.loads(files(__package__).joinpath("books.toml").read_text(encoding="utf-8"))
 _ROUNDED = 0.00005  # tax is rounded line by line, so its ratio is right to four digits only
 _SHEET_ENDS = (65_535, 1_048_575)  # rows under the header of an .xls and an .xlsx sheet that is full
 
 
 def monthly_books(study: Study) -> pd.DataFrame:
-    """Count and sum the order lines of each local calendar month, by the date of the line.
+    """Count and sum the order lines of each local calendar month, by the date of the line; oldest first.
 
-    Returns
-    -------
-    DataFrame, one row per month
-        ``month`` ("2017-12"; oldest first, months without a line included), ``n_rows`` and ``n_customers``
-        (usable lines, and who stands in them), ``n_orders`` (as `orders_of` counts: net revenue is positive), and in
-        major units ``gross`` (what was sold), ``refunds`` (what was paid back, positive), ``net`` (gross less
-        refunds); then what is not in net: ``guests_net`` (lines set aside because the buyer is a guest; totals
-        of the books hold them), ``excluded_net`` (rows left out by ``only`` or ``exclude``) and ``set_aside_net``
-        (faulty rows, as far as the amount can be read). Rows whose date cannot be read stand in a last row
-        with the month "", when there are any.
-
-    Raises
-    ------
-    EmptyTableError
-        If no line is usable.
+    ``n_rows`` and ``n_customers`` are of usable lines, ``n_orders`` as `orders_of` counts; in major units ``gross``,
+    ``refunds`` (positive), ``net``, and what is not in net: ``guests_net`` (which totals of the books hold),
+    ``excluded_net`` and ``set_aside_net``. Rows whose date cannot be read stand in a last row with the month "".
     """
     sums = ", ".join(
         f"coalesce(sum({amount}) FILTER (kind = '{kind}'), 0)::BIGINT AS {name}"
@@ -61,8 +48,10 @@ def monthly_books(study: Study) -> pd.DataFrame:
     counted = study.orders(study.last_day).filter("is_order")
     orders = counted.aggregate("strftime(ordered_on, '%Y-%m') AS month, count(*) AS n_orders", "month").df()
     table = table.set_index("month")
-    months = _all_months(table.index[table["n_rows"] > 0]).union(table.index.drop("", errors="ignore"))
-    table = table.reindex([*months.sort_values(), *(table.index.intersection([""]))], fill_value=0)
+    used = table.index[table["n_rows"] > 0].drop("", errors="ignore")
+    between = pd.period_range(used.min(), used.max(), freq="M").strftime("%Y-%m") if len(used) else used
+    months = sorted({*between, *table.index} - {""})
+    table = table.reindex([*months, *(table.index.intersection([""]))], fill_value=0)
     table.insert(2, "n_orders", orders.set_index("month")["n_orders"].reindex(table.index, fill_value=0))
     table = table.rename_axis("month").reset_index()
     table[list(_SUMS)] = table[list(_SUMS)] / 10**study.minor_digits
@@ -86,30 +75,20 @@ def _lines(study: Study) -> str:
     )
 
 
-def _all_months(found: pd.Index) -> pd.Index:
-    """Return the months from the first to the last of those found, those between without a line included."""
-    named = found.drop("", errors="ignore")
-    if named.empty:
-        return named
-    return pd.Index(pd.period_range(named.min(), named.max(), freq="M").strftime("%Y-%m"))
-
-
 class Guess(NamedTuple):
-    """What a total would be if something were so, and what to do then; `slack` is the share that rounding may take."""
+    """What a total would be if something in books.toml were so; `slack` is the share that rounding may take."""
 
     total: float
-    so: str
-    do: str
+    key: str
+    facts: dict[str, Any]
     slack: float = 0.0
 
 
 def explain_difference(study: Study, key: str, found: float, books: pd.DataFrame) -> list[str]:
-    """Say what would explain that a total under ``[control]`` and the data differ, and what to do.
+    """Say what would explain that a total under ``[control]`` and the data (`found`) differ, and what to do.
 
-    `key` is one of ``[control]``, `found` the total of the data, `books` as `monthly_books` gives them. The five
-    commonest causes are tried: refunds, guests, tax, the clock, an order's total on each of its lines. Only what brings
-    the total to the control's own last digit is named; several things may, and none is proved thereby. When nothing
-    does: where to look.
+    The commonest causes are tried, and only what brings the total to the control's own last digit is named: several
+    things may, and none is proved thereby. When nothing does: where to look.
     """
     control, months = study.config.control[key], books.set_index("month")
     tolerance = control_unit(control, study.minor_digits) / 2 + 1e-9
@@ -121,10 +100,11 @@ def explain_difference(study: Study, key: str, found: float, books: pd.DataFrame
         ]
     guesses = {"revenue": _revenue, "orders": _orders, "customers": _customers, "rows": _rows}[what]
     said = _rounding(study, which, control - found) if what == "revenue" else []
-    for total, so, do, slack in guesses(study, which, found, months):
-        off = abs(total - control)
-        if abs(total - found) > 1e-9 and off <= max(tolerance, slack * abs(control)):
+    for guess in guesses(study, which, found, months):
+        off = abs(guess.total - control)
+        if abs(guess.total - found) > 1e-9 and off <= max(tolerance, guess.slack * abs(control)):
             how = "but for rounding" if off > tolerance else "to the last digit" if what == "revenue" else "exactly"
+            so, do = (_SAID[what][guess.key][part].format(**guess.facts) for part in ("so", "do"))
             said.append(f"It would be explained, {how}, if {so}: {do}.")
     if len(said) > 1:
         said.append("More than one thing would explain it; finance can say which one is so.")
@@ -145,34 +125,27 @@ def _rounding(study: Study, month: str, off: float) -> list[str]:
 
 
 def _revenue(study: Study, month: str, found: float, months: pd.DataFrame) -> Iterator[Guess]:
-    def named(so: str, amount: float) -> str:
-        return f"{so} ({_money(study, abs(amount))} in the month)"
+    def money(amount: float) -> dict[str, str]:
+        return {"money": _money(study, abs(amount))}
 
     back = float(months.loc[month, "refunds"])
-    ask = "ask finance for revenue after refunds, which is what is compared here"
-    yield Guess(found + back, named("the books are gross, before refunds", back), ask)
+    yield Guess(found + back, "gross", money(back))
     here = _in_month("ordered_at", month)
-    guests = "kind = 'guest' OR (kind = 'used' AND starts_with(customer_id, 'guest:'))"
     if study.config.tables["transactions"].guests:
+        guests = "kind = 'guest' OR (kind = 'used' AND starts_with(customer_id, 'guest:'))"
         amount = _sum(study, f"({guests}) AND {here}")
-        ask = "ask finance for the total with guests, or where their sales are booked"
-        yield Guess(found - amount, named("the books leave sales to guests out", amount), ask)
+        yield Guess(found - amount, "without_guests", money(amount))
     else:
         amount = _sum(study, f"fault = 'customer_id|missing' AND {here}")
-        ask = 'if they are sales to guests, set guests = "set aside" under [tables.transactions]'
-        yield Guess(found + amount, named("the books count the rows set aside: customer_id, no value", amount), ask)
+        yield Guess(found + amount, "nameless", money(amount))
     yield from _clocks(study, month)
     if "order_id" in study.read_report("transactions").columns:
         once = _sum(study, f"kind IN ('used', 'guest') AND {here}", by_order=True)
-        ask = 'set revenue_per = "order" under [tables.transactions]'
-        yield Guess(once, "each line carries the total of its order", ask)
-    for rate in _TAXES.get(study.currency, ()):
+        yield Guess(once, "total_per_line", {})
+    for rate in _SAID["taxes"].get(study.currency, ()):
         ratio = 1 + rate / 100
-        tax = f"(a ratio of {ratio:.4f}, as {rate} % tax would make)"
-        ask = "ask finance for revenue without tax, or map a column that holds tax"
-        yield Guess(found * ratio, f"the books are with tax and the data without {tax}", ask, _ROUNDED)
-        ask = "ask finance for revenue with tax, or map a column without tax"
-        yield Guess(found / ratio, f"the books are without tax and the data with it {tax}", ask, _ROUNDED)
+        yield Guess(found * ratio, "with_tax", {"ratio": ratio, "rate": rate}, _ROUNDED)
+        yield Guess(found / ratio, "without_tax", {"ratio": ratio, "rate": rate}, _ROUNDED)
 
 
 def _clocks(study: Study, month: str) -> Iterator[Guess]:
@@ -181,80 +154,53 @@ def _clocks(study: Study, month: str) -> Iterator[Guess]:
     timed = f"SELECT count(*) FROM ({_lines(study)}) WHERE ordered_at <> ordered_at::DATE AND "
     if not study.connection.execute(timed + _in_month("ordered_at", month)).fetchall()[0][0]:
         return  # days without a time are the same on every clock
-    moves = []
-    for zone in dict.fromkeys((declared or "UTC", "UTC")):
-        if zone != home:
-            do = f'ask finance for months of {home}, or set timezone = "{zone}" under [study]'
-            if zone == declared:
-                do += f'; if the file already shows the time of {home}, take timezone = "{zone}" off its table'
-            moves.append((home, zone, f"the books cut months at midnight of {zone}, not of {home}", do))
+    zones = [zone for zone in dict.fromkeys((declared or "UTC", "UTC")) if zone != home]
+    moves = [(home, zone, "declared_clock" if zone == declared else "other_clock", zone) for zone in zones]
     if declared is None and home != "UTC":
-        so = f"the times of the file are those of UTC, not of {home}"
-        moves.append(("UTC", home, so, 'if so, set timezone = "UTC" under [tables.transactions]'))
-    for source, target, so, do in moves:
+        moves.append(("UTC", home, "file_in_utc", "UTC"))
+    for source, target, key, zone in moves:
         moved = f"(ordered_at AT TIME ZONE {literal(source)}) AT TIME ZONE {literal(target)}"
-        yield Guess(_sum(study, f"kind IN ('used', 'guest') AND {_in_month(moved, month)}"), so, do)
+        total = _sum(study, f"kind IN ('used', 'guest') AND {_in_month(moved, month)}")
+        yield Guess(total, key, {"zone": zone, "home": home})
 
 
 def _orders(study: Study, month: str, found: float, months: pd.DataFrame) -> Iterator[Guess]:
     of_month = study.orders(study.last_day).filter(f"NOT is_order AND {_in_month('ordered_on', month)}")
     nothing, guests = len(of_month), _guest_orders(study, month)
-    so = f"the books count also what brought no net revenue, refunds only or nothing paid ({nothing:,})"
-    yield Guess(found + nothing, so, "they are no orders here; ask finance for orders that brought revenue")
-    ask = 'set guests = "by order" under [tables.transactions], or ask finance for orders of known customers'
-    yield Guess(found + guests, f"the books count orders of guests too ({guests:,})", ask)
-    yield Guess(months.loc[month, "n_rows"], "the books count lines", "ask finance for the number of orders")
+    yield Guess(found + nothing, "nothing_paid", {"n": nothing})
+    yield Guess(found + guests, "guests", {"n": guests})
+    yield Guess(months.loc[month, "n_rows"], "lines", {})
 
 
 def _customers(study: Study, month: str, found: float, months: pd.DataFrame) -> Iterator[Guess]:
-    everybody = "the books count everybody with a line, those with refunds only or nothing paid too"
-    ask = "ask finance for customers with an order that brought revenue"
-    yield Guess(months.loc[month, "n_customers"], everybody, ask)
+    yield Guess(months.loc[month, "n_customers"], "everybody", {})
     guests = _guest_orders(study, month)
-    ask = 'set guests = "by order" under [tables.transactions], or ask finance for known customers'
-    yield Guess(found + guests, f"the books count each order of a guest as a customer ({guests:,})", ask)
+    yield Guess(found + guests, "guests", {"n": guests})
 
 
 def _rows(study: Study, table: str, found: float, months: pd.DataFrame) -> Iterator[Guess]:
     report = study.read_report(table)
-    ask = f'their reasons are above; for the rows used write "rows.{table}" = {found:.0f}'
-    yield Guess(report.rows_in, f"the control counts the rows set aside too ({report.rows_set_aside:,})", ask)
+    yield Guess(report.rows_in, "set_aside", {"n": report.rows_set_aside, "table": table, "found": found})
 
 
 def _where_to_look(study: Study, what: str, which: str, difference: float, months: pd.DataFrame) -> list[str]:
+    look = _SAID["look"]
     if what == "rows":
-        if study.read_report(which).rows_in in _SHEET_ENDS:
-            return ["The export is exactly as long as a sheet can be: the spreadsheet cut it. Export it as CSV."]
-        short = "was cut off, filtered or covers" if difference < 0 else "holds rows twice or covers"
-        return [f"See whether the export {short} another period; if it is right, correct the figure under [control]."]
+        cut = study.read_report(which).rows_in in _SHEET_ENDS
+        return [look["cut_sheet" if cut else "rows_short" if difference < 0 else "rows_long"]]
     said, period = [], pd.Period(which, "M")
     if study.first_day > period.start_time.date() or study.last_day < period.end_time.date():
-        said.append(
-            f"The data run from {study.first_day} to {study.last_day}: {which} may not be complete in them. "
-            "Compare a month that is."
-        )
+        said.append(look["incomplete"].format(first=study.first_day, last=study.last_day, month=which))
     if what == "revenue":
         if difference > 0 and not months.loc[which, "refunds"]:
-            said.append("The data hold no refund in this month: see whether the export leaves refunds out.")
+            said.append(look["no_refunds"])
         days = study.table("transactions").filter(_in_month("ordered_at", which))
         top = days.aggregate("ordered_at::DATE AS day, sum(revenue_minor)::BIGINT AS net", "day").order("net DESC, day")
         most = [f"{day} ({_money(study, net / 10**study.minor_digits)})" for day, net in top.limit(3).fetchall()]
-        said.append(
-            f"Nothing that can be computed here explains it. Compare day by day with the books, first the days with "
-            f"most revenue: {', '.join(most)}."
-        )
-    elif what == "orders":
-        said.append(
-            "An order counts once, in the month of its first line, when its net revenue is positive; ask finance how "
-            "theirs are counted."
-        )
-        if "order_id" not in study.read_report("transactions").columns:
-            said.append("There is no order_id, so all lines of a customer on one day are one order: map it if you can.")
-    else:
-        said.append(
-            "A customer counts in the month of an order whose net revenue is positive; ask finance how theirs are "
-            "counted: by account, by address, with guests?"
-        )
+        return [*said, look["revenue"].format(days=", ".join(most))]
+    said.append(look[what])
+    if what == "orders" and "order_id" not in study.read_report("transactions").columns:
+        said.append(look["no_order_id"])
     return said
 
 

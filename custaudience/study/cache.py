@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -29,42 +30,28 @@ def cache_folder() -> Path:
 
 
 def sha256_of(path: Path) -> str:
-    """Return the sha256 of a file's bytes.
-
-    Remembered by path, size, and time of the last change and of the last change of the inode, since
-    every notebook of a run asks again; a file overwritten in place gets new times.
-    """
+    """Return the sha256 of a file's bytes, remembered by path, size and times: every notebook of a run asks again."""
     stat = path.stat()
     signature = f"{path.resolve()}|{stat.st_size}|{stat.st_mtime_ns}|{stat.st_ctime_ns}"
     note = cache_folder() / "sha256" / hashlib.sha256(signature.encode()).hexdigest()
-    try:
+    with contextlib.suppress(OSError):
         remembered = note.read_text(encoding="ascii")
         if len(remembered) == 64:
             return remembered
-    except OSError:
-        pass
-    digest = hashlib.sha256()
     with path.open("rb") as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
     note.parent.mkdir(exist_ok=True)
-    write_beside(note, digest.hexdigest().encode("ascii"))
-    return digest.hexdigest()
-
-
-def write_beside(path: Path, content: bytes) -> None:
-    """Write a file so that a reader sees the old one or the new one, never half."""
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:20]}.")
-    with os.fdopen(handle, "wb") as file:
-        file.write(content)
-    os.replace(name, path)
+    handle, beside = tempfile.mkstemp(dir=note.parent, prefix=f".{note.name[:20]}.")
+    with os.fdopen(handle, "w", encoding="ascii") as file:
+        file.write(digest)
+    os.replace(beside, note)  # a reader sees the whole note or none
+    return digest
 
 
 def entry(key: dict[str, object], build: Callable[[Path], object]) -> Path:
     """Return the cache folder for `key`, built by ``build(folder)`` when it is not there yet.
 
-    It is built beside and renamed, so two processes may build the same entry at once: one wins, both
-    read the same. Entries unused for 45 days are removed.
+    It is built beside and renamed: of two processes that build it at once one wins, and both read the same.
     """
     root = cache_folder() / "tables"
     root.mkdir(exist_ok=True, mode=0o700)
@@ -81,16 +68,18 @@ def entry(key: dict[str, object], build: Callable[[Path], object]) -> Path:
                     raise
         finally:
             shutil.rmtree(beside, ignore_errors=True)
-        _prune(root)
+        prune(root)
     os.utime(folder)
     return folder
 
 
-def _prune(root: Path) -> None:
+def prune(root: Path) -> None:
+    """Remove what nobody used for 45 days: copies of customers' data do not pile up."""
     limit = time.time() - _KEEP_DAYS * 86400
-    for folder in root.iterdir():
-        try:
-            if folder.stat().st_mtime < limit:
-                shutil.rmtree(folder, ignore_errors=True)
-        except OSError:
-            continue
+    for held in root.iterdir():
+        with contextlib.suppress(OSError):
+            if held.stat().st_mtime < limit:
+                if held.is_file():
+                    held.unlink()
+                else:
+                    shutil.rmtree(held, ignore_errors=True)

@@ -25,6 +25,10 @@ from custaudience.study.values import Declared, Typed, number, trimmed, typed_va
 _PRICED = ("unit_price", "quantity")
 _FAR = 90  # days without an order line, at least, before a date beyond them is lone
 _ENOUGH = 5  # days that the others must have, to tell what is far
+_NOBODY = (
+    " Without a column that says who bought (a customer number, an e-mail address, a loyalty card) nothing can be said "
+    "about customers: export it along."
+)
 
 
 @dataclass
@@ -80,20 +84,12 @@ def _map_columns(table: Table, section: TableSection, source: Source) -> dict[Co
         if theirs in source.columns:
             mapped[column] = theirs
         elif column.name in section.columns or (column.required and not (priced and column.name == "revenue")):
+            nobody = column.name == "customer_id" and column.name not in section.columns
             raise ColumnError(
                 f"{_not_found(source, theirs)} Rename it, or map {column.name} under [tables.{table.name}] columns."
-                + _no_customer(column, section)
+                f"{_NOBODY if nobody else ''}"
             )
     return mapped
-
-
-def _no_customer(column: Column, section: TableSection) -> str:
-    if column.name != "customer_id" or column.name in section.columns:
-        return ""
-    return (
-        " Without a column that says who bought (a customer number, an e-mail address, a loyalty card) nothing can be "
-        "said about customers: export it along."
-    )
 
 
 def _not_found(source: Source, theirs: str) -> str:
@@ -114,17 +110,17 @@ def _declared_rows(table: Table, section: TableSection, source: Source) -> list[
             if theirs not in source.columns:
                 raise ColumnError(f"{_not_found(source, theirs)} It is named under [tables.{table.name}] {option}.")
             if option != "refund_rows":
-                test = _listed(theirs, values)
+                # the inner SELECT carries the file's columns under names of ours, so that none can hide another
+                test = listed(f"raw {theirs}", values)
                 shown = f"CAST({quote(f'raw {theirs}')} AS VARCHAR)"
                 label = f"{theirs.replace('|', '/')}|excluded"
                 faults.append((f"NOT ({test})" if option == "only" else test, label, shown))
     return faults
 
 
-def _listed(theirs: str, values: tuple[str, ...]) -> str:
-    """Return the SQL that is true where a cell of the file's column is one of `values`."""
-    # the inner SELECT carries the file's columns under names of ours, so that none can hide another
-    text = f"CAST({quote(f'raw {theirs}')} AS VARCHAR)"
+def listed(column: str, values: Sequence[str]) -> str:
+    """Return the SQL that is true where a cell of a column is one of `values`, ``*`` for any text."""
+    text = f"CAST({quote(column)} AS VARCHAR)"
     cell = f"coalesce(lower({trimmed(text)}), '')"
     wanted = [value.strip().lower() for value in values]
     tests = [f"{cell} IN ({', '.join(literal(value) for value in wanted if '*' not in value)})"]
@@ -202,7 +198,7 @@ def _add_revenue(parts: _Select, mapped: dict[Column, str], declared: Declared, 
 
 def _signed(revenue: str, section: TableSection) -> str:
     """Return the SQL of revenue with the sign turned in the rows that study.toml calls refunds."""
-    tests = " OR ".join(_listed(theirs, values) for theirs, values in section.refund_rows.items())
+    tests = " OR ".join(listed(f"raw {theirs}", values) for theirs, values in section.refund_rows.items())
     return f"CASE WHEN {tests} THEN -abs({revenue}) ELSE {revenue} END AS revenue_minor" if tests else revenue
 
 

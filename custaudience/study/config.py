@@ -88,7 +88,7 @@ class TableSection(_Strict):
     ``id_rules`` write an id column in one way, where two tables have two: "drop .0", "drop spaces", "drop leading
     zeros", "lower case".
     ``consent_yes`` are the words in the column ``consent`` of customers that mean yes, written as for ``only``; with
-    it every other word means no. Without it common words are known in several languages, see `consent.read_consent`.
+    it every other word means no. Without it common words are known in several languages, see `values.read_consent`.
     """
 
     path: str | tuple[str, ...] | None = None

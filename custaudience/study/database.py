@@ -6,7 +6,6 @@ file name of ours has it. Both databases are opened so that they refuse to chang
 
 from __future__ import annotations
 
-import datetime as dt
 import hashlib
 import json
 import os
@@ -14,7 +13,6 @@ import re
 import sqlite3
 import tempfile
 import textwrap
-import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
@@ -28,7 +26,6 @@ import pyarrow.parquet as pq
 from custaudience.errors import ConfigError, DataError
 from custaudience.study import cache
 
-_KEEP_DAYS = 45  # as the normalised tables beside it: copies of customers' data do not pile up
 _ROWS = 50_000  # of SQLite at a time
 _EXAMPLES = "postgresql://user@host/db or sqlite:///file.db"
 _FIRST_WORD = re.compile(r"(?:\s|\(|--[^\n]*(?:\n|$)|/\*.*?\*/)*(\w*)", re.DOTALL)
@@ -40,41 +37,19 @@ _Open = Callable[[str, str, str, Path], AbstractContextManager[_Rows]]
 def snapshot(database: str, query: str, *, folder: Path, fresh: bool = False) -> Path:
     """Return the result of a query as a Parquet file in the cache; run the query when there is none yet.
 
-    Every process that reads the snapshot sees the same rows, whatever happens in the database meanwhile. With
-    `fresh` the query runs in any case, and the new file takes the place of the old one when it is whole; when
-    something goes wrong, the old one stays. One not renewed for 45 days is removed when another is written.
-
-    `database` says where the address is found: "env:SHOP_DSN" for the environment variable SHOP_DSN. The study's
-    `folder` counts: two studies that name their variables alike share no snapshot, and a SQLite file lies in it.
-    From PostgreSQL numbers, dates and booleans keep their type, ``timestamptz`` is an instant, ``timestamp`` has no
-    zone, all else (``numeric`` too, so that no digit is lost) is text; from SQLite, where each value has a type of its
-    own, all columns are text.
+    `database` names the environment variable that holds the address ("env:SHOP_DSN"); a SQLite file lies in the
+    study's `folder`, and two studies share no snapshot. With `fresh` the query runs in any case; the old file stays
+    until the new one is whole. From PostgreSQL numbers, dates and booleans keep their type, all else (``numeric`` too,
+    so that no digit is lost) is text; from SQLite, where each value has a type of its own, all columns are text.
     """
-    target = _target(database, query, folder)
+    key = json.dumps([str(folder.resolve()), database, query])
+    name = f"{database.removeprefix('env:')}-{hashlib.sha256(key.encode()).hexdigest()[:16]}.parquet"
+    target = cache.cache_folder() / "snapshots" / name
     if fresh or not target.is_file():
         target.parent.mkdir(exist_ok=True, mode=0o700)
         _fetch(database, query, folder, target)
-        _prune(target.parent)
+        cache.prune(target.parent)
     return target
-
-
-def taken_at(database: str, query: str, *, folder: Path) -> dt.datetime | None:
-    """Return when the snapshot that `snapshot` would return was taken, in UTC; None when there is none yet."""
-    try:
-        seconds = _target(database, query, folder).stat().st_mtime
-    except FileNotFoundError:
-        return None
-    return dt.datetime.fromtimestamp(seconds, dt.UTC)
-
-
-def _target(database: str, query: str, folder: Path) -> Path:
-    key = json.dumps([str(folder.resolve()), database, query])
-    name = f"{_variable(database)}-{hashlib.sha256(key.encode()).hexdigest()[:16]}.parquet"
-    return cache.cache_folder() / "snapshots" / name
-
-
-def _variable(database: str) -> str:
-    return database.removeprefix("env:")
 
 
 def _fetch(database: str, query: str, folder: Path, target: Path) -> None:
@@ -83,10 +58,11 @@ def _fetch(database: str, query: str, folder: Path, target: Path) -> None:
     word = first[1] if first else ""
     if word.upper() not in {"SELECT", "WITH", "VALUES", "TABLE"}:
         raise ConfigError(f"{where}: it begins with {word!r}. Write one SELECT: a study only reads.")
-    address = os.environ.get(_variable(database), "").strip()
+    variable = database.removeprefix("env:")
+    address = os.environ.get(variable, "").strip()
     if not address:
         raise ConfigError(
-            f"{database}: the environment variable {_variable(database)} is not set. Set it to the address of the "
+            f"{database}: the environment variable {variable} is not set. Set it to the address of the "
             f"database, such as {_EXAMPLES}; a password stands behind the user, as in user:password@host."
         )
     openers: dict[str, _Open] = {"postgresql": _postgresql, "postgres": _postgresql, "sqlite": _sqlite}
@@ -95,7 +71,7 @@ def _fetch(database: str, query: str, folder: Path, target: Path) -> None:
     if opener is None:
         begins = f"begins with {scheme[0]}" if scheme else "holds no address"
         raise ConfigError(
-            f"{database}: {_variable(database)} {begins}. Understood are {_EXAMPLES}; from another database, "
+            f"{database}: {variable} {begins}. Understood are {_EXAMPLES}; from another database, "
             "export the rows as CSV or Parquet and give their path."
         )
     handle, beside = tempfile.mkstemp(dir=target.parent, prefix=".fetch-", suffix=".parquet")
@@ -103,22 +79,18 @@ def _fetch(database: str, query: str, folder: Path, target: Path) -> None:
     try:
         with opener(address, query.strip().rstrip(";"), where, folder) as (schema, batches):
             _one_name_each(schema.names, where)
-            if not _write(schema, batches, beside):
+            rows = 0
+            with pq.ParquetWriter(beside, schema, compression="zstd") as writer:
+                for batch in batches:
+                    writer.write_batch(batch)
+                    rows += batch.num_rows
+            if not rows:
                 raise DataError(f"{where} gives no rows. Are its conditions right, and is this the right database?")
         os.replace(beside, target)
     except OSError as error:  # of the cache folder: those of the drivers are DataErrors by now
         raise DataError(f"{where}: the rows cannot be kept in the cache folder: {error.strerror}.") from None
     finally:
         Path(beside).unlink(missing_ok=True)
-
-
-def _write(schema: pa.Schema, batches: Iterable[pa.RecordBatch], path: str) -> int:
-    rows = 0
-    with pq.ParquetWriter(path, schema, compression="zstd") as writer:
-        for batch in batches:
-            writer.write_batch(batch)
-            rows += batch.num_rows
-    return rows
 
 
 def _one_name_each(names: Sequence[str], where: str) -> None:
@@ -255,13 +227,3 @@ def _value_as_text(value: Any) -> str | None:
     if isinstance(value, bytes):
         return f"X'{value.hex().upper()}'"
     return None if value is None else str(value)
-
-
-def _prune(folder: Path) -> None:
-    limit = time.time() - _KEEP_DAYS * 86400
-    for file in folder.iterdir():
-        try:
-            if file.stat().st_mtime < limit:
-                file.unlink()
-        except OSError:
-            continue

@@ -47,33 +47,15 @@ class Lines:
 
 @dataclass(frozen=True)
 class Health:
-    """The state of the data.
+    """The state of the data."""
 
-    Attributes
-    ----------
-    tables : DataFrame
-        ``table, rows_in, rows_used, rows_set_aside``; each row adds up.
-    reasons : DataFrame
-        ``table, column, reason, n_rows`` of what was set aside; ``reason`` is a key of `contracts.REASONS`.
-    controls : DataFrame
-        ``key, expected, found, difference, agrees``: totals of the books and ours.
-    facts : dict
-        Counts about the transactions; see `transaction_facts`. Empty without that table.
-    caveats : tuple
-        Sentences from study.toml.
-    apart : tuple
-        Pairs of tables whose keys hardly meet.
-    terms : Terms
-        Its `as_of` is the last day the facts know of.
-    """
-
-    tables: pd.DataFrame
-    reasons: pd.DataFrame
-    controls: pd.DataFrame
-    facts: dict[str, Any]
-    caveats: tuple[str | dict[str, str], ...]
-    terms: Terms
-    apart: tuple[Meeting, ...] = ()
+    tables: pd.DataFrame  # table, rows_in, rows_used, rows_set_aside; each row adds up
+    reasons: pd.DataFrame  # table, column, reason (a key of `contracts.REASONS`), n_rows of what was set aside
+    controls: pd.DataFrame  # key, expected, found, difference, agrees: totals of the books and ours
+    facts: dict[str, Any]  # counts about the transactions, empty without that table
+    caveats: tuple[str | dict[str, str], ...]  # sentences from study.toml
+    terms: Terms  # its `as_of` is the last day the facts know of
+    apart: tuple[Meeting, ...] = ()  # pairs of tables whose keys hardly meet
 
     def claims(self) -> list[Claim]:
         """Return what a report says about its data: rows, controls, warnings."""
@@ -106,15 +88,7 @@ def health_of(
 
 
 def transaction_facts(config: StudyConfig, report: ReadReport, lines: Lines, as_of: dt.date) -> dict[str, Any]:
-    """Return counts about the transactions up to `as_of` that decide what may be concluded from them.
-
-    Keys: ``first_day, last_day, n_customers, n_orders, n_zero_lines, n_refund_lines, n_rounded,
-    n_shared_order_ids``, ``n_faulty, money_set_aside, share_set_aside`` (of the whole file), ``n_lone`` and
-    ``lone_day`` where rows are dated far from all others, and, when there is a customers table, ``least_known`` (the
-    attribute known of fewest), ``n_described`` and ``share_revenue_described`` (customers who ordered of whom it is
-    known, and their share of revenue); where guests are declared, ``n_guest_lines`` and ``share_revenue_guests``,
-    or ``n_guest_orders``.
-    """
+    """Return counts about the transactions up to `as_of` that decide what may be concluded from them."""
     used = lines.until(as_of)
     n_customers, n_zero, n_refunds, n_guests = used.aggregate(
         "count(DISTINCT customer_id), count(*) FILTER (revenue_minor = 0), count(*) FILTER (revenue_minor < 0), "
@@ -182,16 +156,8 @@ def _coverage(used: Relation, customers: Relation) -> dict[str, Any]:
 
 
 def control_unit(control: float, minor_digits: int = 2) -> float:
-    """Return the unit of a control: what differs by at most half of it agrees.
-
-    A whole number is rounded to the currency's unit, one with a point has its smallest coins: TOML reads 421720.40
-    as 421720.4, so the digits that are written cannot be counted.
-
-    Examples
-    --------
-    >>> control_unit(421720), control_unit(421720.4)
-    (1.0, 0.01)
-    """
+    """Return the unit of a control, 1.0 for 421720 and 0.01 for 421720.4: what differs by at most half of it agrees."""
+    # TOML reads 421720.40 as 421720.4, so the digits that are written cannot be counted
     return 10.0**-minor_digits if isinstance(control, float) else 1.0
 
 
@@ -207,10 +173,7 @@ def _controls(config: StudyConfig, reports: Mapping[str, ReadReport], lines: Lin
 
 
 def _month_total(lines: Lines, what: str, month: str, digits: int) -> float:
-    """Return revenue (by the date of the line, as books have it), orders or customers of a month.
-
-    Revenue includes that of guests who are set aside: the books know no difference.
-    """
+    """Return revenue (by the date of the line, with guests, as books have it), orders or customers of a month."""
     if what == "revenue":
         counted = f"strftime(ordered_at, '%Y-%m') = '{month}' AND (_fault IS NULL OR _fault = 'customer_id|guest')"
         total = lines.all.filter(counted).aggregate("coalesce(sum(revenue_minor), 0)").fetchall()[0][0]
@@ -236,11 +199,8 @@ def row_claims(health: Health) -> list[Claim]:
     of_lines = "transactions" in facts.index
     main = facts.loc["transactions"] if of_lines else facts.sum()
     source = {"source": "transactions" if of_lines else "all tables"}
-    claims = [
-        tell.say("rows_read", n=int(main["rows_in"]), meta=source),
-        tell.say("rows_used", n=int(main["rows_used"]), meta=source),
-        tell.say("rows_set_aside", n=int(main["rows_set_aside"]), meta=source),
-    ]
+    counts = {"rows_read": "rows_in", "rows_used": "rows_used", "rows_set_aside": "rows_set_aside"}
+    claims = [tell.say(key, n=int(main[column]), meta=source) for key, column in counts.items()]
     for row in health.reasons.itertuples():
         n, suffix = int(row.n_rows), f"{row.table}_{_key_of(row.column)}_{row.reason}"
         said = {"n": n, "table": row.table, "column": row.column or "–", "reason": REASONS[row.reason]}

@@ -1,8 +1,7 @@
 """The strict pass: one scan of each file types every value and marks each row that cannot be used.
 
-Each source file becomes one Parquet part in the cache with every row in the file's order; a row that is
-set aside carries ``_fault`` ("column|reason") and ``_value``. Nothing is dropped, so rows in = used +
-set aside can be asserted, and a row's number in its file is its position in the part.
+Each file becomes one Parquet part with every row in the file's order; one that is set aside carries ``_fault``
+("column|reason") and ``_value``. So rows in = used + set aside, and a row's number is its position in the part.
 """
 
 from __future__ import annotations
@@ -10,12 +9,14 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from importlib.resources import files
 from pathlib import Path
-from typing import Any
 
 import duckdb
+from pydantic import TypeAdapter
 
 from custaudience.errors import ColumnError, DataError
 from custaudience.study.compiling import compile_table, settle
@@ -23,11 +24,14 @@ from custaudience.study.config import StudySection, TableSection
 from custaudience.study.contracts import DECLARED, LONE, REASONS
 from custaudience.study.overlaps import settle_overlaps
 from custaudience.study.set_aside import money_lost
-from custaudience.study.sources import Source, literal, open_file, remove_scratch, wrong_encoding
+from custaudience.study.sources import SCRATCH, Source, literal, open_file, unreadable
 from custaudience.study.values import Declared
 
 READER_VERSION = 3  # part of the cache key: raise it when the same input must be read anew
 
+_HINTS: dict[str, list[dict[str, str]]] = tomllib.loads(
+    files(__package__).joinpath("hints.toml").read_text(encoding="utf-8")
+)
 _STRUCTURAL = {"MISSING COLUMNS": "too_few_fields", "TOO MANY COLUMNS": "too_many_fields"}
 
 
@@ -77,32 +81,30 @@ class ReadReport:
         return sum(fault.rows for fault in self.faults if fault.reason in DECLARED)
 
 
-def read_files(declared: Declared, files: Sequence[Path], folder: Path) -> ReadReport:
+def read_files(declared: Declared, paths: Sequence[Path], folder: Path) -> ReadReport:
     """Read a table's files into Parquet parts in `folder`; see `read_sources`."""
     section = declared.section
-    _enough_room(files, section, folder)
-    sources = [open_file(declared.con, file, section, folder) for file in files]
+    _enough_room(paths, section, folder)
+    sources = [open_file(declared.con, file, section, folder) for file in paths]
     if section.database:  # its snapshot has a name that means nothing to people
         sources = [replace(source, label=f"{declared.table.name} from {section.database}") for source in sources]
     try:
         return read_sources(declared, sources, folder)
     except duckdb.Error as error:
-        if "not utf-8" in str(error) or "nvalid unicode" in str(error):
-            raise DataError(wrong_encoding(files[0], section.encoding, "bytes that no UTF-8 text has")) from None
-        names = ", ".join(file.name for file in files[:3])
-        raise DataError(f"{names} cannot be read: {str(error).splitlines()[0][:300]}") from None
+        raise DataError(unreadable(error, paths, section.encoding)) from None
     finally:
-        remove_scratch(folder)
+        for copy in folder.glob(f"*{SCRATCH}"):
+            copy.unlink()
 
 
-def _enough_room(files: Sequence[Path], section: TableSection, folder: Path) -> None:
+def _enough_room(paths: Sequence[Path], section: TableSection, folder: Path) -> None:
     """Stop before a disk fills up: a part takes about a third of its text, and other encodings are copied first."""
-    size = sum(file.stat().st_size for file in files)
+    size = sum(path.stat().st_size for path in paths)
     copied = 1.5 if section.encoding != "utf-8" else 0.0
     needed, free = size * (0.4 + copied), shutil.disk_usage(folder).free
     if needed > free:
         raise DataError(
-            f"{files[0].name}{' and others' if len(files) > 1 else ''}: {size / 1e9:.1f} GB take about "
+            f"{paths[0].name}{' and others' if len(paths) > 1 else ''}: {size / 1e9:.1f} GB take about "
             f"{needed / 1e9:.1f} GB in the cache folder, whose disk has {free / 1e9:.1f} GB left. Free some, or set "
             "CUSTAUDIENCE_CACHE to a folder on a larger disk."
         )
@@ -127,7 +129,7 @@ def read_sources(declared: Declared, sources: Sequence[Source], folder: Path) ->
         con.execute("DROP TABLE IF EXISTS reject_scans; DROP TABLE IF EXISTS reject_errors")
         con.execute(f"COPY ({select}) TO {literal(str(part))} (FORMAT parquet, COMPRESSION zstd)")
         broken = rejected_lines(con, source) if source.text else []
-        rows = _count(con, part)
+        rows = con.read_parquet(str(part)).count("*").fetchall()[0][0]
         # record number of a broken line = its line less the header; readable rows before it = that less itself
         after = tuple(row - 1 - k for k, (row, _, _) in enumerate(broken))
         parts.append(Part(source.label, part.name, rows, after))
@@ -146,10 +148,7 @@ def read_sources(declared: Declared, sources: Sequence[Source], folder: Path) ->
 
 def load_report(folder: Path) -> ReadReport:
     """Read ``report.json`` of a cache entry."""
-    raw: dict[str, Any] = json.loads((folder / "report.json").read_text(encoding="utf-8"))
-    raw["parts"] = tuple(Part(**{**p, "rejected_after": tuple(p["rejected_after"])}) for p in raw["parts"])
-    raw["faults"] = tuple(Fault(**{**f, "examples": tuple(map(tuple, f["examples"]))}) for f in raw["faults"])
-    return ReadReport(**{**raw, "columns": tuple(raw["columns"]), "rejects": tuple(map(tuple, raw["rejects"]))})
+    return TypeAdapter(ReadReport).validate_json((folder / "report.json").read_bytes())
 
 
 def used_rows(report: ReadReport, folder: Path) -> str:
@@ -164,9 +163,8 @@ def used_rows(report: ReadReport, folder: Path) -> str:
 
 def all_rows(report: ReadReport, folder: Path) -> str:
     """Return the SELECT of every row a parser took, usable or not: ``_fault`` is NULL or "column|reason"."""
-    return " UNION ALL BY NAME ".join(
-        f"SELECT * FROM read_parquet({literal(str(folder / part.parquet))})" for part in report.parts
-    )
+    files = (literal(str(folder / part.parquet)) for part in report.parts)
+    return " UNION ALL BY NAME ".join(f"SELECT * FROM read_parquet({file})" for file in files)
 
 
 def quarantined_rows(report: ReadReport, folder: Path) -> str:
@@ -177,10 +175,8 @@ def quarantined_rows(report: ReadReport, folder: Path) -> str:
         "WHERE _fault IS NOT NULL"
         for part in report.parts
     ]
-    broken = [
-        f"SELECT {literal(file)}, {row}, '', {literal(reason)}, {literal(text)}"
-        for file, row, reason, text in report.rejects
-    ]
+    rejected = ((literal(file), row, literal(reason), literal(text)) for file, row, reason, text in report.rejects)
+    broken = [f"SELECT {file}, {row}, '', {reason}, {text}" for file, row, reason, text in rejected]
     return " UNION ALL ".join(marked + broken) + " ORDER BY file, row"
 
 
@@ -193,10 +189,6 @@ def _row_number(part: Part) -> str:
         return "file_row_number + 1"
     after = ", ".join(map(str, part.rejected_after))
     return f"file_row_number + 1 + len(list_filter([{after}], lambda a: file_row_number >= a))"
-
-
-def _count(con: duckdb.DuckDBPyConnection, part: Path) -> int:
-    return int(con.execute(f"SELECT count(*) FROM read_parquet({literal(str(part))})").fetchall()[0][0])
 
 
 def rejected_lines(con: duckdb.DuckDBPyConnection, source: Source) -> list[tuple[int, str, str]]:
@@ -297,15 +289,6 @@ def _one_currency(con: duckdb.DuckDBPyConnection, report: ReadReport, study: Stu
         )
 
 
-def describe_fault(fault: Fault, section: TableSection) -> str:
-    """Return a reason, how many rows, one of them, and what to declare when the cause can be seen."""
-    file, row, value = fault.examples[0]
-    where = f"{fault.column}: " if fault.column else ""
-    shown = "" if value is None else f" {value[:40]!r}"
-    hint = _hint(fault, section) or _total_hint(fault)
-    return f"{where}{REASONS[fault.reason]} ({fault.rows:,} rows, such as row {row} of {file}{shown}){hint}"
-
-
 _TOTALS = re.compile(
     r"(grand |sub)?totals?\b|sum\b|итого|всего|разом|усього|всього|підсумок|tổng( cộng)?|сума|сумма", re.IGNORECASE
 )
@@ -316,50 +299,25 @@ def is_total(text: str) -> bool:
     return bool(_TOTALS.match(text.strip()))
 
 
-def _total_hint(fault: Fault) -> str:
-    value = fault.examples[0][2] or ""
-    if not is_total(value):
-        return ""
-    return f'; it looks like a line of totals: leave it out with exclude = {{ "COLUMN" = ["{value.strip()}"] }}'
+def describe_fault(fault: Fault, section: TableSection) -> str:
+    """Return a reason, how many rows, one of them, and what to declare when the cause can be seen."""
+    file, row, value = fault.examples[0]
+    where = f"{fault.column}: " if fault.column else ""
+    shown = "" if value is None else f" {value[:40]!r}"
+    said = f"{where}{REASONS[fault.reason]} ({fault.rows:,} rows, such as row {row} of {file}{shown})"
+    return said + _hint(fault, (value or "").strip(), section)
 
 
-def _hint(fault: Fault, section: TableSection) -> str:
-    value = (fault.examples[0][2] or "").strip()
-    if fault.reason == "not_a_date":
-        if section.date_format:
-            return _other_order(value, section)
-        if match := re.match(r"\d{1,2}([./-])\d{1,2}[./-](\d{4}|\d{2})(\D|$)", value):
-            sign, year = match[1], "%Y" if len(match[2]) == 4 else "%y"
-            return (
-                f'; declare which comes first: date_format = "%d{sign}%m{sign}{year}" (day) or '
-                f'"%m{sign}%d{sign}{year}" (month)'
-            )
-        if re.fullmatch(r"[1-9]\d{4}([.,]\d+)?", value):
-            return '; it looks like a day counted by a spreadsheet: set date_format = "excel"'
-        if re.fullmatch(r"1\d{9}(\d{3}|\d{6})?", value):
-            unit = {10: "unix", 13: "unix_ms", 16: "unix_us"}[len(value)]
-            return f'; it looks like a time counted from 1970: set date_format = "{unit}"'
-    if fault.reason == "not_an_id":
-        return (
-            ": a spreadsheet showed a long number so, and the rest of its digits is gone. Export again straight from "
-            "the source, or format that column as text before saving"
-        )
-    if fault.reason == "missing" and fault.column == "customer_id":
-        return (
-            '; if these bought as guests, say what becomes of them: guests = "set aside", or guests = "by order" '
-            "(each order a customer of its own)"
-        )
-    if fault.reason == "not_a_number":
-        if re.fullmatch(r"[+-]?\d+,\d{1,2}", value) and section.decimal == ".":
-            return '; it looks like a decimal comma: set decimal = ","'
-        if re.fullmatch(r"[+-]?\d{1,3}([ \u00a0\u202f']\d{3})+([.,]\d+)?", value):
-            sign = "'" if "'" in value else " "
-            comma = ' and decimal = ","' if "," in value else ""
-            return f'; it looks grouped by thousands: set thousands = "{sign}"{comma}'
-        if re.fullmatch(r"[+-]?\d{1,3}([.,]\d{3})+[.,]\d+", value):
-            return "; it looks grouped by thousands: declare decimal and thousands"
-        if re.search(r"[$€£¥₴₽₫₸]|[A-Z]{3}", value):
-            return '; it carries a currency: set currency_sign = "…", one currency per table'
+def _hint(fault: Fault, value: str, section: TableSection) -> str:
+    if fault.reason == "not_a_date" and section.date_format:
+        return _other_order(value, section)
+    seen = {"column": fault.column, "decimal": section.decimal}
+    for hint in _HINTS.get(fault.reason, ()):
+        fits = all(hint.get(key, what) == what for key, what in seen.items())
+        if fits and (found := re.match(hint.get("pattern", ""), value)):
+            return str(hint["say"]).format(**found.groupdict())
+    if is_total(value):
+        return f'; it looks like a line of totals: leave it out with exclude = {{ "COLUMN" = ["{value}"] }}'
     return ""
 
 

@@ -17,23 +17,14 @@ import narwhals as nw
 
 from custaudience.errors import ConfigError, EmptyTableError, near_miss
 from custaudience.evidence import Terms
-from custaudience.study import cache
+from custaudience.study import cache, reading
 from custaudience.study.config import StudyConfig, StudySection, TableSection, load_config
 from custaudience.study.contracts import TABLES
 from custaudience.study.database import snapshot
 from custaudience.study.health import Health, Lines, health_of
 from custaudience.study.keys import meetings
 from custaudience.study.orders import orders_of
-from custaudience.study.reading import (
-    READER_VERSION,
-    ReadReport,
-    all_rows,
-    load_report,
-    quarantined_rows,
-    read_files,
-    read_sources,
-    used_rows,
-)
+from custaudience.study.reading import ReadReport
 from custaudience.study.sources import Source, files_of
 from custaudience.study.values import Declared
 
@@ -46,14 +37,10 @@ class Study:
 
     Attributes
     ----------
-    folder : Path or None
-        The study's folder; None for frames.
-    folder_name : str
-        Its last part, the name of the report's folder.
-    config : StudyConfig
-        What study.toml says.
-    tables : tuple of str
-        Names of the tables it has.
+    folder, folder_name : Path or None, str
+        The study's folder (None for frames) and its last part, the name of the report's folder.
+    config, tables : StudyConfig, tuple of str
+        What study.toml says, and the names of the tables it has.
     name, currency, minor_digits, timezone, language, caveats, first_orders, min_group_size
         As study.toml says; see `config.StudySection`.
     """
@@ -133,7 +120,7 @@ class Study:
             If too many rows must be set aside, or the file cannot be read.
         """
         folder, report = self._entry(name)
-        return self.connection.sql(used_rows(report, folder))
+        return self.connection.sql(reading.used_rows(report, folder))
 
     def orders(self, as_of: dt.date | None = None) -> Any:
         """Return the study's orders up to `as_of` (default: the end of the last complete month), lazily."""
@@ -146,18 +133,15 @@ class Study:
     def all_rows(self, name: str) -> duckdb.DuckDBPyRelation:
         """Return every row of a table with ``_fault``: NULL where it is used, else "column|reason". Private."""
         folder, report = self._entry(name)
-        return self.connection.sql(all_rows(report, folder))
+        return self.connection.sql(reading.all_rows(report, folder))
 
     def quarantined(self, name: str) -> duckdb.DuckDBPyRelation:
         """Return the rows of a table that were set aside: file, row, column, reason, value. Private."""
         folder, report = self._entry(name)
-        return self.connection.sql(quarantined_rows(report, folder))
+        return self.connection.sql(reading.quarantined_rows(report, folder))
 
     def write_quarantine(self, folder: Path) -> dict[str, int]:
-        """Write ``TABLE.csv`` for each table with rows set aside; return how many, by table.
-
-        The folder is made with mode 0700: the rows hold what customers typed.
-        """
+        """Write ``TABLE.csv`` for each table with rows set aside into a private folder; return how many, by table."""
         counts = {name: self.read_report(name).rows_set_aside for name in self.tables}
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         for name, rows in counts.items():
@@ -226,27 +210,20 @@ class Study:
         return month_end(dt.date.fromisoformat(f"{self.last_complete_month}-01"))
 
     def inputs(self) -> dict[str, str]:
-        """Return sha256 by file name of study.toml and of every file behind the tables.
-
-        A table from a database stands as ``database:env:SHOP_DSN:transactions``, with the sha256 of its snapshot.
-        """
+        """Return sha256 by file name of study.toml and of every file (or snapshot of a database) behind the tables."""
         if self.folder is None:
             return {}
         found = {"study.toml": cache.sha256_of(self.folder / "study.toml")}
         for name, section in self.config.tables.items():
             for file in self._files(name):
-                inside = file.is_relative_to(self.folder)
-                label = file.relative_to(self.folder).as_posix() if inside else f"{name}: {file.name}"
-                if section.database:
-                    label = f"database:{section.database}:{name}"
+                label = f"database:{section.database}:{name}" if section.database else f"{name}: {file.name}"
+                if file.is_relative_to(self.folder) and not section.database:
+                    label = file.relative_to(self.folder).as_posix()
                 found[label] = cache.sha256_of(file)
         return found
 
     def refresh(self) -> None:
-        """Run the queries of all tables that come from a database anew; what was read before is forgotten.
-
-        All who open the study afterwards see these rows, until somebody refreshes again.
-        """
+        """Run the queries of all tables that come from a database anew; all who open the study then see these rows."""
         for name, section in self.config.tables.items():
             if section.database:
                 self._files(name, fresh=True)
@@ -271,7 +248,7 @@ class Study:
             raise ConfigError(f"{self.name} has no table {name!r}; it has {have}.{near_miss(name, self.tables)}")
         if name not in self._entries:
             folder = self._read_frame(name) if self.folder is None else self._read_files(name)
-            self._entries[name] = folder, load_report(folder)
+            self._entries[name] = folder, reading.load_report(folder)
         return self._entries[name]
 
     def _declared(self, name: str) -> Declared:
@@ -282,14 +259,14 @@ class Study:
         section, study = self.config.tables[name], self.config.study
         files = self._files(name)
         key = {
-            "reader": READER_VERSION,
+            "reader": reading.READER_VERSION,
             "duckdb": duckdb.__version__,
             "table": name,
             "section": section.model_dump(),
             "study": [study.currency, study.timezone, study.max_quarantined, study.max_money_set_aside],
             "files": [(file.name, cache.sha256_of(file)) for file in files],
         }
-        return cache.entry(key, lambda folder: read_files(self._declared(name), files, folder))
+        return cache.entry(key, lambda folder: reading.read_files(self._declared(name), files, folder))
 
     def _read_frame(self, name: str) -> Path:
         frame = nw.from_native(self._frames[name])
@@ -300,7 +277,7 @@ class Study:
         source = Source(f"frame {name!r}", {row[0]: row[1] for row in described}, f'"{view}"')
         folder = Path(tempfile.mkdtemp(prefix="frames-", dir=cache.cache_folder()))
         weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
-        read_sources(self._declared(name), [source], folder)
+        reading.read_sources(self._declared(name), [source], folder)
         self.connection.unregister(view)
         return folder
 

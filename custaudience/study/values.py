@@ -1,16 +1,19 @@
-"""How one value of a file becomes a typed one: SQL for ids, local times, amounts and numbers."""
+"""What one value of a file means: SQL for ids, local times, amounts and numbers; the words of consent."""
 
 from __future__ import annotations
 
+import fnmatch
 import re
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 
 import duckdb
+import pandas as pd
 
+from custaudience.errors import DataError
 from custaudience.study.config import StudySection, TableSection
 from custaudience.study.contracts import Column, Table
 from custaudience.study.sources import Source, literal, quote
@@ -23,6 +26,8 @@ _LATEST = 4_102_444_800_000_000  # the year 2100 in microseconds: a larger numbe
 _ODD, _EVEN = "\u00a0\u202f\u2009\u2212\u2013\u2010\u2011\ufe63\uff0d\u2019\u2018\u02bc\u00b4`", "   ------" + 5 * "'"
 _MARKS = "\u200e\u200f\ufeff"
 _WHOLE = ("BIGINT", "INTEGER", "HUGEINT", "SMALLINT")
+_CONSENT = tomllib.loads(files(__package__).joinpath("consent.toml").read_text(encoding="utf-8"))
+YES, NO = frozenset(_CONSENT["yes"]), frozenset(_CONSENT["no"])
 
 
 ID_RULES = {  # what may be settled of ids that two tables write in two ways
@@ -52,16 +57,12 @@ class Declared:
 
 @dataclass(frozen=True)
 class Typed:
-    """SQL of a typed value, NULL where it cannot be read, and the reason that this then is.
-
-    ``offset`` is the SQL that is true where a date's zone offset breaks with the other rows; ``inexact`` where
-    an amount has more digits than the currency.
-    """
+    """SQL of a typed value, NULL where it cannot be read, and the reason that this then is."""
 
     sql: str
-    unreadable: str
-    offset: str = ""
-    inexact: str = ""
+    unreadable: str = "not_a_date"
+    offset: str = ""  # true where a date's zone offset breaks with the other rows
+    inexact: str = ""  # true where an amount has more digits than the currency
 
 
 def typed_value(declared: Declared, column: Column, theirs: str, source: Source) -> Typed:
@@ -174,44 +175,42 @@ def _local_time(declared: Declared, theirs: str, source: Source) -> Typed:
     def local(stamp: str) -> str:
         return f"({stamp} AT TIME ZONE {literal(section.timezone or '')}) AT TIME ZONE {here}" if shift else stamp
 
-    def typed(sql: str, offset: str = "") -> Typed:
-        return Typed(sql, "not_a_date", offset)
-
     if kind == "DATE":  # a calendar day has no zone
-        return typed(f"CAST({raw} AS TIMESTAMP)")
+        return Typed(f"CAST({raw} AS TIMESTAMP)")
     if "WITH TIME ZONE" in kind:
-        return typed(f"{raw} AT TIME ZONE {here}")
+        return Typed(f"{raw} AT TIME ZONE {here}")
     if kind.startswith("TIMESTAMP"):
-        return typed(local(f"CAST({raw} AS TIMESTAMP)"))
+        return Typed(local(f"CAST({raw} AS TIMESTAMP)"))
     text = raw if kind == "VARCHAR" else f"CAST({raw} AS VARCHAR)"
     if section.date_format in _EPOCHS:
         micros = f"TRY_CAST(TRY_CAST({raw} AS DECIMAL(28, 6)) * {_EPOCHS[section.date_format]} AS BIGINT)"
         stamp = f"CASE WHEN {micros} BETWEEN 1 AND {_LATEST} THEN make_timestamp({micros}) END"
-        return typed(f"({stamp} AT TIME ZONE 'UTC') AT TIME ZONE {here}")
+        return Typed(f"({stamp} AT TIME ZONE 'UTC') AT TIME ZONE {here}")
     if section.date_format == "excel":
         days = f"TRY_CAST(replace({text}, ',', '.') AS DOUBLE)"
         stamp = f"make_timestamp(CAST(round(({days} - {_EXCEL_1970}) * 86400) AS BIGINT) * 1000000)"
         stamp = f"CASE WHEN {days} = floor({days}) THEN {stamp} ELSE {local(stamp)} END"
-        return typed(f"CASE WHEN {days} BETWEEN 1 AND 2958465 THEN {stamp} END")
+        return Typed(f"CASE WHEN {days} BETWEEN 1 AND 2958465 THEN {stamp} END")
     if section.date_format:
         formats = (section.date_format,) if isinstance(section.date_format, str) else section.date_format
         written = f"[{', '.join(map(literal, formats))}]" if len(formats) > 1 else literal(formats[0])
         stamp = f"try_strptime({trimmed(text)}, {written})"
         if any("%z" in one.lower() for one in formats):
-            return typed(f"CAST({stamp} AS TIMESTAMPTZ) AT TIME ZONE {here}")
+            return Typed(f"CAST({stamp} AS TIMESTAMPTZ) AT TIME ZONE {here}")
         timed = any({"%H", "%I", "%X", "%c"} & _codes(one) for one in formats)
-        return typed(local(stamp) if timed else stamp)
+        return Typed(local(stamp) if timed else stamp)
     # DuckDB drops an offset silently when it casts to a naive timestamp, so it is all rows or none
     sample = f"SELECT {raw} FROM {source.sql} LIMIT 1000"
     found = declared.con.execute(f"SELECT bool_or({_has_offset(text, wanted=True)}) FROM ({sample})").fetchall()
     # the test stands outside, where the file's columns are named so
     whole = f"CAST({quote(f'raw {theirs}')} AS VARCHAR)"
     if found[0][0]:
-        return typed(f"TRY_CAST({text} AS TIMESTAMPTZ) AT TIME ZONE {here}", _has_offset(whole, wanted=False))
+        zoned = f"TRY_CAST({text} AS TIMESTAMPTZ) AT TIME ZONE {here}"
+        return Typed(zoned, offset=_has_offset(whole, wanted=False))
     stamp = f"TRY_CAST({text} AS TIMESTAMP)"
     if shift:  # a calendar day has no zone
         stamp = f"CASE WHEN length({text}) <= 10 THEN {stamp} ELSE {local(stamp)} END"
-    return typed(stamp, _has_offset(whole, wanted=True))
+    return Typed(stamp, offset=_has_offset(whole, wanted=True))
 
 
 def _has_offset(text: str, *, wanted: bool) -> str:
@@ -224,3 +223,38 @@ def _has_offset(text: str, *, wanted: bool) -> str:
 
 def _codes(date_format: str) -> set[str]:
     return {date_format[i : i + 2] for i in range(len(date_format) - 1) if date_format[i] == "%"}
+
+
+def read_consent(values: pd.Series, *, yes: Sequence[str] = ()) -> pd.Series:
+    """Return who agreed to be written to, by the words in the column ``consent``: text, or true and false.
+
+    Missing and empty mean no: nobody agreed by saying nothing. With `yes` (upper and lower case alike, ``*`` for any
+    text) every other word means no; without it the words of consent.toml count, and a word of neither is a
+    `DataError`: it is not guessed.
+
+    Examples
+    --------
+    >>> read_consent(pd.Series(["Так", "ні", None, " YES "])).tolist()
+    [True, False, False, True]
+    >>> read_consent(pd.Series(["weekly", "never"]), yes=["weekly", "monthly"]).tolist()
+    [True, False]
+    """
+    words = values.astype("str").fillna("").map(_plain_word)
+    agreeing: Collection[str] = YES
+    if yes:
+        shapes = [re.sub(r"[\[?]", "[\\g<0>]", _plain_word(pattern)) for pattern in yes]
+        agreeing = [word for word in words.unique() if any(fnmatch.fnmatchcase(word, shape) for shape in shapes)]
+    elif (unknown := ~words.isin(YES | NO | {""})).any():
+        counts = values[unknown].astype("str").str.strip().value_counts()
+        shown = ", ".join(f"{word[:40]!r} ({n:,})" for word, n in counts.head(5).items())
+        more = f" and {len(counts) - 5:,} others" if len(counts) > 5 else ""
+        raise DataError(
+            f"customers: the column consent holds words that are neither yes nor no: {shown}{more}. Say under "
+            f'[tables.customers] which mean yes, for example consent_yes = ["yes"] (every other is then no; "*" means '
+            "any filled cell)."
+        )
+    return (words.isin(agreeing) & (words != "")).rename(None)
+
+
+def _plain_word(text: str) -> str:
+    return re.sub(r"\s+", " ", text.replace("\u00a0", " ")).strip().casefold()

@@ -2,6 +2,7 @@
 
 import datetime as dt
 import json
+import tomllib
 from importlib.resources import files
 from itertools import permutations
 
@@ -15,7 +16,7 @@ from custaudience.audience import check_definition, parse_definition
 from custaudience.audience.definition.claims import definition_claims
 from custaudience.audience.definition.numbers import compare_with_rest, effect_from_counts, sharpest
 from custaudience.audience.definition.rules import MOST_CHARACTERS, TOPICS
-from custaudience.audience.definition.words import WordLists, load_words, parse_words
+from custaudience.audience.definition.words import WordLists, load_words
 from custaudience.customers import CustomerFeatures
 from custaudience.customers.drivers.effects import area_under_curve
 from custaudience.errors import ColumnError, ConfigError, ParameterError
@@ -350,7 +351,7 @@ def test_another_language_is_one_more_file():
     [variables.income]
     names = ["доход*"]
     """
-    check = check_definition("женщины 18-40 со средним и высоким доходом", words=parse_words(text, "ru"))
+    check = check_definition("женщины 18-40 со средним и высоким доходом", words=WordLists({"ru": tomllib.loads(text)}))
     assert [f.code for f in check.findings] == ["ONLY_SEX_AGE_INCOME"] and check.rules[2].values == ("high", "middle")
     with pytest.raises(ConfigError, match=r"no variable 'sexx'. Did you mean 'sex'\?"):
         WordLists({"xx": {"variables": {"sexx": {"names": []}}}})

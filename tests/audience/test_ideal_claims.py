@@ -11,14 +11,9 @@ from ideal_data import TERMS, features_of, ideal_of, monthly, orders_of_people, 
 
 from custaudience.audience import IdealRule, distinctive_traits, ideal_rules
 from custaudience.audience.ideal.claims import Found, ideal_claims
-from custaudience.audience.ideal.tables import (
-    cut_off_table,
-    ideal_rule_table,
-    left_out_table,
-    part_table,
-    trait_table,
-    value_table,
-)
+from custaudience.audience.ideal.customers import cut_off_table, part_table, value_table
+from custaudience.audience.ideal.rule import ideal_rule_table
+from custaudience.audience.ideal.traits import left_out_table, trait_table
 from custaudience.customers.segments.rules import Condition
 from custaudience.evidence import Estimate
 from custaudience.present import render_claim, term

@@ -10,7 +10,7 @@ import pytest
 from persona_data import AS_OF, TERMS, personas_of, shop
 
 from custaudience.audience import PersonaFrame
-from custaudience.audience.personas.claims_month import month_claims
+from custaudience.audience.personas.claims import month_claims
 from custaudience.audience.personas.months import (
     NOBODY,
     PersonaMonth,

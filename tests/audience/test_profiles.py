@@ -18,7 +18,7 @@ from custaudience.audience import (
     team_agreement,
     trace_claims,
 )
-from custaudience.audience.profiles.messages import value_kinds
+from custaudience.audience.profiles.checks import value_kinds
 from custaudience.errors import ColumnError, ConfigError, DataError
 from custaudience.present.words import render_claim
 

@@ -9,11 +9,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from custaudience.customers.bridge.because import because
 from custaudience.customers.bridge.bridge import revenue_bridge
-from custaudience.customers.bridge.claims import bridge_claims, teller
-from custaudience.customers.bridge.history import bridge_history, compare_figures, usual_parts
-from custaudience.customers.bridge.months import Comparison, compare_months, month_pair, segment_parts
+from custaudience.customers.bridge.claims import because, bridge_claims, teller
+from custaudience.customers.bridge.months import (
+    Comparison,
+    bridge_history,
+    compare_figures,
+    compare_months,
+    month_pair,
+    segment_parts,
+    usual_parts,
+)
 from custaudience.evidence import Terms
 from custaudience.monitoring.kpis import monthly_kpis
 from custaudience.present import render_claim, term

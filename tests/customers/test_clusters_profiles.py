@@ -8,7 +8,7 @@ import pytest
 from scipy import stats
 
 from custaudience.customers.segments.clusters import segment_customers
-from custaudience.customers.segments.profiles import describe_segments
+from custaudience.customers.segments.rules import describe_segments
 from custaudience.errors import DataError, EmptyTableError
 from custaudience.evidence import Terms
 

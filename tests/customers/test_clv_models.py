@@ -10,8 +10,7 @@ from scipy.stats import gamma
 
 from custaudience.customers.clv.fitting import distinct_rows
 from custaudience.customers.clv.formulas import ShiftedBetaGeometric
-from custaudience.customers.clv.gammagamma import GammaGamma, _objective
-from custaudience.customers.clv.purchases import BgNbd, ParetoNbd, left_integral
+from custaudience.customers.clv.purchases import BgNbd, GammaGamma, ParetoNbd, gamma_gamma_objective, left_integral
 from custaudience.customers.clv.repeat import purchase_rows
 from custaudience.errors import ColumnError, DataError, EmptyTableError, HistoryError
 
@@ -53,7 +52,7 @@ def test_gradients_are_those_of_the_likelihood(summary, model, params):
     if model is GammaGamma:
         used = summary[summary["n_repeat"] > 0]
         rows, weights, _ = distinct_rows(used["n_repeat"].to_numpy(float), used["mean_repeat_value"].to_numpy())
-        objective, theta = _objective(rows, weights), np.log(params[:3])
+        objective, theta = gamma_gamma_objective(rows, weights), np.log(params[:3])
     else:
         rows, weights, _ = distinct_rows(*purchase_rows(summary))
         objective, theta = model()._objective(rows, weights), np.log(params)
@@ -228,7 +227,7 @@ def test_gamma_gamma_likelihood_by_integration():
     """The mean of x gamma values given nu is gamma(px, 1/(nu x)); nu is gamma(q, 1/v)."""
     p, q, v, x, z = 3.0, 2.5, 20.0, 4, 31.0
     density = quad(lambda nu: gamma.pdf(z, p * x, scale=1 / (nu * x)) * gamma.pdf(nu, q, scale=1 / v), 0, np.inf)[0]
-    got = _objective((np.array([float(x)]), np.array([z])), np.ones(1))(np.log([p, q, v]))[0]
+    got = gamma_gamma_objective((np.array([float(x)]), np.array([z])), np.ones(1))(np.log([p, q, v]))[0]
     assert got == pytest.approx(-np.log(density), rel=1e-6)
 
 

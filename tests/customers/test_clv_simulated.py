@@ -7,9 +7,8 @@ import pandas as pd
 import pytest
 
 from custaudience.customers.clv.formulas import Outlook, ShiftedBetaGeometric
-from custaudience.customers.clv.gammagamma import GammaGamma
 from custaudience.customers.clv.predicting import predict_clv
-from custaudience.customers.clv.purchases import BgNbd, ParetoNbd
+from custaudience.customers.clv.purchases import BgNbd, GammaGamma, ParetoNbd
 from custaudience.evidence import Terms
 
 BG, PARETO, SPEND = (0.4, 5.0, 0.8, 2.5), (0.6, 8.0, 0.7, 12.0), (4.0, 4.0, 30.0)

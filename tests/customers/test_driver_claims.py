@@ -17,8 +17,8 @@ from custaudience.customers.drivers.claims import (
     no_second_order_claim,
     second_order_claims,
 )
+from custaudience.customers.drivers.columns import key_of
 from custaudience.customers.drivers.effects import share_explained
-from custaudience.customers.drivers.names import driver_tables, headline_outcome, key_of, second_order_table
 from custaudience.customers.drivers.study import (
     NO_CODE,
     DriverStudy,
@@ -26,7 +26,10 @@ from custaudience.customers.drivers.study import (
     code_column,
     cut_day,
     discount_column,
+    driver_tables,
+    headline_outcome,
     second_order_study,
+    second_order_table,
 )
 from custaudience.errors import HistoryError
 from custaudience.evidence import Claim, Terms

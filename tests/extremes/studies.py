@@ -1,4 +1,4 @@
-"""True, ordinary data at their extremes: nobody, everybody, hardly anybody, nought, one. Each is a folder of CSV files."""
+"""True, ordinary data at their extremes: nobody, everybody, hardly anybody, nought, one."""
 
 from __future__ import annotations
 
@@ -175,7 +175,8 @@ def a_year_of_silence() -> Tables:
 def christmas_only() -> Tables:
     table = orders(n=300, days=20)
     return {"transactions": pd.concat(
-        table.assign(ordered_at=table["ordered_at"] + pd.Timedelta(days=340 + 365 * k), order_id=table["order_id"] + f"-{k}")
+        table.assign(ordered_at=[day + dt.timedelta(days=340 + 365 * k) for day in table["ordered_at"]],
+                     order_id=table["order_id"] + f"-{k}")
         for k in range(3)
     )}  # fmt: skip
 

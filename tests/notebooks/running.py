@@ -18,9 +18,9 @@ import pandas as pd
 ROOT = Path(__file__).parents[2]
 HOSTILE = ["<script>alert(1)</script>", "{n:count} %s $x$", "Сад, «город» і ще довга назва категорії тут"]
 _PRELOAD = [
-    "custaudience.customers", "custaudience.audience", "custaudience.recipes", "custaudience.present",
-    "custaudience.reports.parameters", "sklearn.cluster", "sklearn.tree", "statsmodels.api", "matplotlib.pyplot",
-    "pyarrow.parquet", "IPython.core.interactiveshell", "papermill.cli",
+    "custaudience.customers", "custaudience.audience", "custaudience.recipes.audience", "custaudience.recipes.contacts",
+    "custaudience.present", "custaudience.reports.parameters", "sklearn.cluster", "sklearn.tree", "statsmodels.api",
+    "matplotlib.pyplot", "pyarrow.parquet", "IPython.core.interactiveshell", "papermill.cli",
 ]  # fmt: skip
 
 

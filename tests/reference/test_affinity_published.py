@@ -9,7 +9,7 @@ from scipy.stats import fisher_exact
 
 from custaudience.customers.affinity.pairs import product_pairs
 from custaudience.evidence import Terms
-from custaudience.stats.discovery import false_discovery_rates
+from custaudience.stats.intervals import false_discovery_rates
 
 
 def test_tea_and_coffee() -> None:

@@ -12,9 +12,8 @@ import pandas as pd
 import pytest
 
 from custaudience.customers.clv.formulas import ShiftedBetaGeometric, margin_clv
-from custaudience.customers.clv.gammagamma import GammaGamma
 from custaudience.customers.clv.predicting import check_hold_out
-from custaudience.customers.clv.purchases import BgNbd, ParetoNbd
+from custaudience.customers.clv.purchases import BgNbd, GammaGamma, ParetoNbd
 from custaudience.customers.clv.repeat import Counting, summarise_repeat_purchases
 from custaudience.evidence import Terms
 from custaudience.study import open_study, orders_of

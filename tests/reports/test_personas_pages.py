@@ -17,7 +17,7 @@ import pandas as pd
 import pytest
 
 from custaudience.audience import PersonaFrame, personas_to_json
-from custaudience.audience.personas.claims_month import month_claims
+from custaudience.audience.personas.claims import month_claims
 from custaudience.audience.personas.months import (
     NOBODY,
     PersonaMonth,

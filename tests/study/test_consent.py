@@ -10,7 +10,7 @@ import pytest
 
 from custaudience.errors import ConfigError, DataError
 from custaudience.study import open_study
-from custaudience.study.consent import NO, YES, read_consent
+from custaudience.study.values import NO, YES, read_consent
 
 
 @pytest.mark.parametrize(

@@ -49,10 +49,9 @@ SEX_AGE_INCOME = frozenset({"sex", "age", "generation", "income"})
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing found in a definition, and what to do about it.
+    """One thing found in a definition: a table in capitals of the sheet (`code`), and which of its sentences (`case`).
 
-    `code` is a table in capitals of the sheet, such as CONTRADICTION, `case` which of its sentences, `values` what its
-    placeholders stand for. `words` as they stand in the definition, `spans` where in a text (empty for rules).
+    `words` as they stand in the definition, `spans` where in a text (empty for rules).
     """
 
     code: str
@@ -70,10 +69,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class Said:
-    """A definition as it was read: what the findings are made from.
-
-    `text` is the free text, or the values that a table of rules states; `typed` says which.
-    """
+    """A definition as it was read; `text` is the free text (`typed`), or the values that a table of rules states."""
 
     text: str
     rules: tuple[Rule, ...]
@@ -90,9 +86,19 @@ class Said:
         """Words and variables that may say something, which nobody knows."""
         return [*(self.text[a:b] for a, b in self.unread), *self.unknown]
 
-    def flagged(self, flag: str) -> list[Item]:
-        """Return the phrases with a flag of the word lists."""
-        return [item for item in self.items if item.is_("flags", flag)]
+    def flagged(self, flag: str) -> list[Span]:
+        """Return where the phrases with a flag of the word lists stand."""
+        return sorted({(item.start, item.end) for item in self.items if item.is_("flags", flag)})
+
+    def quoted(self, spans: Iterable[Span]) -> Rule:
+        """Return places of the text as a rule that a finding can rest on; in a table of rules they have no place."""
+        places = tuple(spans)
+        return Rule("", words=tuple(self.text[a:b] for a, b in places), spans=places if self.typed else ())
+
+    def ages(self) -> tuple[list[Rule], tuple[Range, ...]]:
+        """Return the rules on age, and the ages that all of them allow."""
+        rules = [rule for rule in self.rules if rule.variable == "age" and rule.ranges]
+        return rules, joined_ranges([rule.ranges for rule in rules]) if rules else ()
 
 
 @dataclass(frozen=True)
@@ -101,16 +107,12 @@ class DefinitionCheck:
 
     Attributes
     ----------
-    definition : Definition
-        As it was written.
-    rules : tuple of Rule
-        As they were read.
+    definition, rules : Definition, tuple of Rule
+        As it was written, and as it was read.
     findings : tuple of Finding
         Errors first.
-    matches : tuple of Match
-        One per rule: its column, or why it could not be matched; empty without customers.
-    coverage : Coverage or None
-        None without customers, or when no rule could be matched.
+    matches, coverage : tuple of Match, Coverage or None
+        One per rule: its column, or why it could not be matched; and what was counted with those that could.
     differences : DataFrame
         Of the customers who fit against all others, see `compare_with_rest`; empty where they cannot be compared.
     members : Index
@@ -176,18 +178,11 @@ def check_definition(
             high = ["75-99K", "100K+"]
 
     features : CustomerFeatures, optional
-        From `customer_features`. Without it only the words are checked.
-    terms : Terms, optional
-        Of the features.
+        Without it only the words are checked.
     max_share : float
         A definition that fits a larger share of the customers is too broad.
     words : WordLists, optional
         All languages shipped by default.
-
-    Returns
-    -------
-    DefinitionCheck
-        `definition_claims` makes claims of it.
 
     Raises
     ------
@@ -195,8 +190,6 @@ def check_definition(
         If the definition is of a form that does not exist.
     ColumnError
         If its ``columns`` or ``levels`` name what is not there.
-    ParameterError
-        If `max_share` is not a fraction.
 
     Notes
     -----
@@ -240,9 +233,7 @@ def check_definition(
 
 def _read(written: Definition, words: WordLists, features: CustomerFeatures | None) -> Said:
     """Return what a definition says, with the family of each of its variables."""
-    kinds: dict[str, str] = {}
-    if features is not None:
-        kinds = dict(zip(features.dictionary["column"], features.dictionary["kind"], strict=True))
+    kinds: dict[str, str] = {} if features is None else features.dictionary.set_index("column")["kind"].to_dict()
     mapped = {variable: kinds.get(column, "attribute") for variable, column in written.columns.items()}
     families = kinds | mapped | {name: variable.family for name, variable in words.variables.items()}
     if written.text:
@@ -279,7 +270,7 @@ def word_findings(said: Said, words: WordLists, *, reference_year: int | None) -
 def _of(code: str, severity: Severity, rules: Iterable[Rule], case: str = "text", **values: Any) -> Finding:
     """Return a finding that rests on rules."""
     given = list(rules)
-    words = tuple(dict.fromkeys(word for rule in given for word in rule.words))
+    words = tuple(word for rule in given for word in rule.words)
     spans = tuple(sorted({span for rule in given for span in rule.spans}))
     return Finding(code, severity, case, {"said": shown(words)} | values, words, spans)
 
@@ -310,34 +301,23 @@ def _contradictions(said: Said) -> Iterator[Finding]:
 
 
 def _minors(said: Said) -> Iterator[Finding]:
-    ages = [rule for rule in said.rules if rule.variable == "age" and rule.ranges]
-    found = joined_ranges([rule.ranges for rule in ages]) if ages else ()
+    ages, found = said.ages()
     ages_of = [(max(low, 0.0), min(high, OLDEST)) for low, high in found]
     flagged, maybe = said.flagged("minors"), said.flagged("maybe_minors")
     grown_up = said.flagged("grown_up") or (ages_of and min(low for low, _ in ages_of) >= ADULT)
     if flagged or (ages_of and max(high for _, high in ages_of) < ADULT):
-        yield _about_minors(said, "error", "text", flagged, [] if flagged else ages)
+        yield _of("MINORS", "error", [said.quoted(flagged)] if flagged else ages, adult=ADULT)
     elif any(0 < low < ADULT for low, _ in ages_of):
-        yield _about_minors(said, "warning", "includes", [], ages)
+        yield _of("MINORS", "warning", ages, "includes", adult=ADULT)
     elif maybe and not grown_up:
-        yield _about_minors(said, "notice", "maybe", maybe, [])
-
-
-def _about_minors(said: Said, severity: Severity, case: str, items: Sequence[Item], rules: Sequence[Rule]) -> Finding:
-    spans = sorted({(item.start, item.end) for item in items} | {span for rule in rules for span in rule.spans})
-    words = tuple(said.text[a:b] for a, b in spans) or tuple(word for rule in rules for word in rule.words)
-    places = tuple(spans) if said.typed else ()
-    return Finding("MINORS", severity, case, {"said": shown(words), "adult": ADULT}, words, places)
+        yield _of("MINORS", "notice", [said.quoted(maybe)], "maybe", adult=ADULT)
 
 
 def _sensitive(said: Said) -> Iterator[Finding]:
     variables = {rule.variable: sensitive_topic(rule.variable) for rule in said.rules if not rule.spans}
     for topic in sorted({*said.sensitive, *variables.values()} - {""}):
-        spans = said.sensitive.get(topic, ())
-        stated = tuple(said.text[a:b] for a, b in spans)
-        stated += tuple(word for rule in said.rules if variables.get(rule.variable) == topic for word in rule.words)
-        facts = {"said": shown(stated), "topic": TOPICS[topic]}
-        yield Finding("SENSITIVE", "warning", "text", facts, stated, spans if said.typed else ())
+        named = [rule for rule in said.rules if variables.get(rule.variable) == topic]
+        yield _of("SENSITIVE", "warning", [said.quoted(said.sensitive.get(topic, ())), *named], topic=TOPICS[topic])
 
 
 def _families(said: Said) -> Iterator[Finding]:
@@ -346,8 +326,7 @@ def _families(said: Said) -> Iterator[Finding]:
     if not speaking or {said.families[rule.variable] for rule in speaking} != {"demographic"}:
         return
     only = {rule.variable for rule in speaking} <= SEX_AGE_INCOME and not said.sensitive
-    spans = tuple(span for found in said.sensitive.values() for span in found)
-    speaking.append(Rule("sensitive", words=tuple(said.text[a:b] for a, b in spans), spans=spans if said.typed else ()))
+    speaking.append(said.quoted(span for found in said.sensitive.values() for span in found))
     code = "ONLY_SEX_AGE_INCOME" if only else "DEMOGRAPHIC_ONLY"
     if said.not_understood:
         yield _of(code, "notice", speaking, "unread", unread=shown(said.not_understood))
@@ -356,13 +335,10 @@ def _families(said: Said) -> Iterator[Finding]:
 
 
 def _generation(said: Said, words: WordLists, year: int | None) -> Iterator[Finding]:
-    ages = [rule for rule in said.rules if rule.variable == "age" and rule.ranges]
-    stated = joined_ranges([rule.ranges for rule in ages]) if ages else ()
+    ages, stated = said.ages()
     span = max((high - low for low, high in stated), default=0.0)
     named = [(rule, name) for rule in said.rules if rule.variable == "generation" for name in rule.values]
-    for rule, name in named:
-        if name not in words.generations:
-            continue
+    for rule, name in ((rule, name) for rule, name in named if name in words.generations):
         first, last = words.generations[name]
         generation = sheet(__package__)["phrases"]["generation"][name]
         facts: dict[str, Any] = {"generation": generation, "first": str(first), "last": str(last)}
@@ -371,16 +347,12 @@ def _generation(said: Said, words: WordLists, year: int | None) -> Iterator[Find
             yield _of("GENERATION_AGE_MISMATCH", "warning", rules, "any_year", span=last - first + 1, **facts)
         elif year is None:
             yield _of("NO_REFERENCE_YEAR", "notice", rules, **facts)
-        elif stated and not _within(stated, (year - last - 1, year - first)):
-            ages_then: dict[str, Any] = {"year": str(year), "youngest": max(year - last - 1, 0), "oldest": year - first}
-            yield _of("GENERATION_AGE_MISMATCH", "warning", rules, **ages_then, **facts)
-
-
-def _within(stated: Sequence[Range], bounds: Range) -> bool:
-    return all(
-        bounds[0] <= math.floor(max(low, -1.0)) and math.floor(min(high, OLDEST + 90)) <= bounds[1]
-        for low, high in stated
-    )
+        else:
+            youngest, oldest = year - last - 1, year - first
+            ends = [(math.floor(max(low, -1.0)), math.floor(min(high, OLDEST + 90))) for low, high in stated]
+            if not all(youngest <= low and high <= oldest for low, high in ends):
+                facts |= {"year": str(year), "youngest": max(youngest, 0), "oldest": oldest}
+                yield _of("GENERATION_AGE_MISMATCH", "warning", rules, **facts)
 
 
 def _not_understood(said: Said) -> Iterator[Finding]:
@@ -388,5 +360,4 @@ def _not_understood(said: Said) -> Iterator[Finding]:
         rules, near = [rule for rule in said.rules if rule.variable == name], "".join(said.near[name])
         yield _of("UNKNOWN_VARIABLE", "warning", rules, "near" if near else "text", near=near)
     if said.unread:
-        stated = tuple(said.text[a:b] for a, b in said.unread)
-        yield Finding("NOT_READ", "notice", "text", {"said": shown(stated)}, stated, said.unread)
+        yield _of("NOT_READ", "notice", [said.quoted(said.unread)])

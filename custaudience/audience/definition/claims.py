@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from custaudience.audience.definition.check import SEVERITIES, DefinitionCheck
+from custaudience.audience.definition.check import DefinitionCheck
 from custaudience.audience.definition.numbers import clear_differences, sharpest
 from custaudience.audience.definition.words import shown
 from custaudience.audience.personas.words import category_text, plain_text
@@ -16,41 +16,29 @@ from custaudience.telling import Teller
 
 SLUG, NOTEBOOK = "ideal_customer", "40_ideal_customer.ipynb"
 PRODUCTS = "transactions, customers, products"  # categories are among the behaviours
+_CASES = {"money": ("money", "money_alike"), "share": ("share", "share_alike"), "number": ("number", "number_alike")}
 
 
 def definition_claims(check: DefinitionCheck, terms: Terms, *, key: str = "definition") -> list[Claim]:
     """Return what may be said of a definition: its words, whom it fits, how they differ, what would sharpen it.
 
-    Ids are ``ideal_customer.KEY.…``; give another key to a second definition. Claims whose figures do not exist are
-    left out.
+    Ids are ``ideal_customer.KEY.…``; give another key to a second definition.
     """
     tell = Teller(__package__, f"{SLUG}.{key}", NOTEBOOK, terms)
-    counted = [*_covers(tell, check), *_compared(tell, check)]
-    rest = [match for match in check.matches if not match.matched]
-    return [
-        tell.say("says", text=check.said),
-        *_findings(tell, check, covers=check.coverage is not None),
-        *counted,
-        *(
-            tell.say("not_counted", match.case, values=match.values, meta={"id": f"not_counted_{number}"})
-            for number, match in enumerate(rest, start=1)
-        ),
-    ]
-
-
-def _findings(tell: Teller, check: DefinitionCheck, *, covers: bool) -> Iterator[Claim]:
-    taken: Counter[str] = Counter()
-    claims = []
+    claims, taken = [tell.say("says", text=check.said)], Counter[str]()
     for finding in check.findings:
         code = finding.code
         taken[code] += 1
-        name = code.lower() + (f"_{taken[code]}" if taken[code] > 1 else "")
-        rests = ["says", *(["covers"] if covers and code in ("TOO_BROAD", "COVERS_NOBODY") else [])]
-        claims.append(
-            tell.say(code, finding.case, of=finding.severity, values=finding.values, meta={"id": name}, rests_on=rests)
-        )
-    order = [str(severity) for severity in SEVERITIES]
-    yield from sorted(claims, key=lambda claim: order.index(str(claim.value)))
+        meta = {"id": code.lower() + (f"_{taken[code]}" if taken[code] > 1 else "")}
+        facts: dict[str, Any] = {"values": finding.values, "meta": meta, "rests_on": ["says"]}
+        if check.coverage and code in ("TOO_BROAD", "COVERS_NOBODY"):
+            facts["rests_on"] = ["says", "covers"]
+        claims.append(tell.say(code, finding.case, of=finding.severity, **facts))
+    claims += [*_covers(tell, check), *_compared(tell, check)]
+    rest = [match for match in check.matches if not match.matched]
+    for number, match in enumerate(rest, start=1):
+        claims.append(tell.say("not_counted", match.case, values=match.values, meta={"id": f"not_counted_{number}"}))
+    return claims
 
 
 def _covers(tell: Teller, check: DefinitionCheck) -> Iterator[Claim]:
@@ -63,16 +51,11 @@ def _covers(tell: Teller, check: DefinitionCheck) -> Iterator[Claim]:
         yield tell.say("covers", "few", said=said)
     else:
         whole, up_to = ("whole", "whole_up_to") if check.complete else ("part", "part_up_to")
-        facts: dict[str, Any] = {
-            "n": coverage.n_yes,
-            "known": known,
-            "share": low,
-            "most": high,
-            "least": tell.terms.least,
-        }
-        facts["partly"] = shown([level for match in check.matches for level in match.partly])
+        facts: dict[str, Any] = {"n": coverage.n_yes, "known": known, "share": low, "most": high}
+        facts |= {"partly": shown([level for match in check.matches for level in match.partly])}
+        facts |= {"said": said, "least": tell.terms.least}
         case = up_to if coverage.n_partly else whole
-        yield tell.say("covers", case, of=coverage.n_yes, n=known, said=said, values=facts)
+        yield tell.say("covers", case, of=coverage.n_yes, n=known, values=facts)
     unknown, of = coverage.n_all - known, coverage.n_all
     if known and unknown and not tell.few(known, unknown) and not math.isnan(coverage.revenue_known):
         facts = {"n": known, "all": of, "part": known / of, "revenue": coverage.revenue_known}
@@ -113,12 +96,9 @@ def _difference(tell: Teller, row: Mapping[Any, Any], meta: dict[str, Any]) -> C
     if row["status"] == "too_few":
         facts["n"] = int(min(row["n"], row["n_others"]))
         return tell.say("difference", "too_few", meta=meta, values=facts)
-    cases = {
-        "money": ("money", "money_alike"), "share": ("share", "share_alike"), "number": ("number", "number_alike"),
-    }  # fmt: skip
-    case = cases[row["kind"]][row["status"] != "measured"]
-    facts |= {"value": row["value"], "others": row["value_others"], "difference": row["difference"]}
-    facts |= {"low": row["low"], "high": row["high"]}
+    clear, alike = _CASES[row["kind"]]
+    case = clear if row["status"] == "measured" else alike
+    facts |= {name: row[name] for name in ("value", "difference", "low", "high")} | {"others": row["value_others"]}
     gap = Estimate(row["difference"], row["low"], row["high"], tell.terms.level, int(row["n"]))
     return tell.say("difference", case, of=gap, meta=meta, values=facts)
 

@@ -16,7 +16,7 @@ from custaudience.audience.personas.words import plain_text
 from custaudience.customers import CustomerFeatures
 from custaudience.customers.features.attributes import sensitive_topic
 from custaudience.errors import ColumnError, near_miss
-from custaudience.stats.columns import as_numbers
+from custaudience.stats.contrast import as_numbers
 from custaudience.telling import sheet
 
 _MOST_LEVELS_SHOWN = 5
@@ -59,17 +59,8 @@ def match_rules(
 ) -> tuple[tuple[Match, ...], np.ndarray]:
     """Match rules to columns, and customers to rules; `written` says what columns and levels are meant.
 
-    Returns
-    -------
-    matches : tuple of Match, one per rule
-    states : int8 array, one per customer
-        `UNKNOWN` where a matched variable is not known, else `NO`, `PARTLY` or `YES`; all `UNKNOWN` when no rule
-        could be matched.
-
-    Raises
-    ------
-    ColumnError
-        If a column or a level is named that does not exist.
+    The state of each customer is `UNKNOWN` where a matched variable is not known, else `NO`, `PARTLY` or `YES`; all
+    `UNKNOWN` when no rule could be matched.
     """
     for variable, column in written.columns.items():
         if column not in features.table:
@@ -127,18 +118,13 @@ def _column_of(rule: Rule, features: CustomerFeatures, words: WordLists) -> str 
 
 
 def _number_states(rule: Rule, values: pd.Series, words: WordLists) -> np.ndarray:
-    yes_no = pd.api.types.is_bool_dtype(values)
-    numbers = as_numbers(values)
-
-    def number_of(value: str) -> float:
-        number = _number_of(value, words, yes_no=yes_no)
-        if number is None:
-            column = plain_text(str(values.name))
-            raise NotMatched("no_yes" if yes_no else "no_number", column=column, value=plain_text(value))
-        return number
-
-    wanted = [*rule.ranges, *((number_of(value),) * 2 for value in rule.values)]
-    excluded = [number_of(value) for value in rule.excluded]
+    yes_no, numbers = pd.api.types.is_bool_dtype(values), as_numbers(values)
+    said = {value: _number_of(value, words, yes_no=yes_no) for value in (*rule.values, *rule.excluded)}
+    if unclear := [value for value, number in said.items() if math.isnan(number)]:
+        column = plain_text(str(values.name))
+        raise NotMatched("no_yes" if yes_no else "no_number", column=column, value=plain_text(unclear[0]))
+    wanted = [*rule.ranges, *((said[value],) * 2 for value in rule.values)]
+    excluded = [said[value] for value in rule.excluded]
     inside = np.full(len(numbers), not wanted)
     for low, high in wanted:
         inside |= (numbers >= low) & (numbers <= high)
@@ -147,16 +133,17 @@ def _number_states(rule: Rule, values: pd.Series, words: WordLists) -> np.ndarra
     return states
 
 
-def _number_of(value: str, words: WordLists, *, yes_no: bool) -> float | None:
+def _number_of(value: str, words: WordLists, *, yes_no: bool) -> float:
+    """Return the number that is meant, NaN where none is."""
     if yes_no:
         tokens = tokens_of(value)
         said = {m.key for m in words.longest(tokens, 0)[1] if m.kind == "plain"} if tokens else set()
-        return 1.0 if "yes" in said else 0.0 if "no" in said else None
+        return 1.0 if "yes" in said else 0.0 if "no" in said else math.nan
     try:
         number = float(value)
     except ValueError:
-        return None
-    return number if math.isfinite(number) else None
+        return math.nan
+    return number if math.isfinite(number) else math.nan
 
 
 def _level_states(

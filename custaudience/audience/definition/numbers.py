@@ -17,14 +17,11 @@ from custaudience.customers import CustomerFeatures
 from custaudience.customers.features.attributes import CATEGORY_SHARE
 from custaudience.errors import DataError
 from custaudience.evidence import Terms, status_of_difference
-from custaudience.stats.columns import as_numbers
-from custaudience.stats.contrast import gap_of_means
-from custaudience.stats.discovery import false_discovery_rates
+from custaudience.stats.contrast import as_numbers, figures, gap_of_means
+from custaudience.stats.intervals import false_discovery_rates
 
-NOT_TO_SHARPEN = ("revenue_total", "tenure")
-"""What follows from buying, or from how long somebody has been there: nothing an audience could be chosen by."""
-GROWING = ("n_orders", "revenue_total", "n_categories")
-"""What grows with every order: a definition that speaks of one of them speaks of all."""
+NOT_TO_SHARPEN = ("revenue_total", "tenure")  # follows from buying: nothing an audience could be chosen by
+GROWING = ("n_orders", "revenue_total", "n_categories")  # a definition that speaks of one of them speaks of all
 _KEPT_BITS = 12  # of a number's 23 binary places: those that agree to one part in 2,048 count as equal
 COLUMNS = [
     *("column", "kind", "unit", "category", "n", "n_others", "value", "value_others", "difference", "low", "high"),
@@ -36,11 +33,9 @@ Group = Any  # a size, or the ids themselves: any collection
 
 @dataclass(frozen=True)
 class Coverage:
-    """How many customers a definition fits.
+    """How many of `n_all` customers a definition fits, may fit (a level lies partly within a range), or does not.
 
-    Of `n_all` who have ordered, `n_known` are those of whom everything is known that the matched rules ask; of them
-    `n_yes` fit, `n_partly` may (a level lies partly within a range), `n_no` do not. ``revenue_known`` is their share of
-    all revenue; NaN when there is none.
+    `n_known`: of whom all is known that the matched rules ask; `revenue_known`: their share of revenue, NaN of none.
     """
 
     n_all: int
@@ -72,25 +67,12 @@ def compare_with_rest(
 ) -> pd.DataFrame:
     """Compare who fits with all others of whom it is known that they do not, behaviour by behaviour.
 
-    `states` are those of `match_rules`. The columns a definition itself speaks of (`made_from`) differ by construction
-    and get no p-value; nor does what grows with every order when it speaks of one such.
-
-    Returns
-    -------
-    DataFrame, one row per behaviour, by size of effect
-        ``column``, ``kind`` ("money", "share", "number"), ``unit``, ``category`` ("" unless a share of it); ``n``,
-        ``n_others``; means ``value``, ``value_others``, their ``difference`` with ``low``, ``high``; ``effect``
-        (Cliff's delta, -1 to 1) with ``effect_low``, ``effect_high``; ``p_value``, ``p_adjusted``; ``made_from``;
-        ``to_sharpen`` (it may be added to the definition); ``status`` of the difference of means.
-
-    Notes
-    -----
-    Of very skewed values (log-normal, sigma 1) a 95 % Welch interval holds in 92 % of cases with 100 customers who fit,
-    in 89 % with 30. Cliff's delta is twice the chance that one of the audience has more than one of the others, less
-    one; p of Mann and Whitney (1947) with ties, limits after DeLong (1988) on the logit scale, as
-    `effect_sizes.area_under_curve`, here simultaneous over all behaviours (Bonferroni), so that the largest may be
-    picked. For ranks, values that agree to one part in 2,048 count as equal: counting takes a pass, sorting a million
-    takes twenty times as long.
+    The columns a definition itself speaks of (`made_from`) differ by construction and get no p-value; nor does what
+    grows with every order when it speaks of one such. A row per behaviour (`COLUMNS`), by size of ``effect``: Cliff's
+    delta, p of Mann and Whitney (1947) with ties, limits after DeLong (1988) on the logit scale, simultaneous over all
+    behaviours (Bonferroni), so that the largest may be picked. For ranks, values that agree to one part in 2,048 count
+    as equal: counting takes a pass, sorting a million takes twenty times as long. Means by Welch: of very skewed values
+    (log-normal, sigma 1) a 95 % interval holds in 92 % of cases with 100 customers who fit, in 89 % with 30.
     """
     inside, outside = np.flatnonzero(states == YES), np.flatnonzero(states == NO)
     dictionary = features.dictionary
@@ -106,11 +88,9 @@ def compare_with_rest(
         row = {"column": column, "kind": kind, "unit": unit, "category": category, "made_from": column in made}
         row |= {"n": len(a), "n_others": len(b)}
         if min(len(a), len(b)) >= max(terms.least, 2):
-            gap = gap_of_means(a, b, terms.level)
-            row |= {"value": gap.value, "value_others": gap.others, "difference": gap.difference}
-            row |= {"low": gap.low, "high": gap.high}
-            effects = effect_from_counts(*_binned(a, b), level=level)
-            row |= dict(zip(("effect", "effect_low", "effect_high", "p_value"), effects, strict=True))
+            effect, low, high, p_value = effect_from_counts(*_binned(a, b), level=level)
+            row |= figures(gap_of_means(a, b, terms.level), effect)
+            row |= {"effect_low": low, "effect_high": high, "p_value": p_value}
         rows.append(row)
     table = pd.DataFrame(rows, columns=COLUMNS).astype(dict.fromkeys(COLUMNS[6:16], "float64"))
     table["made_from"] = table["made_from"].astype(bool)
@@ -126,11 +106,7 @@ def compare_with_rest(
 
 
 def sharpest(table: pd.DataFrame, level: float = 0.95) -> pd.Series | None:
-    """Return the behaviour that would sharpen a definition most, None when no behaviour tells its customers apart.
-
-    Both the ranks and the means must say so, and the same way: a share of spending that is more often above zero can be
-    smaller on average.
-    """
+    """Return the behaviour that would sharpen a definition most, None when ranks and means do not say so both."""
     clear = clear_differences(table, level) & table["to_sharpen"].astype(bool)
     clear &= ((table["effect_low"] > 0) & (table["low"] > 0)) | ((table["effect_high"] < 0) & (table["high"] < 0))
     return table[clear].iloc[0] if clear.any() else None
@@ -207,16 +183,7 @@ def check_hierarchy(
 ) -> Hierarchy:
     """Check that each level lies within the one above it: market, target market, audience, persona.
 
-    Parameters
-    ----------
-    market, target_market, audience : number, or ids of customers or people
-        A size, such as one from a market model, or the ids themselves. A level may be left out.
-    persona : str, number or ids
-        The id of one person, or 1 for a synthetic average.
-
-    Returns
-    -------
-    Hierarchy
+    Each level is a size or the ids of its people, and may be left out; a persona is one id, or 1 for an average.
 
     Raises
     ------

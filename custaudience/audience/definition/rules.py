@@ -29,12 +29,11 @@ _DEFINITION_KEYS = ("name", "text", "rules", "columns", "levels", "reference_yea
 
 @dataclass(frozen=True)
 class Rule:
-    """One thing a definition says.
+    """One thing a definition says of a variable (of variables.toml, else as it was written).
 
-    `variable` is one of variables.toml, else as it was written; any of `values` holds, none of `excluded` (of known
-    variables in variables.toml's words), and a number lies in any of `ranges`, both ends included. `words` as they
-    stand in the definition, `spans` where in a text (empty for a table of rules); `column`: the variable as a table of
-    rules names it, which may be a column. `unclear`: an amount that cannot be counted, such as orders per month.
+    Any of `values` holds, none of `excluded`, and a number lies in any of `ranges`, both ends included. `words` as they
+    stand in the definition, `spans` where in a text; `column`: the variable as a table of rules names it. `unclear`: an
+    amount that cannot be counted, such as orders per month.
     """
 
     variable: str
@@ -160,13 +159,7 @@ def _number(value: Any, where: str) -> float:
 
 
 def joined_ranges(ranges: Sequence[Sequence[Range]]) -> tuple[Range, ...]:
-    """Return the ranges in which all of several rules on one variable hold; none = they exclude each other.
-
-    Examples
-    --------
-    >>> joined_ranges([((18, 40), (50, 60)), ((30, 55),)])
-    ((30, 40), (50, 55))
-    """
+    """Return the ranges in which all of several rules on one variable hold; none = they exclude each other."""
     result: tuple[Range, ...] = (EVERYTHING,)
     for alternatives in ranges:
         pairs = ((max(a, c), min(b, d)) for a, b in result for c, d in alternatives)
@@ -177,9 +170,8 @@ def joined_ranges(ranges: Sequence[Sequence[Range]]) -> tuple[Range, ...]:
 def read_text(text: str, words: WordLists) -> tuple[tuple[Rule, ...], tuple[Item, ...], tuple[Span, ...]]:
     """Return the rules in a text, its phrases, and the places of words and numbers that say nothing known.
 
-    Values of one variable are alternatives ("middle and high income"). Closed ranges of one variable are
-    alternatives, too ("18-25 or 60-70"); one-sided ones hold together ("over 18 and under 40"). Two numbers joined by a
-    dash are an age when no unit stands beside them and both could be one.
+    Values and closed ranges of one variable are alternatives ("18-25 or 60-70"); one-sided ranges hold together ("over
+    18 and under 40"). Two numbers joined by a dash are an age when no unit stands beside them and both could be one.
     """
     items = items_of(text, words)
     used: set[int] = set()
@@ -193,9 +185,9 @@ def read_text(text: str, words: WordLists) -> tuple[tuple[Rule, ...], tuple[Item
 
 
 def _says_something(item: Item) -> bool:
-    if item.meanings:
-        return item.number is not None and not item.is_("plain")
-    return item.number is not None or len(item.word) > 1
+    if item.number is not None:
+        return not item.is_("plain")
+    return not item.meanings and len(item.word) > 1
 
 
 def _together(first: Rule, second: Rule) -> Rule:
@@ -296,22 +288,15 @@ def _range_at(items: list[Item], at: int) -> tuple[int, int, Range]:
             scale = scale_high  # 20-30 thousand
         return at - (between or key(at - 1, "from")), end, (low * scale, high * scale_high)
     value = low * scale
-    after = last + 1 + key(last + 1, "age_unit")
+    after, and_more, and_less = last + 1 + key(last + 1, "age_unit"), (value, math.inf), (-math.inf, value)
     if last + 1 < len(items) and items[last + 1].word == "+":
-        return at, last + 1, (value, math.inf)
-    if key(after, "older"):
-        return at, after, (value, math.inf)
-    if key(after, "younger"):
-        return at, after, (-math.inf, value)
-    for word, bounds in {
-        "over": (float(np.nextafter(value, math.inf)), math.inf),
-        "under": (-math.inf, float(np.nextafter(value, -math.inf))),
-        "up_to": (-math.inf, value),
-        "from": (value, math.inf),
-    }.items():
-        if key(at - 1, word):
-            return at - 1, last, bounds
-    return at, last, (value, value)
+        return at, last + 1, and_more
+    if key(after, "older", "younger"):
+        return at, after, and_more if key(after, "older") else and_less
+    over, under = (float(np.nextafter(value, end)) for end in (math.inf, -math.inf))
+    known = {"over": (over, math.inf), "under": (-math.inf, under), "up_to": and_less, "from": and_more}
+    bounds = next((bounds for word, bounds in known.items() if key(at - 1, word)), None)
+    return (at - 1, last, bounds) if bounds else (at, last, (value, value))
 
 
 def _variable_of(items: list[Item], first: int, last: int, bounds: Range, words: WordLists) -> tuple[str, int]:
@@ -323,15 +308,15 @@ def _variable_of(items: list[Item], first: int, last: int, bounds: Range, words:
 
     after = last + 1 + (last + 1 < len(items) and items[last + 1].word in DASHES)
     following = items[after] if after < len(items) and not items[after].apart else None
-    if (following and following.is_("numbers", "age_unit")) or items[last].is_("numbers", "older", "younger"):
-        return "age", after if following and following.is_("numbers", "age_unit") else last
+    is_age, is_money = (bool(following and following.is_("numbers", unit)) for unit in ("age_unit", "unit"))
+    if is_age or items[last].is_("numbers", "older", "younger"):
+        return "age", after if is_age else last
     if following and named(after):
         return named(after), after
-    in_money = (following and following.is_("numbers", "unit")) or (first and items[first - 1].is_("numbers", "unit"))
-    if in_money:
+    if is_money or (first and items[first - 1].is_("numbers", "unit")):
         near = [*range(first - 1, first - _NEAR - 1, -1), *range(after, after + _NEAR)]
         variable = next((named(place) for place in near if named(place) and named(place) != "age"), "")
-        return variable, after if following and following.is_("numbers", "unit") else last
+        return variable, after if is_money else last
     low, high = bounds
     beginning = next((place for place in range(first, max(first - _NEAR, 0), -1) if items[place].apart), first - _NEAR)
     before = next((named(place) for place in range(first - 1, beginning - 1, -1) if named(place)), "")

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from custaudience.audience.personas.words import plain_text
+from custaudience.audience.personas.words import fits, plain_text
 from custaudience.customers.features.attributes import sensitive_topic
 from custaudience.errors import ConfigError, near_miss
 
@@ -30,11 +30,11 @@ Range = tuple[float, float]
 Span = tuple[int, int]
 DASHES = "-–—−"
 _SHOWN = 12
+_FOLDER = files("custaudience.audience.definition")
 _BREAKS = ",.;!?()\n"
 _WHOLE_PHRASES = ("values", "needs", "behaviour")  # families whose phrases say nothing of a person's health or origin
 
-UNKNOWN, NO, PARTLY, YES = 0, 1, 2, 3
-"""What is known of a customer and a rule, so that the smallest of several says whether all of them hold."""
+UNKNOWN, NO, PARTLY, YES = 0, 1, 2, 3  # of a customer and a rule: the smallest of several says whether all hold
 
 
 class Token(NamedTuple):
@@ -64,27 +64,21 @@ class Variable:
 
 
 def tokens_of(text: str) -> list[Token]:
-    """Cut a text into words, numbers and signs; a hyphen between two words is no sign.
+    """Cut a text into words, numbers and signs; a hyphen between two words is no sign, the 's of an owner no letter."""
 
-    Examples
-    --------
-    >>> [token.word for token in tokens_of("Tech-savvy women 18–40, 50k+")]
-    ['tech', 'savvy', 'women', '18', '–', '40', '50', 'k', '+']
-    """
-    return [Token(_bare(found.group()), found.start(), found.end()) for found in _TOKEN.finditer(text)]
+    def bare(word: str) -> str:
+        return _HIDDEN.sub("", word).lower().translate(_APOSTROPHES).removesuffix("'s")
 
-
-def _bare(word: str) -> str:
-    """Return a word in small letters, without what is not seen and without the 's of an owner."""
-    return _HIDDEN.sub("", word).lower().translate(_APOSTROPHES).removesuffix("'s")
+    return [Token(bare(found.group()), found.start(), found.end()) for found in _TOKEN.finditer(text)]
 
 
 class WordLists:
     """Phrases of one or more languages, each the parsed TOML of its file, and what they mean."""
 
     def __init__(self, languages: Mapping[str, Mapping[str, Any]]) -> None:
-        self.languages = tuple(languages)
-        self.variables, self.generations = _variables()
+        known = _read("variables.toml")
+        self.variables = {name: Variable(**entry) for name, entry in known["variables"].items()}
+        self.generations: dict[str, tuple[int, int]] = known["generations"]
         self._phrases: dict[str, dict[tuple[str, ...], set[Meaning]]] = {}
         self._names: dict[str, str] = {}
         for language, content in languages.items():
@@ -117,7 +111,7 @@ class WordLists:
         meanings: set[Meaning] = set()
         for phrase, found in self._phrases.get(tokens[at].word[:2], {}).items():
             following = tokens[at : at + len(phrase)]
-            if len(following) == len(phrase) and all(map(_fits, phrase, (token.word for token in following))):
+            if len(following) == len(phrase) and all(map(fits, phrase, (token.word for token in following))):
                 size = (len(phrase), sum(len(mark.strip("*")) for mark in phrase))
                 if size > best:
                     best, meanings = size, set(found)
@@ -134,13 +128,7 @@ class WordLists:
             at += max(length, 1)
 
     def variable_named(self, name: str) -> str:
-        """Return the variable a column or a rule speaks of by its whole name, "" when none.
-
-        Examples
-        --------
-        >>> load_words().variable_named("Вік"), load_words().variable_named("Розмір взуття")
-        ('age', '')
-        """
+        """Return the variable a column or a rule speaks of by its whole name, "" when none."""
         plain = _plain(name)
         if plain.replace(" ", "_") in self.variables:
             return plain.replace(" ", "_")
@@ -148,13 +136,7 @@ class WordLists:
         return self._names.get(plain) or (next(stems, "") if " " not in plain else "")
 
     def value_of(self, variable: str, written: str) -> str:
-        """Return the value of a variable that some words mean, "" when they mean none or several.
-
-        Examples
-        --------
-        >>> load_words().value_of("place", "місто понад 500 тис."), load_words().value_of("sex", "F")
-        ('city', 'female')
-        """
+        """Return the value of a variable that some words mean, "" when they mean none or several."""
         meanings = set(self.meanings(written))
         found = {m.value for m in meanings if m.kind == "variable" and m.key == variable and m.value}
         found |= {m.key for m in meanings if m.kind == "levels" and self.variables[variable].levels}
@@ -231,53 +213,33 @@ def sensitive_spans(text: str, items: Sequence[Item], words: WordLists) -> dict[
     return {topic: tuple(sorted(spans)) for topic, spans in sorted(found.items())}
 
 
-@lru_cache(maxsize=4096)
-def _topic(phrase: str) -> str:
-    return sensitive_topic(phrase)
+_topic = lru_cache(maxsize=4096)(sensitive_topic)
 
 
 def shown(words: Sequence[str]) -> str:
-    """Return words for a sentence, not too many of them and none too long.
-
-    Examples
-    --------
-    >>> shown(["women", "18-40"])
-    'women, 18-40'
-    """
+    """Return words for a sentence, not too many of them and none too long."""
     short = [plain_text(word, most=45) for word in dict.fromkeys(words)]
     return ", ".join(short[:_SHOWN]) + (" …" if len(short) > _SHOWN else "")
-
-
-def parse_words(text: str, language: str) -> WordLists:
-    """Read one language's word lists from TOML text, as words/en.toml has them."""
-    return WordLists({language: tomllib.loads(text)})
 
 
 @cache
 def load_words(*languages: str) -> WordLists:
     """Return the word lists shipped, all languages when none is named."""
-    folder = files("custaudience.audience.definition").joinpath("words")
-    shipped = sorted(entry.name.removesuffix(".toml") for entry in folder.iterdir() if entry.name.endswith(".toml"))
+    shipped = sorted(entry.name.removesuffix(".toml") for entry in _FOLDER.joinpath("words").iterdir())
     for language in languages:
         if language not in shipped:
             raise ConfigError(f"no word list for {language!r}; there are {', '.join(shipped)}.")
-    wanted = languages or tuple(shipped)
-    return WordLists({lang: tomllib.loads(folder.joinpath(f"{lang}.toml").read_text("utf-8")) for lang in wanted})
+    return WordLists({language: _read(f"words/{language}.toml") for language in languages or shipped})
 
 
 @cache
-def _variables() -> tuple[dict[str, Variable], dict[str, tuple[int, int]]]:
-    content = tomllib.loads(files("custaudience.audience.definition").joinpath("variables.toml").read_text("utf-8"))
-    generations = {name: (first, last) for name, (first, last) in content["generations"].items()}
-    return {name: Variable(**entry) for name, entry in content["variables"].items()}, generations
+def _read(name: str) -> dict[str, Any]:
+    content: dict[str, Any] = tomllib.loads(_FOLDER.joinpath(name).read_text(encoding="utf-8"))
+    return content
 
 
 def _plain(name: str) -> str:
     return " ".join(re.sub(r"(?<=[a-zа-яіїєґ])(?=[A-Z])", " ", name).replace("_", " ").lower().split())
-
-
-def _fits(mark: str, word: str) -> bool:
-    return word.startswith(mark[:-1]) if mark.endswith("*") else word == mark
 
 
 def place_of(span: Range, wanted: Sequence[Range]) -> int:
@@ -289,13 +251,7 @@ def place_of(span: Range, wanted: Sequence[Range]) -> int:
 
 
 def bounds_of(level: str, words: WordLists) -> Range | None:
-    """Return the lowest and highest number of a level such as 35-44, 65+ or Under 15K; None when it has none.
-
-    Examples
-    --------
-    >>> [bounds_of(level, load_words()) for level in ("35-44", "65+", "15-24K", "Kyiv")]
-    [(35.0, 44.0), (65.0, inf), (15000.0, 24999.0), None]
-    """
+    """Return the lowest and highest number of a level such as 35-44, 65+ or Under 15K; None when it has none."""
     tokens = tokens_of(level)
     numbers = [i for i, token in enumerate(tokens) if token.word[0].isdecimal()]
     if not 1 <= len(numbers) <= 2:

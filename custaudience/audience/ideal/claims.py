@@ -12,7 +12,7 @@ import pandas as pd
 from custaudience.audience.ideal.customers import IdealCustomers, IdealLater
 from custaudience.audience.ideal.rule import FORMS, IdealRule
 from custaudience.audience.ideal.traits import DistinctiveTraits
-from custaudience.customers.drivers.names import key_of, naming
+from custaudience.customers.drivers.columns import key_of, naming
 from custaudience.customers.segments.rules import Condition
 from custaudience.evidence import Claim, Estimate, Terms
 from custaudience.stats.intervals import share_interval
@@ -27,10 +27,7 @@ _BY_CONSTRUCTION = ["loyal", "valuable", "current", "engaged", "made_from", "cop
 
 @dataclass(frozen=True)
 class Found:
-    """What notebook 40 found: the ideal customers, and where there is anybody to compare their traits and rules.
-
-    `later` is None without an earlier date; `n_first` are the first orders a rule may look at, `source` the tables.
-    """
+    """What notebook 40 found; `n_first` are the first orders a rule may look at, `source` the tables."""
 
     ideal: IdealCustomers
     traits: DistinctiveTraits | None = None
@@ -41,10 +38,7 @@ class Found:
 
 
 def ideal_claims(found: Found, terms: Terms) -> list[Claim]:
-    """Return the claims of notebook 40 beside those of a written definition, the finding first.
-
-    Those whose figures do not exist are left out; of fewer than may be shown only how ideal is decided is said.
-    """
+    """Return the claims of notebook 40 beside those of a written definition; of few only how ideal is decided."""
     tell, ideal = Teller(__package__, SLUG, NOTEBOOK, terms, found.source), found.ideal
     claims = [_finding(tell, ideal), *_asked(tell, ideal)]
     claims += [tell.say("missing", p.case, suffix=p.part, values=p.values) for p in ideal.missing_parts]
@@ -81,24 +75,18 @@ def _finding(tell: Teller, ideal: IdealCustomers) -> Claim:
 def _asked(tell: Teller, ideal: IdealCustomers) -> Iterator[Claim]:
     """State the cut-offs, each with how many customers it holds for."""
     cut, counts = ideal.cut_offs, ideal.parts.set_index("part")["n_yes"].to_dict()
-    top = counts.get("valuable", 0)  # with ties not always the share that was asked
+    n_top, best = counts.get("valuable", 0), ideal.satisfaction_best
+    top = cut.top_share if tell.few(n_top) else n_top / ideal.n_customers  # with ties not always what was asked
     facts: dict[str, dict[str, Any]] = {
         "loyal": {"orders": cut.min_orders, "span": cut.min_span_days},
-        "valuable": {
-            "least": ideal.least_revenue, "currency": tell.terms.currency,
-            "top": cut.top_share if tell.few(top) else top / ideal.n_customers,
-        },
+        "valuable": {"least": ideal.least_revenue, "currency": tell.terms.currency, "top": top},
         "current": {"share": cut.overdue_share, "gaps": _percent("share", cut.overdue_share)},
-        "satisfied": {
-            "column": cut.satisfaction_column, "start": cut.satisfied_from, "best": ideal.satisfaction_best,
-        },
+        "satisfied": {"column": cut.satisfaction_column, "start": cut.satisfied_from, "best": best},
         "engaged": {"n": cut.min_responses},
-    }  # fmt: skip
-    for part, values in facts.items():
-        if part in counts:
-            n = None if tell.few(counts[part]) else int(counts[part])
-            of = None if n is None else ideal.n_customers
-            yield tell.say("asked", part, of=n, n=of, suffix=part, values=values)
+    }
+    for part in (part for part in facts if part in counts):
+        n, of = (None, None) if tell.few(counts[part]) else (int(counts[part]), ideal.n_customers)
+        yield tell.say("asked", part, of=n, n=of, suffix=part, values=facts[part])
 
 
 def _percent(name: str, share: float) -> str:
@@ -164,10 +152,8 @@ def _traits(tell: Teller, traits: DistinctiveTraits) -> Iterator[Claim]:
     clear = table[table["status"] == "measured"].drop_duplicates("feature")
     unclear = table[(table["status"] == "no_clear_difference") & table["kind"].isin(["attribute", "date"])]
     unclear = unclear[~unclear["feature"].isin(clear["feature"])].drop_duplicates("feature")
-    for row in clear.head(MOST_CLEAR).to_dict("records"):
-        yield _trait(tell, row, clear=True)
-    for row in unclear.head(MOST_UNCLEAR).to_dict("records"):
-        yield _trait(tell, row, clear=False)
+    yield from (_trait(tell, row, clear=True) for row in clear.head(MOST_CLEAR).to_dict("records"))
+    yield from (_trait(tell, row, clear=False) for row in unclear.head(MOST_UNCLEAR).to_dict("records"))
     if made := int(traits.left_out["why"].isin(_BY_CONSTRUCTION).sum()):
         yield tell.say("compared_not", of=made)
 
@@ -176,10 +162,8 @@ def _trait(tell: Teller, row: dict[Any, Any], *, clear: bool) -> Claim:
     """Say one row of `DistinctiveTraits.table`."""
     share, unit, feature = row["statistic"].startswith("share"), row["unit"], str(row["feature"])
     form = "percent1" if share else FORMS.get(unit, "number1")
-    facts: dict[str, Any] = {
-        **naming(feature, row["kind"]), "value": float(row["value"]), "others": float(row["value_others"]),
-        "v": f"{{value:{form}}}", "o": f"{{others:{form}}}",
-    }  # fmt: skip
+    facts: dict[str, Any] = {"value": float(row["value"]), "others": float(row["value_others"])}
+    facts |= naming(feature, row["kind"]) | {"v": f"{{value:{form}}}", "o": f"{{others:{form}}}"}
     ends = ("low", "high")
     if pd.isna(row["ratio"]):
         of, how, limit = row["difference"], "difference", "points1" if form == "percent1" else form
@@ -208,14 +192,12 @@ def _known(tell: Teller, traits: DistinctiveTraits) -> Iterator[Claim]:
     """Say of whom attributes are known, and whether these are other customers."""
     if traits.known.empty or traits.known.iloc[0]["status"] == "too_few":
         return
+    names = ("share_known", "share_known_ideal", "share_known_rest", "ideal_known", "ideal_unknown")
     row = traits.known.iloc[0]
-    difference, low, high = (float(row[name]) for name in ("difference", "low", "high"))
+    difference, low, high, *shares = (float(row[name]) for name in ("difference", "low", "high", *names))
     gap = Estimate(difference, low, high, tell.terms.level, int(row["n_known"]))
-    yield tell.say(
-        "known", of=gap, all=traits.n + traits.n_others, share=float(row["share_known"]),
-        ideal=float(row["share_known_ideal"]), rest=float(row["share_known_rest"]),
-        among=float(row["ideal_known"]), others=float(row["ideal_unknown"]),
-    )  # fmt: skip
+    values = dict(zip(("share", "ideal", "rest", "among", "others"), shares, strict=True))
+    yield tell.say("known", of=gap, all=traits.n + traits.n_others, values=values)
 
 
 def _rule(tell: Teller, rule: IdealRule, n_first: int) -> Claim:

@@ -14,14 +14,14 @@ from narwhals.typing import IntoFrame
 
 from custaudience.audience.ideal.facts import PARTS, CutOffs, Facts, MissingPart, gather_facts, judge, least_revenue
 from custaudience.errors import HistoryError, ParameterError
-from custaudience.evidence import Estimate, Terms
+from custaudience.evidence import Estimate, Terms, suppress_small
+from custaudience.telling import sheet
 
 MADE_FROM: Mapping[str, str] = {
     **dict.fromkeys(("n_orders", "tenure", "n_categories"), "loyal"),
     **dict.fromkeys(("revenue_total", "revenue_per_order", "lines_per_order"), "valuable"),
     **dict.fromkeys(("days_since_last_order", "usual_gap_days"), "current"),
-}
-"""What "ideal" is made of, or follows from it (more orders reach more categories, larger baskets bring more)."""
+}  # what "ideal" is made of, or follows from it: more orders reach more categories, larger baskets bring more
 _MOVED = [*("cut_off", "direction", "value", "n_customers", "share_of_revenue", "n_kept", "share_kept", "overlap")]
 
 
@@ -42,22 +42,16 @@ class IdealCustomers:
         What the study cannot tell, with the reason. One that is essential leaves nobody ideal.
     cut_offs : CutOffs
         As they were used: with the column of the survey and the answer it took.
-    least_revenue : float
-        What the last of the valuable brought; NaN when there is no top.
-    satisfaction_best : float
-        Upper end of the survey's scale; NaN without.
+    least_revenue, satisfaction_best : float
+        What the last of the valuable brought, and the upper end of the survey's scale; NaN where there is none.
     sensitivity : DataFrame
         ``cut_off``, ``direction`` ("as set", "lower", "higher", "left out"), ``value``, ``n_customers``,
         ``share_of_revenue``, ``n_kept`` (of the ideal as set, who stay), ``share_kept``, ``overlap`` (in both / in
-        either). One order more or less; a third of the span; a quarter of the top; half and twice as many gaps
-        outlasted; one answer; one response; each part left out.
+        either). Each cut-off a step lower and higher, see `_moves`; each part left out.
     n_confirmed : int
         Ideal customers of whom every part that can be told is known.
-    revenue : float
-        Net revenue of the ideal.
-    share : Estimate
-        Their share of it, and how far that depends on who happened to be a customer.
-    as_of : date
+    revenue, share : float, Estimate
+        Net revenue of the ideal; their share of it, and how far that depends on who happened to be a customer.
     """
 
     table: pd.DataFrame
@@ -112,9 +106,7 @@ def ideal_customers(
     ----------
     orders : any frame Narwhals reads, one row per order
         As `orders_of` gives them; read once.
-    terms : Terms
     cut_offs : CutOffs, optional
-        `IdealCustomers.sensitivity` moves each.
     known : mapping of name to any frame Narwhals reads, or None
         ``survey`` (``customer_id`` and a column with scores; where a customer answered twice, ``answered_at``: the
         last answer counts), ``contacts`` and ``responses`` (``customer_id``, ``campaign_id``), ``campaigns``
@@ -130,15 +122,13 @@ def ideal_customers(
     ------
     EmptyTableError
         If nobody has an order that counts.
-    ParameterError
-        If a cut-off cannot be.
     ColumnError, DataError
         If a table lacks a column, or a customer answered twice and nothing says when.
 
     Notes
     -----
     A customer who was not asked, or was sent nothing, is neither satisfied nor dissatisfied, neither engaged nor not:
-    such a part is not known of them and does not exclude them. ``n_confirmed`` counts those of whom all is known.
+    such a part is not known of them and does not exclude them.
 
     Examples
     --------
@@ -183,10 +173,9 @@ def _counts(parts: pd.DataFrame) -> pd.DataFrame:
 
 
 def share_of_total(values: np.ndarray, chosen: np.ndarray, level: float) -> Estimate:
-    """Return the share of a sum that some bring, and how far it depends on who happened to be a customer.
+    """Return the share of a sum that some bring, with the interval of a ratio of two sums over customers.
 
-    The interval is of a ratio of two sums over customers, on the logit scale (delta method); NaN where a sum is not
-    positive or one side is everything.
+    On the logit scale (delta method); NaN where a sum is not positive or one side is everything.
     """
     from scipy.special import expit, logit, ndtri
 
@@ -218,9 +207,9 @@ def _move_cut_offs(facts: Facts, chosen: np.ndarray) -> pd.DataFrame:
         parts, broken = judge(facts, replace(cut, **{name: value}))
         if not broken:
             add(name, direction, value, _all_hold(parts).to_numpy())
-    parts, _ = judge(facts, cut)
-    for part in map(str, parts.columns):
-        add(part, "left out", math.nan, _all_hold(parts, without=part).to_numpy())
+    as_set, _ = judge(facts, cut)
+    for part in map(str, as_set.columns):
+        add(part, "left out", math.nan, _all_hold(as_set, without=part).to_numpy())
     return pd.DataFrame(rows, columns=_MOVED)
 
 
@@ -243,12 +232,43 @@ def _moves(facts: Facts) -> Iterator[tuple[str, str, Any]]:
         yield from ((name, way, to) for way, to in (("lower", lower), ("higher", higher)) if to is not None)
 
 
+def part_table(ideal: IdealCustomers, least: int) -> pd.DataFrame:
+    """Return who has each part and who is left: ``part``, ``name``, ``n_yes``, ``n_no``, ``n_unknown``, ``n_left``."""
+    counts = ideal.parts.drop(columns="part").astype("Int64")
+    table = ideal.parts[["part"]].join(counts.mask((counts >= 1) & (counts < least)))
+    table.insert(1, "name", table["part"].map(sheet(__package__)["phrases"]["part"]).astype("str"))
+    return table
+
+
+def value_table(ideal: IdealCustomers, least: int) -> pd.DataFrame:
+    """Return the "ideal" and the "rest" (``group``): how many, what they bring, per customer and per order."""
+    rows, revenue = [], ideal.table["revenue_total"].to_numpy()
+    for group, inside in (("ideal", ideal.table["ideal"]), ("rest", ~ideal.table["ideal"])):
+        part, n, brought = ideal.table[inside], int(inside.sum()), math.fsum(revenue[inside])
+        share = share_of_total(revenue, inside.to_numpy(), ideal.share.level).value
+        each = (brought / n, part["n_orders"].mean()) if n else (math.nan, math.nan)
+        rows.append((group, n, n / len(ideal.table), brought, share, *each))
+    columns = ["group", "n_customers", "share_of_customers", "revenue", "share_of_revenue"]
+    table = pd.DataFrame(rows, columns=[*columns, "revenue_per_customer", "orders_per_customer"])
+    return suppress_small(table, n="n_customers", min_group_size=least, keep=["group"])
+
+
+def cut_off_table(ideal: IdealCustomers, least: int) -> pd.DataFrame:
+    """Return what other cut-offs would give; see `IdealCustomers.sensitivity`, with ``name`` after ``cut_off``."""
+    table = ideal.sensitivity.copy()
+    phrases = sheet(__package__)["phrases"]
+    names = {**phrases["cut_off"], **phrases["part"], "all": "All"}
+    table.insert(1, "name", table["cut_off"].map(names).astype("str"))
+    kept = ["cut_off", "name", "direction", "value"]
+    return suppress_small(table, n="n_customers", min_group_size=least, keep=kept, counts=["n_kept"])
+
+
 @dataclass(frozen=True)
 class IdealLater:
-    """What those who were ideal on an `earlier` day did since: the one figure that the choice itself does not make.
+    """What the `n` who were ideal on an `earlier` day did since: the one figure that the choice itself does not make.
 
-    `n` were ideal then, `n_still` of them are by the same cut-offs; `n_others` is everybody else of that day.
-    ``share_until`` is of the revenue until then; ``share_since`` of what the customers of that day brought since.
+    `n_still` of them are by the same cut-offs; `n_others` is everybody else of that day. ``share_until`` is of the
+    revenue until then; ``share_since`` of what the customers of that day brought since.
     """
 
     earlier: dt.date
@@ -260,13 +280,7 @@ class IdealLater:
 
 
 def follow_ideal(earlier: IdealCustomers, later: IdealCustomers) -> IdealLater:
-    """Compare two dates of a study; newcomers since are in no figure.
-
-    Raises
-    ------
-    HistoryError
-        If the dates are not in order, or nobody was ideal at the earlier one.
-    """
+    """Compare two dates of a study; newcomers since are in no figure."""
     if not earlier.as_of < later.as_of:
         raise HistoryError(f"follow_ideal: {earlier.as_of} is not before {later.as_of}.")
     if not earlier.n_ideal:

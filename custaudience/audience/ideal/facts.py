@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import datetime as dt
 import math
-from collections.abc import Iterable, Mapping
+import tomllib
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from importlib.resources import files
 from typing import Any, Literal
 
 import narwhals as nw
@@ -13,25 +15,19 @@ import numpy as np
 import pandas as pd
 from narwhals.typing import IntoFrame
 
+from custaudience.audience.personas.ground import as_frame, sent_campaigns
 from custaudience.customers.ground import orders_until
+from custaudience.customers.response.response import collected
 from custaudience.customers.rfm.scores import summarise_rfm
 from custaudience.customers.rhythm import measure_rhythm
-from custaudience.errors import ColumnError, DataError, EmptyTableError, ParameterError, near_miss
+from custaudience.errors import DataError, EmptyTableError, ParameterError
 from custaudience.evidence import Terms
-from custaudience.stats.columns import as_numbers
+from custaudience.stats.contrast import as_numbers
 from custaudience.study.proposing.vocabulary import plain_name
 from custaudience.telling import sheet
 
 PARTS = ("loyal", "valuable", "current", "satisfied", "engaged")
-_RECOMMEND = frozenset(
-    "nps recommend recommendation likelihood_to_recommend net_promoter_score готовність_рекомендувати рекомендація "
-    "порекомендуєте готовность_рекомендовать рекомендация порекомендуете".split()
-)
-_RATING = frozenset(
-    "rating satisfaction csat satisfied score stars оцінка задоволеність задоволення оценка удовлетворенность "
-    "đánh_giá hài_lòng".split()
-)
-_DAYS = ("answered_at", "answered_on", "responded_on", "sent_at", "date")
+_NAMES = tomllib.loads(files("custaudience.audience.ideal").joinpath("survey.toml").read_text(encoding="utf-8"))
 _SCALES = {5: 4.0, 7: 6.0, 10: 9.0}  # the two best answers; of 0 to 10 the promoters, 9 and 10
 
 
@@ -41,10 +37,8 @@ class CutOffs:
 
     Parameters
     ----------
-    min_orders : int
-        Loyal: so many orders that count, or more.
-    min_span_days : int
-        Loyal: so many days, or more, from the first of them to the last.
+    min_orders, min_span_days : int
+        Loyal: so many orders that count, or more; so many days, or more, from the first of them to the last.
     top_share : float
         Valuable: among this share of customers with most net revenue; who brought as much as the last of them, too,
         unless that is half of all or more.
@@ -84,10 +78,7 @@ class CutOffs:
 
 @dataclass(frozen=True)
 class MissingPart:
-    """A part of "ideal" that the study cannot tell, and which sentence says why.
-
-    Without an essential one nobody can be called ideal.
-    """
+    """A part of "ideal" that the study cannot tell, and which sentence says why; essential: nobody can be ideal."""
 
     part: str
     case: str
@@ -104,9 +95,8 @@ class MissingPart:
 class Facts:
     """What the cut-offs are held against; private.
 
-    ``table`` is by ``customer_id``: ``n_orders``, ``span_days``, ``revenue_total``, ``days_since_last_order``, and
-    where they are known ``score``, ``n_contacted``, ``n_responded``. ``cut_offs`` are filled in from the survey,
-    ``best`` is the upper end of its scale.
+    ``table`` is by ``customer_id``, as `IdealCustomers.table`. ``cut_offs`` are filled in from the survey, ``best`` is
+    the upper end of its scale.
     """
 
     table: pd.DataFrame
@@ -127,13 +117,7 @@ class Facts:
 
 
 def gather_facts(orders: IntoFrame, terms: Terms, cut: CutOffs, known: Mapping[str, Any]) -> Facts:
-    """Read the orders once, describe every customer with one that counts, and add what other tables say of them.
-
-    Raises
-    ------
-    EmptyTableError
-        If there is none.
-    """
+    """Read the orders once, describe every customer with one that counts, and add what other tables say of them."""
     as_of = terms.as_of
     columns = ("customer_id", "ordered_on", "revenue_minor", "refund_minor", "is_order")
     read = orders_until(orders, as_of, *columns[2:]).select(*columns).collect(backend="pyarrow")
@@ -160,20 +144,22 @@ def _with_satisfaction(facts: Facts, survey: IntoFrame | None) -> Facts:
     def missing(case: str, **values: Any) -> Facts:
         return replace(facts, missing=(MissingPart("satisfied", case, values),))
 
-    table = pd.DataFrame() if survey is None else _collected(survey)
+    table = pd.DataFrame() if survey is None else as_frame(survey, "survey")
     if "customer_id" not in table:
         return missing("no_survey")
-    if cut.satisfaction_column and cut.satisfaction_column not in table:
-        wrong = cut.satisfaction_column
-        raise ColumnError(f"survey: column {wrong!r} not found.{near_miss(wrong, table.columns)}")
-    found = cut.satisfaction_column or _score_column(table.columns)
+    named = {plain_name(str(column)).replace(" ", "_"): str(column) for column in table}
+    best_named = (named[plain] for words in ("recommend", "rating") for plain in named if plain in _NAMES[words])
+    found = cut.satisfaction_column or next(best_named, "")
     if not found:
         return missing("no_score")
-    table = _until(table, facts.as_of)
+    table = as_frame(table, "survey", found)
+    days = table.columns.intersection(_NAMES["days"], sort=False)
+    later = table[days].apply(pd.to_datetime, errors="coerce") >= pd.Timestamp(facts.as_of) + pd.Timedelta(days=1)
+    table = table[~later.any(axis=1)]
     score = pd.Series(as_numbers(pd.to_numeric(table[found], errors="coerce")), index=table.index)
     who = table["customer_id"].astype("str").where(table["customer_id"].notna())
     kept = score.notna() & who.isin(ids)
-    day = next((name for name in _DAYS if name in table), "")
+    day = next((name for name in _NAMES["days"] if name in table), "")
     answers = pd.DataFrame({"who": who[kept], "score": score[kept], "day": table.loc[kept, day] if day else 0})
     if (n := int(answers["who"].duplicated().sum())) and not day:
         raise DataError(f"survey: {n} answers are of a customer who answered before, and no column says when.")
@@ -181,18 +167,14 @@ def _with_satisfaction(facts: Facts, survey: IntoFrame | None) -> Facts:
         return missing("nobody_answered")
     last = answers.sort_values(["who", "day"], kind="stable").drop_duplicates("who", keep="last").set_index("who")
     # the scale is of everybody who answered, not only of those who have ordered
-    best = _best(score.dropna().to_numpy(), recommend=plain_name(found).replace(" ", "_") in _RECOMMEND)
+    recommend = plain_name(found).replace(" ", "_") in _NAMES["recommend"]
+    best = _best(score.dropna().to_numpy(), recommend=recommend)
     if best is None and cut.satisfied_from is None:
         return missing("scale", column=found)
     start = cut.satisfied_from if cut.satisfied_from is not None else _SCALES[int(best or 0)]
     cut = replace(cut, satisfied_from=float(start), satisfaction_column=found)
     table = facts.table.assign(score=last["score"].reindex(ids))
     return replace(facts, table=table, cut_offs=cut, best=float(best or score.max()))
-
-
-def _score_column(columns: Iterable[Any]) -> str:
-    named = {plain_name(str(column)).replace(" ", "_"): str(column) for column in columns}
-    return next((named[plain] for words in (_RECOMMEND, _RATING) for plain in named if plain in words), "")
 
 
 def _best(scores: np.ndarray, *, recommend: bool) -> int | None:
@@ -215,53 +197,19 @@ def _with_responses(facts: Facts, known: Mapping[str, Any]) -> Facts:
 
 
 def count_responses(known: Mapping[str, Any], as_of: dt.date) -> pd.DataFrame:
-    """Count by customer the campaigns sent that are over or were responded to, and those responded to.
-
-    Who was sent a campaign that still ran can yet respond, and only counts when they did; rows after `as_of` do not
-    exist.
-    """
-    key = ["customer_id", "campaign_id"]
-    read = {}
-    for name in ("contacts", "responses"):
-        table = _until(_collected(known[name]), as_of)
-        for column in key:
-            if column not in table:
-                raise ColumnError(f"{name}: column {column!r} not found.{near_miss(column, table.columns)}")
-        read[name] = table[key].dropna().astype("str").drop_duplicates()
-    pairs = read["contacts"].merge(read["responses"].assign(responded=True), on=key, how="left")
-    pairs["responded"] = pairs["responded"].notna()
+    """Count by customer the campaigns sent that are over or were responded to, and those responded to."""
+    pairs = sent_campaigns(known["contacts"], known["responses"], as_of)
     if known.get("campaigns") is not None:
-        pairs = pairs[~pairs["campaign_id"].isin(_open(_collected(known["campaigns"]), as_of)) | pairs["responded"]]
+        days = ("starts_on", "ends_on")
+        campaigns = collected(known["campaigns"], "campaigns", "campaign_id", dates=days)
+        still = campaigns.loc[(campaigns[[*days]] > pd.Timestamp(as_of)).any(axis=1), "campaign_id"]
+        pairs = pairs[~pairs["campaign_id"].isin(still) | pairs["responded"]]
     by = pairs.groupby("customer_id")["responded"]
     return pd.DataFrame({"n_contacted": by.size(), "n_responded": by.sum().astype("int64")})
 
 
-def _open(campaigns: pd.DataFrame, as_of: dt.date) -> set[str]:
-    """Return the campaigns that had not begun or were not over on a day, as far as they have dates."""
-    days = campaigns.reindex(columns=["starts_on", "ends_on"]).apply(pd.to_datetime)
-    still = (days >= pd.Timestamp(as_of) + pd.Timedelta(days=1)).any(axis=1)
-    return set(campaigns.loc[still, "campaign_id"].astype("str"))
-
-
-def _collected(frame: Any) -> pd.DataFrame:
-    if isinstance(frame, pd.DataFrame):
-        return frame
-    table: pd.DataFrame = nw.from_native(frame).lazy().collect(backend="pyarrow").to_native().to_pandas()
-    return table
-
-
-def _until(table: pd.DataFrame, as_of: dt.date) -> pd.DataFrame:
-    for column in table.columns.intersection(_DAYS):
-        day = pd.to_datetime(table[column], errors="coerce")
-        table = table[day.isna() | (day < pd.Timestamp(as_of) + pd.Timedelta(days=1))]
-    return table
-
-
 def judge(facts: Facts, cut: CutOffs) -> tuple[pd.DataFrame, tuple[MissingPart, ...]]:
-    """Say of every customer which parts hold (NA = not known), and which essential ones cannot be told.
-
-    A part that cannot be told of anybody has no column.
-    """
+    """Say of every customer which parts hold (NA = not known), and which essential ones cannot be told of anybody."""
     table, refused = facts.table, list[MissingPart]()
     parts: dict[str, pd.Series] = {}
     if facts.history_days <= cut.min_span_days:
@@ -291,11 +239,6 @@ def least_revenue(revenue: pd.Series, top_share: float) -> float | MissingPart:
     """Return what the last customer of the top brought, or why there is no top.
 
     Where half of all or more brought as much as that one, it is the least of those who brought more.
-
-    Examples
-    --------
-    >>> least_revenue(pd.Series([5.0, 40.0, 10.0, 20.0, 30.0]), 0.4)
-    30.0
     """
     n = len(revenue)
     rank = math.ceil(round(top_share * n, 9))

@@ -18,8 +18,8 @@ from custaudience.customers.features.features import CustomerFeatures, customer_
 from custaudience.customers.ground import orders_until
 from custaudience.customers.segments.rules import Condition, segment_rules
 from custaudience.customers.segments.search import kinds_of, name_of
-from custaudience.evidence import Estimate, Terms
-from custaudience.stats.columns import kind_of
+from custaudience.evidence import Estimate, Terms, suppress_small
+from custaudience.stats.contrast import kind_of
 from custaudience.stats.intervals import share_difference
 from custaudience.study.orders import orders_of
 
@@ -27,8 +27,8 @@ View = Literal["everybody", "asked", "early"]
 ENOUGH = 30  # ideal customers to learn from and, of all, to judge by
 MOST_LEVELS = 20
 HOLD_OUT = 0.4  # large, as the rule is simple and its precision is what is wanted
+# the same for all, counted up to the date, or among the attributes of new customers already
 LATER = ("n_orders", "revenue_total", "days_since_last_order", "tenure", "first_category", "first_product")
-"""Columns that are the same for all, count up to the date, or stand among the attributes of new customers already."""
 FORMS = {"currency": "money0", "share": "percent1"}
 _UNKNOWN = Estimate(math.nan, math.nan, math.nan, 0.95)
 
@@ -43,23 +43,19 @@ class IdealRule:
         What it may look at: attributes and the first order, as far as they are known of everybody; with them what is
         known of those only who were asked; what the first few orders were like, of customers who have as many.
     conditions : tuple of tuples of Condition
-        The rule holds where all conditions of one of them hold. Empty: there is none.
-    reason : str
-        Why there is none: one of the sheet's ``[phrases.no_rule]``, else "".
-    features : tuple of str
-        What it could look at.
-    about : CustomerFeatures or None
-        Which these are of.
+        The rule holds where all conditions of one of them hold. Empty: there is none, and `reason` says why: one of
+        the sheet's ``[phrases.no_rule]``.
+    features, about : tuple of str, CustomerFeatures or None
+        What it could look at, and which these are of.
     levels : dict of feature to tuple of str
         Of ordered categories in the conditions, whose limits are places among these.
     n_base, n_ideal : int
         Customers it could be asked of, and the ideal ones among them.
     n_hold_out, n_said, n_right, n_hold_out_ideal : int
         Kept aside; of them, for whom it holds; of these, ideal; of those kept aside, ideal.
-    precision, recall : Estimate
-        Of those for whom it holds, the ideal; of the ideal, those for whom it holds. Wilson's intervals.
-    base_rate : float
-        Of all kept aside, the ideal: what a blind draw would find.
+    precision, recall, base_rate : Estimate, Estimate, float
+        Of those for whom it holds, the ideal; of the ideal, those for whom it holds (Wilson); of all kept aside, the
+        ideal: what a blind draw would find.
     verdict : {"better than chance", "no better", "none"}
         Better: more ideal customers where it holds than where it does not (Newcombe).
     """
@@ -104,11 +100,7 @@ def ideal_rules(
 
     Parameters
     ----------
-    features : CustomerFeatures
     is_ideal : Series of bool by ``customer_id``
-    terms : Terms
-        Unless ``first_orders`` are observed, the first order may not be used; ``seed`` divides the customers into
-        those to learn from and those to judge by.
     early : CustomerFeatures, optional
         From `early_features`. Behaviour up to the date would not do: of one order a share is 0 or 1, so that a rule
         would only tell how often somebody ordered.
@@ -155,16 +147,14 @@ def _rule(rule: IdealRule, ideal: pd.Series, terms: Terms) -> IdealRule:
     """Make the rule of a view by its features, on customers of whom they are all known."""
     if rule.about is None or not rule.features:
         return replace(rule, reason="nothing_known")
-    columns: Sequence[str] = list(rule.features)
-    base = rule.about.table.set_index("customer_id")[columns].dropna()
+    base = rule.about.table.set_index("customer_id")[list(rule.features)].dropna()
     base = base.loc[base.index.isin(ideal.index)]
     chosen = ideal.reindex(base.index)
     rule = replace(rule, n_base=len(base), n_ideal=int(chosen.sum()))
     if min(rule.n_ideal, rule.n_base - rule.n_ideal) < 2 * ENOUGH:
         return replace(rule, reason="too_few")
-    tree = segment_rules(
-        base, chosen.map({True: "ideal", False: "rest"}), max_depth=2, hold_out=HOLD_OUT, balanced=True, terms=terms
-    )
+    groups = chosen.map({True: "ideal", False: "rest"})
+    tree = segment_rules(base, groups, max_depth=2, hold_out=HOLD_OUT, balanced=True, terms=terms)
     said = tuple(tests for tests, group in tree.conditions if group == "ideal")
     row = tree.segments.set_index("segment").loc["ideal"]
     told = tree.rules[tree.rules["segment"] == "ideal"]
@@ -205,3 +195,27 @@ def early_features(
         return None
     first = nw.from_native(lines).lazy().join(kept, on=["customer_id", "order_id"], how="inner")
     return customer_features(first.to_native(), None, products, terms=terms, discount=discount)
+
+
+def ideal_rule_table(rules: Sequence[IdealRule], least: int) -> pd.DataFrame:
+    """Return the rules as published, in signs with alternatives between bars; of few no figures."""
+    rows = []
+    for rule in rules:
+        few = 0 < rule.n_right < least
+        missed = 0 < rule.n_hold_out_ideal - rule.n_right < least
+        signs = " | ".join(", ".join(_signs(rule, test) for test in tests) for tests in rule.conditions)
+        row = {"view": rule.view, "rule": signs, "verdict": rule.verdict, "n": rule.n_said}
+        row["base_rate"] = rule.base_rate
+        for name, of, hidden in (("precision", rule.precision, few), ("recall", rule.recall, few or missed)):
+            for end, value in (("", of.value), ("_low", of.low), ("_high", of.high)):
+                row[name + end] = math.nan if hidden else value
+        rows.append(row)
+    keep = ["view", "rule", "verdict", "base_rate"]
+    return suppress_small(pd.DataFrame(rows), n="n", min_group_size=least, keep=keep)
+
+
+def _signs(rule: IdealRule, test: Condition) -> str:
+    name, sign, value, form = rule.parts(test)
+    if isinstance(value, float):
+        value = f"{100 * value:.4g}\u00a0%" if form == "percent1" else f"{value:,.12g}"
+    return f"{name} {sign} {value.lower() if form == 'yes-no' else value}"

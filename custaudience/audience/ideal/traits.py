@@ -10,15 +10,15 @@ import pandas as pd
 from scipy import stats
 
 from custaudience.audience.ideal.customers import MADE_FROM
-from custaudience.customers.drivers.names import kinds_of
+from custaudience.customers.drivers.columns import kinds_of
 from custaudience.customers.features.attributes import CATEGORY_SHARE, sensitive_topic
 from custaudience.customers.features.features import CustomerFeatures
 from custaudience.customers.segments.search import name_of
 from custaudience.errors import DataError, EmptyTableError
-from custaudience.evidence import Terms
-from custaudience.stats.columns import as_numbers, kind_of
-from custaudience.stats.contrast import contrast, judge
+from custaudience.evidence import Terms, suppress_small
+from custaudience.stats.contrast import as_numbers, contrast, judge, kind_of
 from custaudience.stats.intervals import mean_ratio, median_ratio, share_difference, share_ratio
+from custaudience.telling import sheet
 
 FIRST_ORDER = ("first_category", "first_product", "first_order_discounted")
 DILUTED = "discounted_share"
@@ -37,13 +37,11 @@ class DistinctiveTraits:
     Attributes
     ----------
     table : DataFrame, one row per trait (and level of a category), clearest and largest first
-        ``feature``, ``kind`` ("attribute", "date", "category_share", "behaviour"), ``name``, ``unit``; ``category``,
-        ``statistic``, ``above``, ``n``, ``n_others`` (of whom it is known), ``value``, ``value_others``,
-        ``difference``, ``low``, ``high``, ``effect`` (-1 to 1) as `contrast` has them, but that of means is what
-        Cliff's delta would be of two normal distributions so far apart: ranks would tell how often somebody ordered;
-        ``ratio``, ``ratio_low``, ``ratio_high`` (how many times as often, or as much; NaN where a ratio says nothing);
-        ``p_value``, ``p_adjusted`` (false discovery rate over the table); ``status``: "measured" where that rate holds
-        and neither interval covers no difference, "no_clear_difference", "too_few".
+        ``feature``, ``kind`` ("attribute", "date", "category_share", "behaviour"), ``name``, ``unit``; the columns of
+        `contrast`, but the ``effect`` of means is what Cliff's delta would be of two normal distributions so far apart:
+        ranks would tell how often somebody ordered; ``ratio``, ``ratio_low``, ``ratio_high`` (how many times as often,
+        or as much; NaN where a ratio says nothing); ``p_adjusted`` (false discovery rate over the table); ``status``:
+        "measured" where that rate holds and neither interval covers no difference, "no_clear_difference", "too_few".
     known : DataFrame, one row per attribute known of less than 95 %, and one ("") for any of these
         ``feature``, ``n_known``, ``share_known``, ``share_known_ideal``, ``share_known_rest``; ``ideal_known`` (share
         of the known who are ideal), ``ideal_unknown``, their ``difference`` with ``low``, ``high`` (Newcombe),
@@ -52,7 +50,6 @@ class DistinctiveTraits:
         ``feature``, ``name``, ``why``: one of the sheet's ``[phrases.left_out]``.
     n, n_others : int
         Customers of the group and of the rest.
-    terms : Terms
     """
 
     table: pd.DataFrame
@@ -83,15 +80,9 @@ def distinctive_traits(
     features : CustomerFeatures, or DataFrame with ``customer_id`` and a column per trait
     is_ideal : Series of bool by ``customer_id``
         As `IdealCustomers.is_ideal`; a customer who is not in it, or missing, is left out.
-    terms : Terms
-        Unless ``first_orders`` are observed, nothing of "the first" is compared.
     made_from : mapping of column to part, or collection of columns, optional
         What the group was chosen by: it differs by its making, and so does what says the same (a rank correlation of
         0.9 or more). By default `MADE_FROM`; an empty collection compares everything.
-
-    Returns
-    -------
-    DistinctiveTraits
 
     Raises
     ------
@@ -104,11 +95,8 @@ def distinctive_traits(
     -----
     Shares: Newcombe's interval of the difference, Koopman's of the ratio. Behaviour is compared by means (Welch) even
     where it is skewed: who has ordered once has shares of 0 or 1, and medians would tell how often somebody ordered.
-    Attributes that are numbers: medians where skewed, by bootstrap. The ratio of means by the delta method. False
-    discovery rate after Benjamini and Hochberg (1995) over all rows. Attributes are compared among those of whom they
-    are known; ``known`` says who that is.
-
-    Nothing here says why: what goes with being ideal need not make anybody so.
+    Attributes that are numbers: medians where skewed, by bootstrap. The ratio of means by the delta method. Attributes
+    are compared among those of whom they are known. What goes with being ideal need not make anybody so.
     """
     kinds: dict[str, str] = {}
     units: dict[str, str] = {}
@@ -128,21 +116,18 @@ def distinctive_traits(
         left_out.setdefault(DILUTED, "diluted")
     left_out |= {name: "sensitive" for name in map(str, table) if name not in left_out and sensitive_topic(name)}
     columns = [str(name) for name in table if name not in left_out]
-    behaviour = [
-        name
-        for name in columns
-        if kinds.get(name) in ("behaviour", "category_share") or name.startswith(CATEGORY_SHARE)
-    ]
+    known_behaviour = {name for name, kind in kinds.items() if kind in ("behaviour", "category_share")}
+    behaviour = [name for name in columns if name in known_behaviour or name.startswith(CATEGORY_SHARE)]
     rows, _ = contrast(table[columns], chosen.map({True: "ideal", False: "rest"}), terms, by_mean=behaviour)
     rows = _with_ratios(rows[rows["group"] == "ideal"].drop(columns="group"), table, chosen.to_numpy(), terms)
     left_out |= {name: "one_value" for name in columns if name not in set(rows["feature"])}
     gone = pd.DataFrame(sorted(left_out.items()), columns=["feature", "why"], dtype="str")
     for frame in (rows, gone):
-        kind = [kinds.get(name, "attribute") for name in frame["feature"]]
+        kind = frame["feature"].map(lambda name: kinds.get(name, "attribute")).astype("str")
         shown = [name_of(f, "attribute" if k == "date" else k) for f, k in zip(frame["feature"], kind, strict=True)]
         frame.insert(1, "name", pd.Series(shown, index=frame.index, dtype="str"))
         if frame is rows:
-            frame.insert(1, "kind", pd.Series(kind, index=frame.index, dtype="str"))
+            frame.insert(1, "kind", kind)
             frame.insert(3, "unit", frame["feature"].map(lambda name: units.get(name, "")).astype("str"))
     attributes = [n for n in columns if kinds.get(n, "attribute") in ("attribute", "date") and n not in left_out]
     known = known_about(table[attributes], chosen, terms)
@@ -209,21 +194,19 @@ def _judged(rows: pd.DataFrame, level: float) -> pd.DataFrame:
     rows = judge(rows, level, by_interval=True)
     covers_1 = (rows["ratio_low"] <= 1) & (rows["ratio_high"] >= 1) & (rows["status"] == "measured")
     rows["status"] = rows["status"].mask(covers_1, "no_clear_difference")
-    place = rows["status"].map({"measured": 0, "no_clear_difference": 1, "too_few": 2})
-    order = rows.assign(place=place, size=-rows["effect"].abs())
-    order = order.sort_values(["place", "size", "feature", "category"], kind="stable")
-    return rows.loc[order.index].reset_index(drop=True)
+    by = ["status", "size", "feature", "category"]  # "measured" comes first in the alphabet, "too_few" last
+    rows = rows.assign(size=-rows["effect"].abs()).sort_values(by, kind="stable", ignore_index=True)
+    return rows.drop(columns="size")
 
 
 def known_about(attributes: pd.DataFrame, is_ideal: pd.Series, terms: Terms) -> pd.DataFrame:
     """Compare those of whom attributes are known with the others; see `DistinctiveTraits.known`."""
     partly = [str(name) for name in attributes if attributes[name].notna().mean() < COMPLETE]
     masks = {"": attributes[partly].notna().any(axis=1)} | {name: attributes[name].notna() for name in partly}
-    rows = [_known_row(name, known, is_ideal, terms) for name, known in masks.items()] if partly else []
-    table = pd.DataFrame(rows, columns=_KNOWN)
     if not partly:
-        return table
-    return table.astype({"n_known": "Int64"} | dict.fromkeys([*_KNOWN[2:5], *_KNOWN[5:10]], "float64"))
+        return pd.DataFrame(columns=_KNOWN)
+    table = pd.DataFrame([_known_row(name, known, is_ideal, terms) for name, known in masks.items()], columns=_KNOWN)
+    return table.astype({"n_known": "Int64"} | dict.fromkeys(_KNOWN[2:10], "float64"))
 
 
 def _known_row(name: str, known: pd.Series, ideal: pd.Series, terms: Terms) -> dict[str, object]:
@@ -239,3 +222,17 @@ def _known_row(name: str, known: pd.Series, ideal: pd.Series, terms: Terms) -> d
         "ideal_known": a / n, "ideal_unknown": b / m, "difference": difference, "low": low, "high": high,
         "status": "no_clear_difference" if low <= 0 <= high else "measured",
     }  # fmt: skip
+
+
+def trait_table(traits: DistinctiveTraits) -> pd.DataFrame:
+    """Return the traits as published, without p-values of single rows; see `DistinctiveTraits.table`."""
+    table = traits.table.drop(columns=["p_value", "p_adjusted"]).astype({"above": "float64"})
+    keep = ["feature", "kind", "name", "unit", "category", "statistic", "status"]
+    return suppress_small(table, n="n", min_group_size=traits.terms.least, keep=keep, counts=["n_others"])
+
+
+def left_out_table(traits: DistinctiveTraits) -> pd.DataFrame:
+    """Return what was not compared: ``feature``, ``name``, ``reason`` (a message)."""
+    table = traits.left_out.copy()
+    table["reason"] = table.pop("why").map(sheet(__package__)["phrases"]["left_out"]).astype("str")
+    return table

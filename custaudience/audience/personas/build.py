@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from custaudience.audience.personas import claims as card
 from custaudience.audience.personas.claims import PersonaTeller, is_more
-from custaudience.audience.personas.ground import Ground, Part, PersonaSources, ground_of
+from custaudience.audience.personas.ground import ENOUGH, Ground, Part, PersonaSources, ground_of
 from custaudience.audience.personas.persona import AVATAR_BLOCKS, FACTS, SLOTS, Persona, is_blank
 from custaudience.audience.personas.words import Text, choose_epithet, code_of, is_specific, name_numbers, plain_text
 from custaudience.errors import DataError, near_miss
@@ -22,20 +22,9 @@ Slots = dict[str, list[Claim]]
 class PersonaFrame:
     """What stands around the figures of a study's personas.
 
-    Parameters
-    ----------
-    study : str
-    titles : mapping of segment to text
-        How readers call a segment; RFM segments have names of their own.
-    since : mapping of segment to date
-        Since when each segment holds; see `holds_since`.
-    review_months : int
-    names : mapping of segment to int, optional
-        `Persona.name_number` of an earlier month.
-    more : mapping of segment to slot to claims
-        Claims of other notebooks, or typed by a person; they come first in their slot and fill a blank one.
-    caveats : iterable of text
-        The study's, printed on every card.
+    By segment: `titles` (RFM segments have names of their own), `since` when it holds (see `holds_since`), `names`
+    (`Persona.name_number` of an earlier month), and `more` claims by slot, of other notebooks or typed by a person,
+    which come first there and fill a blank one. The study's `caveats` are printed on every card.
     """
 
     study: str = ""
@@ -47,16 +36,8 @@ class PersonaFrame:
     caveats: Sequence[Text] = ()
 
 
-def build_persona(
-    segment: str, sources: PersonaSources, terms: Terms, frame: PersonaFrame = PersonaFrame()
-) -> Persona:  # fmt: skip
-    """Build the persona of one segment; names and comparisons are still those of the whole study.
-
-    Raises
-    ------
-    DataError
-        If no customer has this segment.
-    """
+def build_persona(segment: str, sources: PersonaSources, terms: Terms, frame: PersonaFrame = PersonaFrame()) -> Persona:
+    """Build the persona of one segment; names and comparisons are still those of the whole study."""
     found = {persona.segment: persona for persona in build_personas(sources, terms, frame)}
     if segment not in found:
         raise DataError(f"personas: nobody is in segment {segment!r}.{near_miss(segment, found)}")
@@ -66,26 +47,16 @@ def build_persona(
 def build_personas(sources: PersonaSources, terms: Terms, frame: PersonaFrame = PersonaFrame()) -> tuple[Persona, ...]:
     """Build a persona for each segment of a study.
 
-    Parameters
-    ----------
-    sources : PersonaSources
-        What it is measured from.
-    terms : Terms
-        Segments with fewer customers than its ``least`` are named without figures.
-    frame : PersonaFrame
-        Titles, names, caveats, and since when a segment holds.
-
     Returns
     -------
     tuple of Persona
-        In the order of the segments: of the RFM rules, of the groups' names, else by size.
+        In the order of the segments: of the RFM rules, of the groups' names, else by size. Segments with fewer
+        customers than ``terms.least`` are named without figures.
 
     Raises
     ------
-    EmptyTableError
-        If no customer has a segment.
-    DataError
-        If a customer stands twice in the labels or in an attribute table.
+    EmptyTableError, DataError
+        If no customer has a segment, or one stands twice in the labels or in an attribute table.
 
     Notes
     -----
@@ -134,60 +105,53 @@ def _measure(tell: PersonaTeller, part: Part, ground: Ground, slots: Slots) -> N
         if claim is not None:
             slots[slot].append(claim)
     for slot, most in _MOST.items():
-        slots[slot] = _ranked(_one_per_feature(slots[slot]))[:most]
+        slots[slot] = _clearest(slots[slot])[:most]
     compared = {str(c.values["which"]): c for c in slots["facts"]}
     # the four figures in their order; alone where there are too few to compare
-    facts = [
-        compared.get(feature) or card.own_figure_claim(tell, feature, part.own[feature])
-        for feature in FACTS
-        if feature in part.own
-    ]
+    known = [feature for feature in FACTS if feature in part.own]
+    facts = (compared.get(name) or card.own_figure_claim(tell, name, part.own[name]) for name in known)
     slots["facts"] = [claim for claim in facts if claim is not None]
     columns = [column for column, slot in ground.slots.items() if slot == "demographics"]
     slots["demographics"] += card.coverage_claim(tell, part, columns)
     slots["categories"] = card.category_claims(tell, part.ratios)
 
 
-def _ranked(claims: Iterable[Claim]) -> list[Claim]:
-    """Return clear ones first, the larger the effect the earlier; then the others."""
-    return sorted(claims, key=lambda c: (c.status != "measured", -abs(float(c.values.get("effect", 0.0))), c.id))
+def _clearest(claims: Iterable[Claim]) -> list[Claim]:
+    """Return clear claims first, the larger the effect the earlier; of each feature the level that says most.
 
+    That is a clear one, and rather one that is more common here than rarer.
+    """
 
-def _one_per_feature(claims: Iterable[Claim]) -> list[Claim]:
-    """Keep of each feature the level that says most: clear, and rather one that is more common here than rarer."""
+    def weight(claim: Claim) -> tuple[bool, bool, float]:
+        clear = claim.status == "measured"
+        # of levels without a clear difference the commonest says most
+        size = abs(float(claim.values["effect"])) if clear else float(claim.values["value"])
+        return clear, clear and float(claim.value or 0) > 0, size
+
     best: dict[str, Claim] = {}
     for claim in claims:
-        before = best.get(str(claim.values["which"]))
-        if before is None or _weight(claim) > _weight(before):
-            best[str(claim.values["which"])] = claim
-    return list(best.values())
-
-
-def _weight(claim: Claim) -> tuple[bool, bool, float]:
-    clear = claim.status == "measured"
-    more = float(claim.value or 0) > 0
-    # of levels without a clear difference the commonest says most
-    return clear, clear and more, abs(float(claim.values["effect"])) if clear else float(claim.values["value"])
+        which = str(claim.values["which"])
+        best[which] = max(best.get(which, claim), claim, key=weight)
+    return sorted(best.values(), key=lambda c: (c.status != "measured", -abs(float(c.values["effect"])), c.id))
 
 
 def _complete(tell: PersonaTeller, part: Part, ground: Ground, slots: Slots) -> None:
     """Fill blank blocks with what to ask, or say that too few have an answer; then add advice."""
-    seen: dict[str, int] = {}
-    for column, n in part.own.notna().sum().items():
-        slot = ground.slots[str(column)]
-        seen[slot] = max(seen.get(slot, 0), int(n))
+    seen: dict[str, int] = part.own.notna().sum().groupby(ground.slots).max().to_dict()
     if "status" in ground.ratios and len(ground.ratios):
         seen["categories"] = len(part.own)
     for slot in (*AVATAR_BLOCKS, "behaviour", "categories"):
         if any(c.statistic != "known_for" for c in slots[slot]):
             continue
-        n = seen.get(slot, 0)
+        n = int(seen.get(slot, 0))
         if n and not tell.few(n) and len(ground.order) > 1:
-            slots[slot] = [card.too_few_claim(tell, slot, n), *slots[slot]]
+            facts = {"n": n, "enough": ENOUGH, "least": tell.terms.least}
+            case, meta = "text" if n < ENOUGH else "small_groups", {"id": f"{slot}_few"}
+            slots[slot] = [tell.say("too_few", case, n=n, values=facts, meta=meta), *slots[slot]]
         elif slot in AVATAR_BLOCKS:
             slots[slot] = [card.blank_claim(tell, slot), *slots[slot]]
     if not slots["price"] and not {"discounted_share", "first_order_discounted"} & set(part.own):
-        slots["price"] = [card.no_price_claim(tell)]
+        slots["price"] = [tell.say("price_blank", n=0)]
     slots["advice"] += card.advice_claims(tell, part.segment, slots)
 
 

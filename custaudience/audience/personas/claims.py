@@ -1,10 +1,10 @@
-"""What a card says of a segment: its size and figures against all others, blanks with questions, advice."""
+"""What a card says of a segment (size, figures against all others, blanks, advice), and a report of all personas."""
 
 from __future__ import annotations
 
-import calendar
 import datetime as dt
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -12,7 +12,8 @@ import numpy as np
 import pandas as pd
 
 from custaudience.audience.personas.ground import ENOUGH, Part
-from custaudience.audience.personas.persona import AVATAR_BLOCKS, FACTS
+from custaudience.audience.personas.months import PersonaMonth
+from custaudience.audience.personas.persona import AVATAR_BLOCKS, FACTS, Persona, nothing_measured
 from custaudience.audience.personas.words import (
     LONGEST,
     Epithet,
@@ -24,32 +25,25 @@ from custaudience.audience.personas.words import (
     name_of,
     plain_text,
     questions,
+    words,
 )
 from custaudience.customers.rfm.segments import load_segment_rules
-from custaudience.customers.segments.profiles import describe_segments
+from custaudience.customers.segments.rules import describe_segments
 from custaudience.evidence import Claim, Estimate, Terms
 from custaudience.telling import Teller
 
 SLUG, NOTEBOOK = "personas", "42_personas.ipynb"
-LEAST_SHARE = 0.005
-"""A category with less of both sides' spending than this is not named on a card."""
-KNOWN_FOR_ALL = 0.95
-"""From this share of customers on, a block is not said to be known for some only."""
+LEAST_SHARE = 0.005  # a category with less of both sides' spending than this is not named on a card
+KNOWN_FOR_ALL = 0.95  # from this share of customers on, a block is not said to be known for some only
 MOST_ADVICE = 3
 WORTH_ACTING = 0.05  # a difference of shares that would change what is done
-_FORMS = {
-    "n_orders": "number", "revenue_per_order": "money0", "revenue_total": "money0", "days_since_last_order": "number",
-    "usual_gap_days": "number", "lines_per_order": "number1", "n_categories": "number", "weekend_share": "percent",
-    "evening_share": "percent", "refund_share": "percent1", "discounted_share": "percent",
-    "first_order_discounted": "percent",
-}  # fmt: skip
-"""How the figure of each feature is written."""
+_FORMS: Mapping[str, str] = words()["forms"]
 _DECIMALS = {"percent": 2, "percent1": 3, "money0": 0, "number1": 1}
-_ADVICE = {
-    "discounted_share": "advice_discounted_share",
-    "weekend_share": "advice_weekend_share",
-    "evening_share": "advice_evening_share",
-}
+_ADVICE = ("advice_discounted_share", "advice_weekend_share", "advice_evening_share")  # each of a feature
+_NUMBERS = {
+    "n": "n_customers", "n_before": "n_before", "share": "share_of_customers", "revenue": "share_of_revenue",
+    "share_before": "share_of_customers_before", "revenue_before": "share_of_revenue_before",
+}  # fmt: skip
 
 
 class PersonaTeller(Teller):
@@ -59,9 +53,7 @@ class PersonaTeller(Teller):
         super().__init__(room, slug, NOTEBOOK, terms)
         self.key, self.title = key, title
 
-    def say(
-        self, key: str, case: str = "text", /, *, values: Mapping[str, Any] | None = None, **parts: Any
-    ) -> Claim:  # fmt: skip
+    def say(self, key: str, case: str = "text", /, *, values: Mapping[str, Any] | None = None, **parts: Any) -> Claim:
         """Return the claim ``slug.key`` of this persona; see `Teller.say`."""
         common = {"currency": self.terms.currency, "segment": self.title}
         return super().say(key, case, suffix=self.key, values=common | dict(values or {}), **parts)
@@ -83,13 +75,7 @@ def size_claim(tell: PersonaTeller, part: Part, orders_from: int) -> Claim:
 
 
 def shown(value: float, form: str) -> float:
-    """Return a plain number as it is read: whole from 100 on, else one decimal; the claim keeps the exact one.
-
-    Examples
-    --------
-    >>> shown(454.35, "number"), shown(76.5, "number"), shown(0.1234, "percent")
-    (454.0, 76.5, 0.1234)
-    """
+    """Return a plain number as it is read: whole from 100 on, else one decimal; the claim keeps the exact one."""
     return float(round(value, 0 if abs(value) >= 100 else 1)) if form == "number" else value
 
 
@@ -181,9 +167,8 @@ def coverage_claim(tell: PersonaTeller, part: Part, columns: list[str]) -> list[
 
 def _spending(own: pd.DataFrame, known: pd.Series, terms: Terms) -> dict[str, Any] | None:
     """Return how those with an answer spend against those without, None where that is not clear."""
-    if "revenue_total" not in own or min(int(known.sum()), int((~known).sum())) < ENOUGH:
-        return None
-    if own["revenue_total"].nunique() < 2:
+    enough = min(int(known.sum()), int((~known).sum())) >= ENOUGH
+    if "revenue_total" not in own or not enough or own["revenue_total"].nunique() < 2:
         return None
     groups = known.map({True: "known", False: "unknown"})
     table = describe_segments(own[["revenue_total"]], groups, terms=terms).table
@@ -245,33 +230,15 @@ def blank_claim(tell: PersonaTeller, block: str) -> Claim:
     return tell.say("blank", case, n=0, values=asked, meta={"id": f"{block}_blank"})
 
 
-def no_price_claim(tell: PersonaTeller) -> Claim:
-    """Say that nothing tells how price moves them."""
-    return tell.say("price_blank", n=0)
-
-
-def too_few_claim(tell: PersonaTeller, slot: str, n: int) -> Claim:
-    """Say that there are data, and too few customers to compare."""
-    values = {"n": n, "enough": ENOUGH, "least": tell.terms.least}
-    return tell.say("too_few", "text" if n < ENOUGH else "small_groups", n=n, values=values, meta={"id": f"{slot}_few"})
-
-
-def holds_claims(
-    tell: PersonaTeller, size: Claim, since: dt.date | None, review_months: int
-) -> list[Claim]:  # fmt: skip
+def holds_claims(tell: PersonaTeller, size: Claim, since: dt.date | None, review_months: int) -> list[Claim]:
     """Say since when the segment holds, and when to look again."""
     facts, n = {"least": tell.terms.least}, size.n
     if since is None:
         holds = replace(tell.say("holds", "unknown", n=n, values=facts), value=None)
     else:
         holds = tell.say("holds", of=since.isoformat(), n=n, values=facts, since=since.isoformat())
-    day = _months_later(tell.terms.as_of, review_months).isoformat()
+    day = f"{pd.Timestamp(tell.terms.as_of) + pd.DateOffset(months=review_months):%Y-%m-%d}"
     return [holds, tell.say("review", of=day, n=n, day=day, months=review_months, rests_on=[size.id])]
-
-
-def _months_later(day: dt.date, months: int) -> dt.date:
-    year, month = divmod(12 * day.year + day.month - 1 + months, 12)
-    return dt.date(year, month + 1, calendar.monthrange(year, month + 1)[1])
 
 
 def filled_claim(tell: PersonaTeller, filled: Sequence[str]) -> Claim:
@@ -291,21 +258,82 @@ def is_more(claim: Claim) -> bool:
 
 def advice_claims(tell: PersonaTeller, segment: str, slots: Mapping[str, Sequence[Claim]]) -> list[Claim]:
     """Return what to say and when, each by a rule from what is clear."""
-    found: list[Claim] = []
-    for claim in slots["categories"]:
-        if is_more(claim) and is_specific(str(claim.values["raw"])):
-            found.append(tell.say("advice_lead", category=claim.values["category"], rests_on=[claim.id]))
-            break
-    clear = {
-        str(c.values.get("which")): c
-        for slot in ("behaviour", "price", "facts")
-        for c in slots[slot]
-        if c.status == "measured" and c.kind == "difference"
-    }
-    for feature, key in _ADVICE.items():
-        if (seen := clear.get(feature)) is not None and abs(float(seen.value or 0)) >= WORTH_ACTING:
+    more = [claim for claim in slots["categories"] if is_more(claim) and is_specific(str(claim.values["raw"]))]
+    found = [tell.say("advice_lead", category=claim.values["category"], rests_on=[claim.id]) for claim in more[:1]]
+    figures = [c for slot in ("behaviour", "price", "facts") for c in slots[slot] if c.kind == "difference"]
+    clear = {str(c.values.get("which")): c for c in figures if c.status == "measured"}
+    for key in _ADVICE:
+        if (seen := clear.get(key.removeprefix("advice_"))) is not None and abs(float(seen.value or 0)) >= WORTH_ACTING:
             found.append(tell.say(key, "more" if float(seen.value or 0) > 0 else "less", rests_on=[seen.id]))
     actions = {s.key: s.action for s in load_segment_rules().segments}
     if segment in actions:
         found.append(tell.say("advice_segment", action=actions[segment], rests_on=[slots["size"][0].id]))
-    return found[:MOST_ADVICE] if len(found) <= MOST_ADVICE else [*found[: MOST_ADVICE - 1], found[-1]]
+    return found if len(found) <= MOST_ADVICE else [*found[: MOST_ADVICE - 1], found[-1]]
+
+
+def month_claims(month: PersonaMonth, terms: Terms) -> list[Claim]:
+    """Return ``personas.finding``; ``blanks``; ``changes``; ``change.KEY`` and ``gone.KEY`` of each persona."""
+    tell = Teller(__package__, SLUG, NOTEBOOK, terms)
+    shown = [p for p in month.personas if p.n is not None]
+    if not shown:
+        return [tell.say("finding", month.reason or "none", of=0, values={"least": terms.least})]
+    return [_finding(tell, shown, month), _blanks(tell, shown), *_changes(tell, month)]
+
+
+def _finding(tell: Teller, shown: Sequence[Persona], month: PersonaMonth) -> Claim:
+    """Name the persona that brings more than its share, by most."""
+    sizes = {p.key: p.slots["size"][0] for p in shown}
+    brings = {p.key: sizes[p.key].values.get("share_revenue", 0.0) - sizes[p.key].values["share"] for p in shown}
+    top = max(shown, key=lambda p: (brings[p.key], -p.place))
+    size = sizes[top.key].values
+    values = {
+        "k": len(shown), "name": dict(top.name), "segment": top.title, "share": size["share"],
+        "n_small": len(month.personas) - len(shown), "least": tell.terms.least, "orders": month.searched_from,
+    }  # fmt: skip
+    case = "largest"
+    if "share_revenue" in size and brings[top.key] > 0:
+        values["revenue"] = size["share_revenue"]
+        case = "found" if month.searched_from > 1 else "text"
+    return tell.say("finding", case, of=len(shown), n=len(shown), values=values, rests_on=[sizes[top.key].id])
+
+
+def _blanks(tell: Teller, shown: Sequence[Persona]) -> Claim:
+    """Say how many blocks of the avatar nobody measured, and how many questions would fill them."""
+    empty = [b for b in AVATAR_BLOCKS if not any(b in p.filled for p in shown)]
+    asked = sum(len(questions(b)[:3]) for b in empty if nothing_measured(b, shown))
+    filled = len(AVATAR_BLOCKS) - len(empty)
+    case = "text" if asked else "nothing_to_ask"
+    return tell.say("blanks", case, of=filled, filled=filled, all=len(AVATAR_BLOCKS), questions=asked)
+
+
+def _changes(tell: Teller, month: PersonaMonth) -> Iterator[Claim]:
+    if month.earlier is None or month.changes.empty:
+        yield tell.say("changes", "none")
+        return
+    n = Counter(month.changes["state"])
+    values: dict[str, Any] = {"kept": n["kept"] + n["changed"], "changed": n["changed"], "new": n["new"] + n["split"]}
+    values |= {"gone": n["gone"] + n["merged"], "earlier": str(month.earlier), "least": tell.terms.least}
+    method = {"method": tell.phrase("matched", month.basis)}
+    case = "text" if values["changed"] or values["new"] or values["gone"] else "same"
+    yield tell.say("changes", case, of=values["kept"], n=len(month.changes), values=values, meta=method)
+    titles = {s.key: s.name for s in load_segment_rules().segments} | {p.segment: p.title for p in month.personas}
+    for row in month.changes.dropna(subset=["name_number"]).to_dict("records"):
+        yield _change(tell, row, titles, month, method)
+
+
+def _change(
+    tell: Teller, row: Mapping[Any, Any], titles: Mapping[str, Any], month: PersonaMonth, method: Mapping[str, str]
+) -> Claim:  # fmt: skip
+    state, here = str(row["state"]), row["state"] not in ("gone", "merged")
+    values: dict[str, Any] = {
+        "name": name_of(int(row["name_number"])), "earlier": str(month.earlier), "state": state,
+        "least": tell.terms.least, "revenue": 0.0, "revenue_before": 0.0,  # where nobody has paid anything
+    }  # fmt: skip
+    for key in ("segment", "segment_before"):
+        values[key] = titles.get(row[key], row[key]) if isinstance(row[key], str) else ""
+    values |= {key: row[column] for key, column in _NUMBERS.items() if pd.notna(row[column])}
+    if state == "changed":
+        values["moved"] = values["n"] / values["n_before"] - 1
+    n = int(values["n" if here else "n_before"])
+    suffix = code_of(row["segment" if here else "segment_before"])
+    return tell.say("change" if here else "gone", state, n=n, suffix=suffix, values=values, meta=method)

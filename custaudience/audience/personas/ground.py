@@ -17,21 +17,23 @@ from custaudience.audience.personas.persona import FACTS, System
 from custaudience.audience.personas.words import block_of, plain_text
 from custaudience.customers.features.attributes import CATEGORY_SHARE, sensitive_topic, usable_attribute
 from custaudience.customers.features.features import CustomerFeatures
+from custaudience.customers.response.response import collected
 from custaudience.customers.rfm.segments import load_segment_rules
 from custaudience.customers.segments.clusters import CustomerSegments
-from custaudience.customers.segments.profiles import describe_segments
+from custaudience.customers.segments.rules import describe_segments
 from custaudience.errors import ColumnError, DataError, EmptyTableError, near_miss
 from custaudience.evidence import Terms
 from custaudience.stats.contrast import judge
-from custaudience.stats.discovery import false_discovery_rates
+from custaudience.stats.intervals import false_discovery_rates
 
-ENOUGH = 30
-"""Customers on each side below which a difference is too few to say."""
+ENOUGH = 30  # customers on each side below which a difference is too few to say
 PRICE = ("discounted_share", "first_order_discounted")
 BEHAVIOUR = ("usual_gap_days", "lines_per_order", "n_categories", "weekend_share", "evening_share", "refund_share")
-RFM = ("days_since_last_order", "n_orders", "revenue_total")
-"""What RFM segments are made from."""
+RFM = ("days_since_last_order", "n_orders", "revenue_total")  # what RFM segments are made from
 _TECHNICAL = ("customer_id", "_file", "_row")
+_COLUMNS = [
+    *("segment", "category", "n", "n_buyers", "share", "share_others", "ratio", "low", "high", "p_adjusted", "status")
+]
 
 
 @dataclass(frozen=True)
@@ -41,17 +43,17 @@ class PersonaSources:
     Parameters
     ----------
     features : CustomerFeatures
-        From `customer_features` at the date of the segments.
+        At the date of the segments.
     labels : Series per ``customer_id``, or CustomerSegments
         The segment of each customer: RFM segments or groups that were found. Customers without one are left out.
     category_sales : DataFrame, optional
-        ``customer_id``, ``category``, ``sales_minor``. Without it the card says nothing of categories.
+        As `category_sales` gives them. Without it the card says nothing of categories.
     demographics, answers : any frame Narwhals reads, optional
         One row per customer, ``customer_id`` and columns; those that `features` has not. A column goes to the block
         that its name tells (personas.toml); sensitive and identifying ones are left out.
     contacts, responses : any frame Narwhals reads, optional
-        ``customer_id``, ``campaign_id``: who was written to, who responded. Rows with ``starts_on`` or
-        ``responded_on`` after the date do not exist.
+        ``customer_id``, ``campaign_id``: who was written to, who responded. Rows with a day (``starts_on``,
+        ``sent_at``, ``responded_on``) after the date do not exist.
     made_from : collection of str, optional
         Features the segments were made from: that they differ is no finding, and the card says so. Known by
         themselves of RFM segments and of CustomerSegments.
@@ -118,8 +120,7 @@ def ground_of(sources: PersonaSources, terms: Terms) -> Ground:
     if who.empty:
         raise EmptyTableError("personas: no customer of the matrix has a segment. Do the ids agree?")
     matrix, order = matrix.loc[who.index], [name for name in order if (who == name).any()]
-    rules = load_segment_rules()
-    names = {s.key: s.name for s in (*rules.segments, rules.no_order)}
+    names = _rule_names()
     system: System = "rules" if set(order) <= set(names) else "found"
     known = sources.made_from
     made_from = set(known if known is not None else RFM if system == "rules" else ())
@@ -135,18 +136,21 @@ def ground_of(sources: PersonaSources, terms: Terms) -> Ground:
     return Ground(matrix, slots, who, order, rows, ratios, names if system == "rules" else {}, system, made_from)
 
 
+def _rule_names() -> dict[str, str]:
+    """Return the names of the RFM segments by key, in the order of the rules."""
+    rules = load_segment_rules()
+    return {s.key: s.name for s in (*rules.segments, rules.no_order)}
+
+
 def segment_labels(labels: pd.Series | CustomerSegments) -> tuple[list[str], pd.Series]:
     """Return the segments in their order (of the rules, of the groups' names, else by size), and each customer's."""
     given = labels.segments if isinstance(labels, CustomerSegments) else labels
     if given.index.has_duplicates:
-        raise DataError(
-            f"personas: {int(given.index.duplicated().sum())} customers have two labels. Give each one segment."
-        )
+        n = int(given.index.duplicated().sum())
+        raise DataError(f"personas: {n} customers have two labels. Give each one segment.")
     who = given.dropna().astype("str")
     who.index = who.index.astype("str")
-    rules = load_segment_rules()
-    known = [s.key for s in (*rules.segments, rules.no_order)]
-    sizes = who.value_counts()
+    known, sizes = list(_rule_names()), who.value_counts()
     if set(sizes.index) <= set(known):
         return [key for key in known if key in sizes.index], who
     if isinstance(given.dtype, pd.CategoricalDtype):
@@ -163,7 +167,7 @@ def persona_matrix(sources: PersonaSources) -> tuple[pd.DataFrame, dict[str, str
     for name, given in (("demographics", sources.demographics), ("answers", sources.answers)):
         if given is None:
             continue
-        table = _checked(given, name, "customer_id")
+        table = as_frame(given, name, "customer_id")
         table = table.set_index(table["customer_id"].astype("str"))
         if n := int(table.index.duplicated().sum()):
             raise DataError(f"{name}: {n} rows repeat a customer_id. Keep one row per customer.")
@@ -173,12 +177,14 @@ def persona_matrix(sources: PersonaSources) -> tuple[pd.DataFrame, dict[str, str
                 matrix[str(column)] = values.reindex(matrix.index)
                 kinds[str(column)] = "attribute"
     if sources.contacts is not None and sources.responses is not None:
-        matrix["responded"] = _responded(sources, matrix.index)
+        pairs = sent_campaigns(sources.contacts, sources.responses, features.until)
+        answered = pairs.groupby("customer_id")["responded"].any()
+        matrix["responded"] = answered.reindex(matrix.index).astype("boolean")
         kinds["responded"] = "attribute"
     return matrix, kinds
 
 
-def _checked(frame: Any, name: str, *columns: str) -> pd.DataFrame:
+def as_frame(frame: Any, name: str, *columns: str) -> pd.DataFrame:
     """Return a frame as pandas, which has these columns."""
     if not isinstance(frame, pd.DataFrame):
         frame = nw.from_native(frame).lazy().collect(backend="pyarrow").to_native().to_pandas()
@@ -189,33 +195,29 @@ def _checked(frame: Any, name: str, *columns: str) -> pd.DataFrame:
     return table
 
 
-def _responded(sources: PersonaSources, ids: pd.Index) -> pd.Series:
-    """Return whether a contacted customer responded to a campaign it was sent; missing where not contacted."""
-    pairs, key = [], ["customer_id", "campaign_id"]
-    last = pd.Timestamp(sources.features.until) + dt.timedelta(days=1)
-    for name, day in (("contacts", "starts_on"), ("responses", "responded_on")):
-        table = _checked(getattr(sources, name), name, *key)
-        if day in table:
-            table = table[pd.to_datetime(table[day]) < last]
-        pairs.append(table[key].astype("str").drop_duplicates())
-    both = pairs[0].merge(pairs[1], how="left", on=key, indicator=True)
-    return (both["_merge"] == "both").groupby(both["customer_id"]).any().reindex(ids).astype("boolean")
+def sent_campaigns(contacts: Any, responses: Any, as_of: dt.date) -> pd.DataFrame:
+    """Return the campaigns each customer was sent until a day, and whether it ``responded`` to them by then."""
+    pairs, key, days = [], ["customer_id", "campaign_id"], ("starts_on", "sent_at", "responded_on")
+    for name, frame in (("contacts", contacts), ("responses", responses)):
+        table = collected(frame, name, *key, dates=days)
+        until = ~(table[[*days]] > pd.Timestamp(as_of)).any(axis=1)
+        pairs.append(table.loc[until, key].dropna().drop_duplicates())
+    sent = pairs[0].merge(pairs[1], on=key, how="left", indicator="responded")
+    return sent.assign(responded=sent["responded"] == "both")
 
 
 def _slot_of(feature: str, kinds: dict[str, str]) -> str:
     """Return the slot a feature's sentences stand in, "" when in none."""
-    for slot, features in (("facts", FACTS), ("price", PRICE), ("behaviour", BEHAVIOUR), ("sources", ("responded",))):
-        if feature in features:
-            return slot
-    return block_of(feature) if kinds.get(feature, "attribute") == "attribute" else ""
+    of_figures = {"facts": FACTS, "price": PRICE, "behaviour": BEHAVIOUR, "sources": ("responded",)}
+    slot = next((slot for slot, features in of_figures.items() if feature in features), "")
+    return slot or (block_of(feature) if kinds.get(feature, "attribute") == "attribute" else "")
 
 
 def _typical_rows(matrix: pd.DataFrame, who: pd.Series, terms: Terms, made_from: Collection[str]) -> pd.DataFrame:
     """Return each segment against all others, figures of behaviour by means where half have none at all.
 
-    Who orders often has ever ordered at a weekend, however they like weekends; a mean over customers does not grow
-    with the number of orders. False discovery rates are drawn over the whole table, without what the segments were
-    made from.
+    Who orders often has ever ordered at a weekend; a mean over customers does not grow with the number of orders. False
+    discovery rates are drawn over the whole table, without what the segments were made from.
     """
     figures = [c for c in (*FACTS, *PRICE, *BEHAVIOUR) if c in matrix]
     means = [c for c in figures if ((known := matrix[c].dropna()) == known.min()).mean() >= 0.5]
@@ -230,27 +232,15 @@ def _typical_rows(matrix: pd.DataFrame, who: pd.Series, terms: Terms, made_from:
 
 def category_ratios(
     sales: pd.DataFrame, labels: pd.Series, terms: Terms, *, most: int = 120, include_sensitive: bool = False
-) -> pd.DataFrame:  # fmt: skip
+) -> pd.DataFrame:
     """Compare what each segment spends its money on with what all other customers spend theirs on.
 
-    `sales` are ``customer_id``, ``category`` ("" = not known), ``sales_minor``, as `category_sales` gives them. The
-    `most` categories with most sales are compared; pairs with fewer than ``terms.least`` buyers in the segment, or
-    among the others, have no row.
-
-    Returns
-    -------
-    DataFrame, one row per segment and category, by segment and falling ratio
-        ``segment``, ``category``, ``n`` (customers of the segment with sales), ``n_buyers`` (of the category),
-        ``share`` and ``share_others`` (of spending), ``ratio`` and its interval ``low``, ``high``, ``p_adjusted``
-        (false discovery rate over the table), ``status``.
-
-    Notes
-    -----
-    A share of spending is a ratio of two sums over customers; its variance is that of the linearised ratio
-    (Cochran 1977, section 6.3), customers being the units, and the interval is made on the logarithm of the ratio of
-    the two shares.
+    Of `category_sales` the `most` categories with most sales are compared; pairs with fewer than ``terms.least`` buyers
+    in the segment, or among the others, have no row. A share of spending is a ratio of two sums over customers, with
+    the variance of the linearised ratio (Cochran 1977, section 6.3); the interval is made on the logarithm of the ratio
+    of the two shares.
     """
-    sales = _checked(sales, "category sales", "customer_id", "category", "sales_minor")
+    sales = as_frame(sales, "category sales", "customer_id", "category", "sales_minor")
     who = labels.dropna().astype("str")
     ids = sales["customer_id"].astype("str")
     placed = ids.isin(who.index).to_numpy()
@@ -260,7 +250,7 @@ def category_ratios(
     names = _largest(category, amount, most, include_sensitive=include_sensitive)
     segment, found = pd.factorize(who.reindex(customers), sort=True)
     if len(found) < 2 or not names:
-        return pd.DataFrame(columns=[*_COLUMNS, "p_adjusted", "status"])
+        return pd.DataFrame(columns=_COLUMNS)
     column = pd.Index(names).get_indexer(pd.Index(category))
     kept, shape = column >= 0, (len(customers), len(names))
     spent = sparse.coo_array((amount[kept], (row[kept], column[kept])), shape=shape).tocsr()  # same pairs are added up
@@ -288,9 +278,6 @@ def category_ratios(
     table = table.astype({"segment": "str", "category": "str"})
     by = ["segment", "ratio", "category"]
     return table.sort_values(by, ascending=[True, False, True], kind="stable", ignore_index=True)
-
-
-_COLUMNS = ["segment", "category", "n", "n_buyers", "share", "share_others", "ratio", "low", "high"]
 
 
 def _largest(category: pd.Series, amount: np.ndarray, most: int, *, include_sensitive: bool) -> list[str]:

@@ -13,12 +13,9 @@ from scipy.optimize import linear_sum_assignment
 from custaudience.audience.personas.persona import Persona
 from custaudience.errors import DataError
 
-FLOOR = 0.5
-"""Overlap of members below which a group is another one (Hennig 2007: below it a group counts as dissolved)."""
-CHANGED = 0.25
-"""From this share of its customers gained or lost, a persona is to be looked at again; see `holds_claims`."""
-NOBODY = "nobody"
-"""Why there is no persona, a case of the sheet's ``[finding]``: nobody has an order that counts."""
+FLOOR = 0.5  # overlap of members below which a group counts as dissolved (Hennig 2007)
+CHANGED = 0.25  # from this share of its customers gained or lost, a persona is to be looked at again
+NOBODY = "nobody"  # why there is no persona, a case of the sheet's [finding]: nobody has an order that counts
 _COLUMNS = ["now", "before", "state", "overlap"]
 _SHARES = ("n_customers", "share_of_customers", "share_of_revenue")
 _BEFORE = ("n_before", "share_of_customers_before", "share_of_revenue_before")
@@ -27,11 +24,10 @@ _Row = tuple[str | None, str | None, str, float]
 
 @dataclass(frozen=True)
 class PersonaMonth:
-    """The personas of a study at a date, and what became of those of an earlier one.
+    """The personas of a study at a date, and what became of those of an `earlier` one, None where there are no data.
 
-    `changes` is from `persona_changes`, without rows where there was nothing to compare with; `earlier` is None where
-    the data do not reach back so far; `basis` "found" or "rfm"; `searched_from`: orders from which a customer was
-    looked at; `reason`: why there is no persona, a case of the sheet's ``[finding]``, "" where there are some.
+    `basis` is "found" or "rfm"; `searched_from`: orders from which a customer was looked at; `reason`: why there is no
+    persona, a case of the sheet's ``[finding]``.
     """
 
     personas: tuple[Persona, ...]
@@ -48,24 +44,11 @@ def match_groups(
 ) -> pd.DataFrame:
     """Match the groups of customers (Series per ``customer_id``, those without one left out) at two dates.
 
-    `by_name`: the same rules make the groups at both dates, and a group is the one of the same name. Names of found
-    groups are given anew each time, and there a group is the one whose members overlap by `floor` or more (Jaccard, of
-    the customers who have a group at both dates): the pairs with the largest sum of overlaps (Hungarian method, Kuhn
-    1955), so no group is matched twice. A group of fewer than `min_group_size` is not there.
-
-    Returns
-    -------
-    DataFrame, one row per group of now in their order, then the groups of before that are left
-        ``now``, ``before`` (missing where there is none); ``state``: "kept"; "new"; "split" (most of its members
-        were in the group ``before``, which is another group's, or nobody's, now); "gone"; "merged" (most of its
-        members are in the group ``now``, which was another one); ``overlap`` (Jaccard; NaN by name).
-
-    Examples
-    --------
-    >>> ids = [f"c{i}" for i in range(30)]
-    >>> then = pd.Series(["a"] * 15 + ["b"] * 15, index=ids)
-    >>> match_groups(then.map({"a": "x", "b": "y"}), then, by_name=False)[["now", "before", "state"]].values.tolist()
-    [['x', 'a', 'kept'], ['y', 'b', 'kept']]
+    `by_name`: the same rules make the groups at both dates. Names of found groups are given anew each time, and there a
+    group is the one whose members overlap by `floor` or more (Jaccard, of the customers who have a group at both
+    dates): the pairs with the largest sum of overlaps (Hungarian method, Kuhn 1955), so no group is matched twice.
+    ``state`` is "kept"; "new"; "split" (most of its members were in the group ``before``, which is another group's, or
+    nobody's, now); "gone"; "merged" (most of its members are in the group ``now``, which was another one).
     """
     here, there = (_groups(labels, min_group_size) for labels in (now, before))
     if by_name:
@@ -88,10 +71,8 @@ def _groups(labels: pd.Series, least: int) -> list[str]:
     if labels.index.has_duplicates:
         raise DataError("groups of two dates: a customer has two groups at one date. Give each one group.")
     sizes = labels.dropna().astype("str").value_counts()
-    known = (
-        labels.cat.categories.astype("str") if isinstance(labels.dtype, pd.CategoricalDtype) else sorted(sizes.index)
-    )
-    return [str(name) for name in known if sizes.get(name, 0) >= max(1, least)]
+    known = labels.cat.categories if isinstance(labels.dtype, pd.CategoricalDtype) else sorted(sizes.index)
+    return [str(name) for name in known if sizes.get(str(name), 0) >= max(1, least)]
 
 
 def _by_members(now: pd.Series, before: pd.Series, here: list[str], there: list[str], floor: float) -> list[_Row]:
@@ -123,10 +104,7 @@ def _by_members(now: pd.Series, before: pd.Series, here: list[str], there: list[
 
 
 def group_sizes(labels: pd.Series, revenue: pd.Series, *, min_group_size: int) -> pd.DataFrame:
-    """Return ``n_customers``, ``share_of_customers`` and ``share_of_revenue`` (missing without revenue) of each group.
-
-    Groups of fewer than `min_group_size` customers have no row.
-    """
+    """Return ``n_customers`` and shares of customers and revenue of each group of `min_group_size` or more."""
     who = labels.dropna().astype("str")
     spent = revenue.reindex(who.index).astype("float64").groupby(who).sum()
     sizes = who.value_counts().rename("n_customers").to_frame()
@@ -139,18 +117,10 @@ def persona_changes(
     matches: pd.DataFrame, now: pd.DataFrame, before: pd.DataFrame, numbers: Mapping[str, int],
     numbers_before: Mapping[str, int],
 ) -> pd.DataFrame:  # fmt: skip
-    """Put each persona beside the one it was.
+    """Put each persona beside the one it was: `match_groups` with their `group_sizes` and the numbers of their names.
 
-    `matches` is from `match_groups`, `now` and `before` from `group_sizes` at the two dates; `numbers` are those of the
-    personas' names.
-
-    Returns
-    -------
-    DataFrame, one row per persona of now, then those that are no more
-        ``segment``, ``segment_before``; ``state``: "kept", "changed" (kept, with a quarter of its customers gained
-        or lost), "new", "split", "gone", "merged"; ``overlap``; ``n_customers``, ``share_of_customers``,
-        ``share_of_revenue`` and the same with ``_before``; ``name_number``. Of a persona that split off, the figures
-        before are those of nobody, and so missing.
+    Kept, with a quarter of its customers gained or lost, it is "changed". Of a persona that split off, the figures
+    before are those of nobody, and so missing.
     """
     table = matches.rename(columns={"now": "segment", "before": "segment_before"})
     for names, sizes, key in ((_SHARES, now, "segment"), (_BEFORE, before, "segment_before")):
@@ -166,24 +136,15 @@ def persona_changes(
         numbers.get(str(row.segment), 0) if there else numbers_before.get(str(row.segment_before), 0)
         for row, there in zip(table.itertuples(), here, strict=True)
     ]
-    for column in ("n_customers", "n_before"):
-        table[column] = table[column].astype("Int64")
-    return table.astype({c: "float64" for c in (*_SHARES[1:], *_BEFORE[1:], "overlap")})
+    kinds = dict.fromkeys((*_SHARES[1:], *_BEFORE[1:], "overlap"), "float64")
+    return table.astype(kinds | {"n_customers": "Int64", "n_before": "Int64"})
 
 
 def holds_since(history: Mapping[dt.date, pd.Series], *, min_group_size: int = 10) -> dict[str, dt.date | None]:
     """Return since when each segment of the last date has had enough customers without a gap.
 
-    Parameters
-    ----------
-    history : mapping of date to Series per ``customer_id``
-        Labels at each date looked at, the last one included. Groups that were found must be matched first.
-    min_group_size : int
-
-    Returns
-    -------
-    dict of segment to date or None
-        The earliest date of the unbroken row; None with one date only.
+    `history` has the labels (Series per ``customer_id``) at each date looked at, the last one included; None with one
+    date only. Groups that were found must be matched first.
 
     Examples
     --------
@@ -193,13 +154,7 @@ def holds_since(history: Mapping[dt.date, pd.Series], *, min_group_size: int = 1
     """
     if not history:
         return {}
-    sizes = {day: labels.dropna().astype("str").value_counts() for day, labels in sorted(history.items())}
-    found: dict[str, dt.date | None] = {}
-    for segment in sizes[max(sizes)].index:
-        held = []
-        for day in sorted(sizes, reverse=True):
-            if int(sizes[day].get(segment, 0)) < min_group_size:
-                break
-            held.append(day)
-        found[str(segment)] = held[-1] if len(sizes) > 1 and held else None
-    return found
+    days = sorted(history, reverse=True)
+    sizes = pd.DataFrame({day: history[day].dropna().astype("str").value_counts() for day in days})
+    held = (sizes >= min_group_size).cumprod(axis=1).sum(axis=1)[sizes[days[0]].notna()]  # days without a gap
+    return {str(segment): days[n - 1] if len(days) > 1 and n else None for segment, n in held.items()}

@@ -6,24 +6,22 @@ import datetime as dt
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
-from typing import Any, Literal
+from typing import Literal
 
 import pandas as pd
 
 from custaudience.audience.personas.words import Text, in_language, questions
 from custaudience.errors import near_miss
-from custaudience.evidence import Claim
+from custaudience.evidence import Claim, claim_of, plain
 
 System = Literal["rules", "found", "typed"]
-AVATAR_BLOCKS = ("demographics", "goals", "sources", "problems", "barriers")
-"""The five blocks of an avatar; barriers is with the role in the purchase."""
+AVATAR_BLOCKS = ("demographics", "goals", "sources", "problems", "barriers")  # barriers: with the role in the purchase
 PROFILE_KINDS: dict[str, tuple[str, ...]] = {
     "demographic": ("demographics",),
     "psychographic": ("goals",),
     "behavioural": ("facts", "behaviour", "categories", "sources"),
     "buyer": ("price", "problems", "barriers"),
-}
-"""The four kinds of profile, and the slots each of them reads."""
+}  # the four kinds of profile, and the slots each of them reads
 BUYING_ROLES = ("initiator", "influencer", "decider", "buyer", "user", "gatekeeper")
 SLOTS = (
     *("name", "story", "size", "facts", "demographics", "categories", "behaviour", "price", "sources"),
@@ -41,22 +39,16 @@ class Persona:
     ----------
     key : str
         Small letters and digits; the same in every month: for file names and ids of claims.
-    segment : str
-        The group as the analysis calls it; "" for a profile typed by a person.
-    title : str or mapping of language to str
-        The group as readers see it.
+    segment, title : str, str or mapping of language to str
+        The group as the analysis calls it ("" for a profile typed by a person), and as readers see it.
     system : {"rules", "found", "typed"}
         How the group came about.
     place : int
         Its place among the study's groups, 0 first; found groups take their colour from it.
-    name : mapping of language to str
-        Imagined.
-    name_number : int
-        To keep the name next month; see `name_numbers`.
+    name, name_number : mapping of language to str, int
+        Imagined, and the number to keep the name next month; see `name_numbers`.
     n : int or None
         Customers; None when they are too few to be counted, or nobody was.
-    study, currency, as_of
-        What it was measured of.
     slots : mapping of str to tuple of Claim
         Keys of `SLOTS`. Every sentence of a card is one of these claims.
     things : tuple of str
@@ -86,13 +78,7 @@ class Persona:
         return [claim for name in SLOTS for claim in self.slots.get(name, ())]
 
     def profile(self, kind: str) -> list[Claim]:
-        """Return what is known in one of the four kinds of profile: measured or typed, not blank.
-
-        Raises
-        ------
-        ValueError
-            If there is no such kind.
-        """
+        """Return what is known in one of the four kinds of profile: measured or typed, not blank."""
         if kind not in PROFILE_KINDS:
             raise ValueError(f"profile: no kind {kind!r}.{near_miss(kind, PROFILE_KINDS)} Kinds: {list(PROFILE_KINDS)}")
         return [claim for slot in PROFILE_KINDS[kind] for claim in self.slots.get(slot, ()) if not is_blank(claim)]
@@ -114,11 +100,7 @@ def nothing_measured(block: str, personas: Iterable[Persona]) -> bool:
 
 
 def compare_personas(personas: Sequence[Persona], *, language: str = "en") -> pd.DataFrame:
-    """Return a row per persona: who, how many, what they bring, their four figures, how much is known.
-
-    ``n_customers`` is missing where they are too few to be counted; figures are medians, ``discounted_share`` a mean;
-    ``holds_since`` is missing where it is not known; ``blocks_filled`` of five.
-    """
+    """Return a row per persona: who, how many, what they bring, their four figures, how much is known."""
     rows, figures = [], (*FACTS, "discounted_share")
     for persona in personas:
         claims = {str(c.values.get("which")): c for c in persona.claims()}
@@ -141,10 +123,7 @@ def compare_personas(personas: Sequence[Persona], *, language: str = "en") -> pd
 
 
 def blank_blocks(personas: Sequence[Persona], *, language: str = "en") -> pd.DataFrame:
-    """Return a row per block of an avatar: for how many personas it is filled, and what to ask where for none.
-
-    ``why`` is "filled", "not measured" or "too few to say"; ``questions`` is "" where it is filled for somebody.
-    """
+    """Return a row per block of an avatar: for how many personas it is filled, and what to ask where for none."""
     shown = [p for p in personas if p.n is not None]
     rows = []
     for block in AVATAR_BLOCKS:
@@ -162,25 +141,14 @@ def personas_to_json(personas: Iterable[Persona]) -> str:
         | {"slots": {slot: [vars(c) for c in claims] for slot, claims in persona.slots.items() if claims}}
         for persona in personas
     ]
-    return json.dumps(rows, ensure_ascii=False, indent=1, default=_plain) + "\n"
+    return json.dumps(rows, ensure_ascii=False, indent=1, default=plain) + "\n"
 
 
 def personas_from_json(text: str) -> tuple[Persona, ...]:
     """Read what `personas_to_json` wrote."""
     found = []
     for row in json.loads(text):
-        slots = {slot: tuple(_claim(c) for c in claims) for slot, claims in row.pop("slots").items()}
+        slots = {slot: tuple(map(claim_of, claims)) for slot, claims in row.pop("slots").items()}
         row |= {"as_of": dt.date.fromisoformat(row["as_of"]), "things": tuple(row["things"])}
         found.append(Persona(**row, slots=slots))
     return tuple(found)
-
-
-def _claim(row: dict[str, Any]) -> Claim:
-    return Claim(**(row | {"as_of": dt.date.fromisoformat(row["as_of"]), "rests_on": tuple(row["rests_on"])}))
-
-
-def _plain(value: Any) -> Any:
-    """Turn dates, numpy scalars and tuples into what JSON knows."""
-    if isinstance(value, dt.date):
-        return value.isoformat()
-    return value.item() if hasattr(value, "item") else list(value)

@@ -6,17 +6,16 @@ import hashlib
 import re
 import tomllib
 import unicodedata
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from importlib.resources import files
 from typing import Any
 
+from custaudience.customers.features.attributes import is_named
 from custaudience.study.proposing.vocabulary import plain_name
 
-Text = str | Mapping[str, str]
-"""A text, or one per language."""
-
+Text = str | Mapping[str, str]  # or one per language
 LONGEST = 80
 _CODE = re.compile(r"[a-z0-9_]{1,40}")
 
@@ -51,12 +50,9 @@ def epithets() -> tuple[Epithet, ...]:
 
 def choose_epithet(effects: Sequence[tuple[str, float]], taken: Collection[str]) -> Epithet:
     """Return the words for the clear difference that is largest, passing over those another persona already has."""
-    known = epithets()
-    for feature, effect in effects:
-        for epithet in known:
-            if epithet.feature == feature and epithet.sign * effect > 0 and epithet.key not in taken:
-                return epithet
-    return known[-1]
+    free = [epithet for epithet in epithets() if epithet.key not in taken]
+    fitting = (e for feature, effect in effects for e in free if e.feature == feature and e.sign * effect > 0)
+    return next(fitting, epithets()[-1])
 
 
 def questions(block: str) -> tuple[Mapping[str, str], ...]:
@@ -81,13 +77,7 @@ def plain_text(text: Any, *, most: int = LONGEST) -> str:
 
 
 def category_text(name: Any) -> str:
-    """Return a product category as it reads best: what shouts in capitals is written small.
-
-    Examples
-    --------
-    >>> category_text("FRZN MEAT/MEAT DINNERS"), category_text("TV"), category_text("Кухня")
-    ('Frzn meat/meat dinners', 'TV', 'Кухня')
-    """
+    """Return a product category as it reads best: what shouts in capitals is written small."""
     text = plain_text(name)
     return text.capitalize() if len(text) > 3 and text.isupper() else text
 
@@ -114,12 +104,6 @@ def name_numbers(segments: Sequence[str], previous: Mapping[str, int] | None = N
 
     A segment of `previous`, of an earlier month, keeps its number; else it depends on the segment's key alone, unless
     another one took it.
-
-    Examples
-    --------
-    >>> first = name_numbers(["champions", "dormant"])
-    >>> name_numbers(["aaa", "champions"], first)["champions"] == first["champions"]
-    True
     """
     n = len(words()["names"]["en"])
     given = {key: number % n for key, number in (previous or {}).items() if key in set(segments)}
@@ -147,32 +131,16 @@ def feature_name(column: str) -> Text:
 
 @lru_cache(maxsize=4096)
 def block_of(column: str) -> str:
-    """Return the block that a column of customers or answers belongs to by its name, "" when none.
-
-    Examples
-    --------
-    >>> block_of("marital_status"), block_of("Канал залучення"), block_of("Улюблений колір")
-    ('demographics', 'sources', '')
-    """
-    tokens = re.findall(r"[\w'’]+", plain_name(column.replace("_", " ")))
-
-    def named(entries: Iterable[str]) -> bool:
-        return any(all(_has(tokens, word) for word in entry.split()) for entry in entries)
-
-    return next((block for block, entries in words()["blocks"].items() if named(entries)), "")
+    """Return the block that a column of customers or answers belongs to by its name, "" when none."""
+    return next((block for block, entries in words()["blocks"].items() if is_named(column, entries)), "")
 
 
-def _has(tokens: Sequence[str], word: str) -> bool:
-    return any(t.startswith(word[:-1]) for t in tokens) if word.endswith("*") else word in tokens
+def fits(mark: str, word: str) -> bool:
+    """Say whether a word is the one of a list, where one with a star may have any ending."""
+    return word.startswith(mark[:-1]) if mark.endswith("*") else word == mark
 
 
 def is_specific(category: str) -> bool:
-    """Say whether a category names things at all; "misc" and "other" do not.
-
-    Examples
-    --------
-    >>> is_specific("BEEF"), is_specific("COUPON/MISC ITEMS")
-    (True, False)
-    """
+    """Say whether a category names things at all; "misc" and "other" do not."""
     tokens = re.findall(r"[\w'’]+", plain_name(plain_text(category)))
     return not any(t.startswith(word) for t in tokens for word in words()["unspecific"]["beginnings"])

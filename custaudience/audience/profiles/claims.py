@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
 
 from custaudience.audience.personas.claims import PersonaTeller, blank_claim, caveat_claims, filled_claim
 from custaudience.audience.personas.persona import AVATAR_BLOCKS, SLOTS, Persona
 from custaudience.audience.personas.words import Text, in_language, name_of, plain_text, stable_number
-from custaudience.audience.profiles.trace import ENOUGH_SHARED, LONGEST_LINE, Profile, Trace, TracedLine, trace_claims
-from custaudience.audience.profiles.words import roots, shared
+from custaudience.audience.profiles.trace import (
+    ENOUGH_SHARED,
+    LONGEST_LINE,
+    Profile,
+    Trace,
+    TracedLine,
+    roots,
+    shared,
+    trace_claims,
+)
 from custaudience.evidence import Claim, Estimate, Terms
 
 SLUG = "profiles"
@@ -18,13 +26,7 @@ SLUG = "profiles"
 def profile_persona(profile: Profile, trace: Trace | None = None, *, caveats: Iterable[Text] = ()) -> Persona:
     """Return a typed profile as a persona for a card: every line a claim with its status and its source.
 
-    Parameters
-    ----------
-    profile : Profile
-    trace : Trace, optional
-        From `trace_claims`; without it the lines are traced to the profile's own sources only.
-    caveats : iterable of text
-        Printed below, after the profile's own `about`.
+    Without `trace` the lines are traced to the profile's own sources only; `caveats` are printed below its `about`.
     """
     trace = trace or trace_claims(profile)
     terms = Terms(profile.written_on)
@@ -63,10 +65,9 @@ def _trace_notes(tell: PersonaTeller, trace: Trace) -> list[Claim]:
     notes = [tell.say("traced", of=lost, n=n, lost=lost)]
     if trace.unused:
         statements = [_by_language(statement) for _source, statement in trace.unused]
-        said = {
-            language: plain_text("; ".join(s.get(language, in_language(s)) for s in statements), most=LONGEST_LINE)
-            for language in sorted({language for statement in statements for language in statement})
-        }
+        languages = sorted({language for statement in statements for language in statement})
+        each = {language: "; ".join(in_language(s, language) for s in statements) for language in languages}
+        said = {language: plain_text(text, most=LONGEST_LINE) for language, text in each.items()}
         notes.append(tell.say("unused", of=len(trace.unused), said=said))
     return notes
 
@@ -93,8 +94,7 @@ def _statement(source: Text, line: Text) -> Text:
     """Return of a source the statement that says the line, in each language; all of it where several do together."""
     if isinstance(source, str):
         return _best_part(source, in_language(line))
-    lines = line if isinstance(line, Mapping) else {}
-    return {language: _best_part(text, lines.get(language, in_language(line))) for language, text in source.items()}
+    return {language: _best_part(text, in_language(line, language)) for language, text in source.items()}
 
 
 def _best_part(source: str, line: str) -> str:

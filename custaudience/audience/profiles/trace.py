@@ -7,20 +7,23 @@ import re
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache, lru_cache
+from importlib.resources import files
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import pandas as pd
 
 from custaudience.audience.personas.persona import SLOTS, Persona
 from custaudience.audience.personas.words import Text, code_of, in_language, plain_text
-from custaudience.audience.profiles.words import LONGEST, number_range, roots, shared
 from custaudience.errors import ConfigError, near_miss
 from custaudience.evidence import Claim
 
+_WORD = re.compile(r"[^\W_]+(?:['’-][^\W_]+)*")
+_SHORTEST = 3
+LONGEST = 20_000  # characters of a text that are looked at
 LONGEST_LINE = 240
-ENOUGH_SHARED = 0.5
-"""A line is found in a source when so much of what it says stands there."""
+ENOUGH_SHARED = 0.5  # a line is found in a source when so much of what it says stands there
 TraceStatus = Literal["measured", "no_clear_difference", "contradicted", "typed"]
 
 
@@ -35,11 +38,10 @@ class Line:
 
 @dataclass(frozen=True)
 class Profile:
-    """A profile as a person typed it.
+    """A profile as a person typed it: whom it describes, where it comes from, its imagined name and words, its lines.
 
-    `title`, `about`, `name` and `who` are texts, or one per language: whom it describes, where it comes from, its
-    imagined name ("" = one of ours) and the imagined words after it. `sources` are what the lines claim to rest on,
-    by key, one statement or several between semicolons; `things` are for the drawing.
+    `sources` are what the lines claim to rest on, by key, one statement or several between semicolons; `things` are for
+    the drawing.
     """
 
     key: str
@@ -57,9 +59,8 @@ class Profile:
 class TracedLine:
     """A line of a profile and what it rests on.
 
-    `status` is "typed" where no claim of the study speaks of it; `sources` are the keys of those it is found in, the
-    best first; `missing` the words of the line that its best source does not have; `rests_on` the claim that speaks of
-    it.
+    `status` is "typed" where no claim of the study speaks of it (`rests_on`); `sources` are the keys of those it is
+    found in, the best first; `missing` the words of the line that its best source does not have.
     """
 
     line: Line
@@ -84,13 +85,7 @@ class Trace:
 
 
 def parse_profile(text: str) -> Profile:
-    """Read a profile from TOML text; see data/examples for two.
-
-    Raises
-    ------
-    ConfigError
-        If the text is no TOML, a key is missing or unknown, or a slot does not exist.
-    """
+    """Read a profile from TOML text; see data/examples for two."""
     try:
         raw = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
@@ -131,14 +126,8 @@ def trace_claims(
 ) -> Trace:
     """Find out what each line of a profile rests on: which source says it, and what the data say of it.
 
-    Parameters
-    ----------
-    profile : Profile or str
-        A profile, or any text: its sentences and parts between semicolons are its lines.
-    against : Persona or iterable of Claim
-        What was measured: a persona, or the ledger of a study.
-    sources : mapping of key to text, optional
-        Of a text; a profile brings its own.
+    Of a text the sentences and parts between semicolons are the lines, and `sources` are given beside it; a profile
+    brings its own. `against` is what was measured: a persona, or the ledger of a study.
 
     Notes
     -----
@@ -217,14 +206,60 @@ def _part(source: Text, i: int) -> Text:
 
 
 def trace_table(trace: Trace, *, language: str = "en") -> pd.DataFrame:
-    """Return a row per line of a profile: where it stands, what it says, what it rests on.
-
-    ``status`` is a claim's; ``source`` is "none of them" where no source says it; ``missing`` are the words of the line
-    that the source does not have.
-    """
+    """Return a row per line of a profile: where it stands, what it says, what it rests on."""
     rows = []
     for traced in trace.lines:
         found = traced.sources[0] if traced.sources else "none of them" if trace.has_sources else ""
         name, line = (in_language(text, language) for text in (traced.line.field, traced.line.text))
         rows.append((name, line, traced.status, found, ", ".join(traced.missing)))
     return pd.DataFrame(rows, columns=["field", "line", "status", "source", "missing"])
+
+
+@cache
+def _lists() -> dict[str, Any]:
+    return tomllib.loads(files("custaudience.audience.profiles").joinpath("profiles.toml").read_text(encoding="utf-8"))
+
+
+@cache
+def _known() -> tuple[dict[str, str], tuple[tuple[str, str], ...], frozenset[str]]:
+    """Return whole words and beginnings with their concepts, and the words that say nothing."""
+    known = [(entry, concept) for concept, entries in _lists()["concepts"].items() for entry in entries]
+    whole = {entry: concept for entry, concept in known if not entry.endswith("*")}
+    beginnings = [(entry[:-1], concept) for entry, concept in known if entry.endswith("*")]
+    return whole, tuple(sorted(beginnings, key=lambda b: -len(b[0]))), frozenset(_lists()["stop"]["words"])
+
+
+@lru_cache(maxsize=4096)
+def root_of(word: str) -> str:
+    """Return what a word is compared by: its concept where a list knows it, else the word without its ending."""
+    whole, beginnings, _stop = _known()
+    concept = whole.get(word) or next((concept for start, concept in beginnings if word.startswith(start)), "")
+    left = (word.removesuffix(ending) for ending in _lists()["endings"] if word.endswith(ending))
+    return f"={concept}" if concept else next((short for short in left if len(short) >= _SHORTEST), word)
+
+
+def roots(text: str) -> dict[str, str]:
+    """Return the words of a text that say something: what each is compared by, and as it is written."""
+    stop = _known()[2]
+    found: dict[str, str] = {}
+    for word in _WORD.findall(text[:LONGEST].casefold().replace("’", "'")):
+        for part in [word] if word in _known()[0] else word.split("-"):
+            if part and part not in stop:
+                found.setdefault(root_of(part), part)
+    return found
+
+
+def shared(words: Iterable[str], other: Iterable[str]) -> float:
+    """Return which part of `words` is in `other`; 0 when there are none."""
+    mine, theirs = set(words), set(other)
+    return len(mine & theirs) / len(mine) if mine else 0.0
+
+
+def number_range(text: str) -> tuple[float, float] | None:
+    """Return the range of years a text speaks of, None when of none."""
+    found = [float(n) for n in re.findall(r"(?<![\d.,])\d{1,2}(?![\d.,]*\d)", text[:LONGEST])]
+    if not found:
+        return None
+    if len(found) == 1:
+        return (found[0], float("inf")) if re.search(r"\d\s*\+", text) else (found[0], found[0])
+    return min(found[:2]), max(found[:2])

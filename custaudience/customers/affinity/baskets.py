@@ -21,9 +21,8 @@ _UNIQUE = 0.9  # more different values than this, per product, and a column name
 def kind_columns(products: pd.DataFrame) -> pd.DataFrame:
     """Look which text columns of the products sort them into kinds, one row per column.
 
-    ``column``, ``n_values``, ``share_in_category`` (share of products that lie in the category where most of their
-    value's products lie; NaN without a category), ``use``: "level" (sorts products within the categories), "names"
-    (tells nearly every product apart), "" (neither).
+    ``column``, ``n_values``, ``share_in_category`` (of products, in the category where most of their value's products
+    lie), ``use``: "level" (sorts products within the categories), "names" (tells nearly all apart), "" (neither).
     """
     rows = []
     for column in products.columns.drop(["product_id", "category"], errors="ignore"):
@@ -50,16 +49,7 @@ def _is_text(values: pd.Series) -> bool:
 
 
 def choose_level(products: pd.DataFrame | None) -> str:
-    """Return the column that sorts products into the finest kinds: within the categories, and fewer than products.
-
-    ``category`` where no column is finer, ``product_id`` where there is no category.
-
-    Examples
-    --------
-    >>> choose_level(pd.DataFrame({"product_id": ["1", "2", "3", "4"], "category": ["food"] * 2 + ["tools"] * 2,
-    ...     "kind": ["milk", "milk", "saw", "axe"], "name": ["milk 1 %", "milk 2 %", "saw", "axe"]}))
-    'kind'
-    """
+    """Return the column that sorts products into the finest kinds within the categories; without, ``product_id``."""
     if products is None or "category" not in products or products["category"].isna().all():
         return "product_id"
     levels = kind_columns(products)
@@ -76,24 +66,16 @@ def product_names(products: pd.DataFrame | None, level: str = "category") -> pd.
     columns = kind_columns(products)
     named = columns.loc[columns["use"] == "names", "column"]
     source = named.iloc[0] if len(named) else level if level in products and level != "product_id" else None
-    if source is None:
-        return pd.Series(ids.to_numpy(), index=ids.to_numpy(), dtype="str")
-    label = products[source].astype("str").str.strip()
-    alike = label.duplicated(keep=False) | (not len(named))
-    names = label.where(~alike, label + " · " + ids).where(label.notna() & (label != ""), ids)
+    names = ids
+    if source is not None:
+        label = products[source].astype("str").str.strip()
+        alike = label.duplicated(keep=False) | (not len(named))
+        names = label.where(~alike, label + " · " + ids).where(label.notna() & (label != ""), ids)
     return pd.Series(names.to_numpy(), index=ids.to_numpy(), dtype="str")
 
 
 def with_items(transactions: IntoFrame, products: IntoFrame | None, level: str) -> nw.LazyFrame[Any]:
-    """Return the order lines with the column ``item``: the product's value of `level`, null where it has none.
-
-    Raises
-    ------
-    ColumnError
-        If the lines name no products.
-    ParameterError
-        If the products have no such column.
-    """
+    """Return the order lines with the column ``item``: the product's value of `level`, null where it has none."""
     lines: nw.LazyFrame[Any] = nw.from_native(transactions).lazy()
     if "product_id" not in lines.collect_schema():
         raise ColumnError("transactions: column 'product_id' not found: the lines do not say what was bought.")

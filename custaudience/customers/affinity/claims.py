@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import pandas as pd
@@ -12,12 +13,7 @@ from custaudience.customers.affinity.pairs import ProductPairs, directed_pairs, 
 from custaudience.evidence import Claim, Estimate, Terms, status_of_difference
 from custaudience.telling import Teller
 
-SLUG, NOTEBOOK = "cross_sell", "35_cross_sell.ipynb"
-
-
-def teller(terms: Terms) -> Teller:
-    """Return who tells what notebook 35 found."""
-    return Teller(__package__, SLUG, NOTEBOOK, terms)
+teller = partial(Teller, __package__, "cross_sell", "35_cross_sell.ipynb")
 
 
 def refusal_claim(reason: str, terms: Terms, *, detail: str = "") -> Claim:

@@ -18,9 +18,7 @@ from custaudience.customers.ground import lines_until
 from custaudience.customers.rhythm import order_days, overdue_customers
 from custaudience.errors import DataError, EmptyTableError
 from custaudience.evidence import Estimate, Terms
-from custaudience.stats.bootstrap import mean_interval
-from custaudience.stats.discovery import false_discovery_rates
-from custaudience.stats.intervals import share_difference, share_interval
+from custaudience.stats.intervals import false_discovery_rates, mean_interval, share_difference, share_interval
 
 STATES = ("missed", "bought", "window not over", "window begins before the data")
 _N_RESAMPLES = 2000
@@ -41,7 +39,6 @@ class MissedCrossSell:
     goods : DataFrame
         Per missing item, of those whose window is over: ``item``, ``n_customers`` (bought it within the
         window), ``share``, ``low``, ``high`` (Wilson), ``mean_spend`` (of those who did; NaN if nobody).
-    n_missed : int
     share : Estimate
         Of `n`, the customers whose window is over and lies in the data (missed + bought): who bought some of what goes
         with it; Wilson.
@@ -55,10 +52,6 @@ class MissedCrossSell:
     value : Estimate
         `n_missed` times `spend`: **if they bought as similar customers do; not what an offer adds**. Some
         bought elsewhere or have no need, some would have come anyway.
-    offer : Offer
-        What was bought, and what goes with it.
-    window_days : int
-    as_of : date
     """
 
     customers: pd.DataFrame
@@ -92,12 +85,6 @@ def missed_cross_sell(
         than its ``least`` who bought what goes with it, no value is given.
     window_days : int
         What goes with it may be bought so many days before or after.
-    level : str
-        Column that names what is bought.
-
-    Returns
-    -------
-    MissedCrossSell
 
     Raises
     ------
@@ -120,7 +107,6 @@ def missed_cross_sell(
     lines = lines_until(transactions, as_of, "order_id", "revenue_minor", level)
     first_day, last_order = _last_orders(lines, as_of)
     relevant = _collect(bought_items(lines.filter(nw.col(level).is_in([*wanted, *others])), level))
-    relevant["item"] = relevant["item"].astype("str")
     things, goods = (relevant[relevant["item"].isin(names)] for names in (wanted, others))
     if things.empty:
         raise DataError(
@@ -166,8 +152,7 @@ def _names(values: Iterable[str], which: str) -> tuple[str, ...]:
 
 def _collect(lazy: nw.LazyFrame[Any]) -> pd.DataFrame:
     table: pd.DataFrame = lazy.collect(backend="pyarrow").to_native().to_pandas(ignore_metadata=True)
-    table["customer_id"] = table["customer_id"].astype("str")
-    return table
+    return table.astype({name: "str" for name in ("customer_id", "item") if name in table})
 
 
 def _last_orders(lines: nw.LazyFrame[Any], as_of: dt.date) -> tuple[pd.Timestamp, pd.Series]:
@@ -198,15 +183,12 @@ def _goods(near: pd.DataFrame, others: tuple[str, ...], n_seen: int, terms: Term
 def _private_list(things: pd.DataFrame, missed: pd.Series, others: tuple[str, ...], scale: int) -> pd.DataFrame:
     mine = things[things["bought_on"] == missed.reindex(things["customer_id"]).to_numpy()]
     grouped = mine.sort_values(["customer_id", "item"]).groupby("customer_id")
-    result = grouped.agg(bought_on=("bought_on", "first"), bought=("item", _listed), spend=("revenue_minor", "sum"))
+    bought = ("item", lambda items: ", ".join(dict.fromkeys(items)))
+    result = grouped.agg(bought_on=("bought_on", "first"), bought=bought, spend=("revenue_minor", "sum"))
     result.insert(2, "missing", ", ".join(others))
     result = result.assign(spend=result["spend"] / scale, reason="bought_without").reset_index()
     result = result.astype({"customer_id": "str", "bought": "str", "missing": "str", "reason": "str"})
     return result.sort_values(["spend", "customer_id"], ascending=[False, True], ignore_index=True)
-
-
-def _listed(items: pd.Series) -> str:
-    return ", ".join(dict.fromkeys(items))
 
 
 @dataclass(frozen=True)
@@ -220,12 +202,8 @@ class RegularBuyers:
         ``n_orders`` (days), ``usual_gap_days`` (median), ``variation``, ``q_value``, ``last_bought_on``,
         ``next_due_on`` (last + usual gap, rounded up), ``days_since_last_order`` (of the item),
         ``overdue_after_days`` (order statistic of the own gaps), ``overdue``.
-    n_tested : int
+    n_tested, n_customers_tested : int
         Pairs of customer and item with enough purchases: the family of the false-discovery control.
-    n_customers_tested : int
-    level : str
-    as_of : date
-    min_orders : int
     """
 
     table: pd.DataFrame
@@ -244,18 +222,11 @@ def regular_buyers(
     Parameters
     ----------
     transactions : any frame Narwhals reads, one row per order line
-    terms : Terms
-    level : str
-        Column that names what is bought.
+        With the column `level`, which names what is bought.
     min_orders : int, 3 or more
         Days on which the customer bought it; purchases of one day are one.
     max_variation : float
         Largest coefficient of variation of the gaps (standard deviation / mean; random buying has about 1).
-
-    Returns
-    -------
-    RegularBuyers
-        Overdue as in `overdue_customers`.
 
     Raises
     ------
@@ -276,35 +247,28 @@ def regular_buyers(
     days = days.select("customer_id", "item", "bought_on").unique().with_columns(one=nw.lit(1))
     days = days.with_columns(n=nw.col("one").sum().over("customer_id", "item")).filter(nw.col("n") >= min_orders)
     table = _collect(days.select("customer_id", "item", "bought_on"))
-    table["item"] = table["item"].astype("str")
     columns = ["customer_id", "item", "n_orders", "usual_gap_days", "variation", "q_value", "last_bought_on",
                "next_due_on", "days_since_last_order", "overdue_after_days", "overdue"]  # fmt: skip
     if table.empty:
         return RegularBuyers(pd.DataFrame(columns=columns), 0, 0, level, as_of, min_orders)
-    table["pair"] = table.groupby(["customer_id", "item"], sort=True).ngroup()
-    keys = table.sort_values("pair").drop_duplicates("pair")[["customer_id", "item"]].reset_index(drop=True)
+    pairs = table.groupby(["customer_id", "item"], sort=True)
+    keys = pairs.size().reset_index()[["customer_id", "item"]]
     # each pair of customer and item is followed like a customer of its own
-    fake = pd.DataFrame(
-        {"customer_id": table["pair"].map("{:012d}".format), "ordered_on": table["bought_on"], "is_order": True}
-    )
+    followed = pairs.ngroup().map("{:012d}".format)
+    fake = pd.DataFrame({"customer_id": followed, "ordered_on": table["bought_on"], "is_order": True})
     rhythm = overdue_customers(fake, as_of=as_of, min_gaps=min_orders - 1)
     pair, gap = order_days(fake, as_of=as_of).gaps()
     n = np.bincount(pair)
     mean, square = np.bincount(pair, gap) / n, np.bincount(pair, gap.astype("float64") ** 2)
     silent = rhythm["days_since_last_order"]
     last = pd.Timestamp(as_of) - pd.to_timedelta(silent, unit="D")
-    result = keys.assign(
-        n_orders=n + 1,
-        usual_gap_days=rhythm["usual_gap_days"],
-        variation=np.sqrt(np.maximum(square - n * mean**2, 0) / (n - 1)) / mean,
+    followed = rhythm[["usual_gap_days", "days_since_last_order", "overdue_after_days", "overdue"]]
+    result = keys.join(followed.astype({"overdue_after_days": "int64", "overdue": "bool"})).assign(
+        n_orders=n + 1, variation=np.sqrt(np.maximum(square - n * mean**2, 0) / (n - 1)) / mean,
         # days are whole: half a day less, and gaps of random shopping days spread as exponential ones do
         q_value=false_discovery_rates(_p_even(n, mean - 0.5, np.bincount(pair, np.log(gap - 0.5)) / n)),
-        last_bought_on=last,
-        next_due_on=last + pd.to_timedelta(np.ceil(rhythm["usual_gap_days"]), unit="D"),
-        days_since_last_order=silent,
-        overdue_after_days=rhythm["overdue_after_days"].astype("int64"),
-        overdue=rhythm["overdue"].astype("bool"),
-    )
+        last_bought_on=last, next_due_on=last + pd.to_timedelta(np.ceil(rhythm["usual_gap_days"]), unit="D"),
+    )  # fmt: skip
     kept = (result["q_value"] <= 1 - terms.level) & (result["variation"] <= max_variation)
     table = result.loc[kept, columns].reset_index(drop=True)
     return RegularBuyers(table, len(result), keys["customer_id"].nunique(), level, as_of, min_orders)
@@ -319,10 +283,9 @@ def _p_even(n: np.ndarray, mean: np.ndarray, mean_log: np.ndarray) -> np.ndarray
 
 
 def regular_items(regular: RegularBuyers, least: int) -> pd.DataFrame:
-    """Count the regular buyers of each thing, and who is due: things by falling number, all others last.
+    """Count the regular buyers of each thing, and who is due: things by falling number, all others (NA) last.
 
-    ``item`` (NA = all others: things with fewer than `least` regular buyers, where a customer counts once),
-    ``n_customers``, ``usual_gap_days`` (median over customers; NA for the others), ``n_due`` (usual gap over, not yet
+    ``item``, ``n_customers``, ``usual_gap_days`` (median; NA for the others), ``n_due`` (usual gap over, not yet
     overdue), ``n_overdue`` (silent for longer than their own gaps); counts of fewer than `least` are NA.
     """
     late = regular.table["overdue"].astype("bool")

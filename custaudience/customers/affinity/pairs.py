@@ -18,14 +18,11 @@ from custaudience.customers.affinity.baskets import coded_baskets, count_one_ite
 from custaudience.customers.ground import lines_until
 from custaudience.errors import DataError, EmptyTableError, near_miss
 from custaudience.evidence import Terms
-from custaudience.stats.discovery import false_discovery_rates
+from custaudience.stats.intervals import false_discovery_rates
 
-MIN_CONFIDENCE = 0.5
-"""At least this share of the baskets with a thing hold what is offered with it."""
+MIN_CONFIDENCE = 0.5  # at least this share of the baskets with a thing hold what is offered with it
 _CHUNK = 1000  # pairs worked on at a time: keeps memory level
 _BLOCKS = 4  # of items: half of the products of pairs are never made
-
-
 COLUMNS = [
     *("item_a", "item_b", "n_baskets", "n_customers", "support", "confidence_a_to_b", "confidence_b_to_a", "lift"),
     *("lift_low", "lift_high", "leverage", "conviction_a_to_b", "conviction_b_to_a", "p_baskets", "p_value"),
@@ -48,20 +45,12 @@ class ProductPairs:
         Fisher's exact test where fewer than 5 are expected: as if every basket were another customer's); ``p_value``
         and ``q_value`` (by customers; Benjamini-Hochberg over `n_tested`); ``verdict``: "more often", "less often",
         "no clear difference", "too few". Intervals and p-values are NaN for "too few".
-    n_baskets, n_customers : int
-        Baskets and their customers, those with one item included.
-    n_one_item : int
-        Baskets that hold one item, where no pair can be.
-    n_items : int
-        Different items bought.
-    n_frequent : int
-        Items that alone reach the count a pair needs.
-    n_tested : int
-        Pairs of frequent items: the family of the false-discovery control, also those that are not listed.
+    n_baskets, n_customers, n_one_item, n_items : int
+        Baskets and their customers; baskets that hold one item, where no pair can be; different items bought.
+    n_frequent, n_tested : int
+        Items that alone reach the count a pair needs, and pairs of them: the family of the false-discovery control.
     min_baskets : int
         Baskets a pair needed to be listed.
-    level : str
-    as_of : date
     """
 
     table: pd.DataFrame
@@ -92,10 +81,6 @@ def product_pairs(
         value belong to their basket but are no item.
     min_support, min_count : float, int
         A pair is listed when it stands in at least this share and at least so many of all baskets.
-
-    Returns
-    -------
-    ProductPairs
 
     Raises
     ------
@@ -131,9 +116,8 @@ def product_pairs(
     lines = lines_until(transactions, terms.as_of, "order_id", "revenue_minor", level)
     customer_of, basket, item, values = coded_baskets(lines, level)
     if not len(customer_of):
-        raise EmptyTableError(
-            f"no line with something bought by {terms.as_of}. Choose a later as_of, or lines of a longer time."
-        )
+        what = f"no line with something bought by {terms.as_of}."
+        raise EmptyTableError(f"{what} Choose a later as_of, or lines of a longer time.")
     n = len(customer_of)
     needed = max(min_count, int(np.ceil(min_support * n - 1e-9)), 1)
     in_one = count_one_item(basket, item, n)
@@ -160,9 +144,8 @@ def _matrix(basket: np.ndarray, item: np.ndarray, items: np.ndarray, shape: tupl
     """Return baskets by some items as 0 and 1."""
     column = np.full(shape[1], -1, dtype="int32")
     column[items] = np.arange(len(items))
-    column_of = column[item]
-    kept = column_of >= 0
-    places = (basket[kept], column_of[kept])
+    kept = column[item] >= 0
+    places = (basket[kept], column[item[kept]])
     matrix = sparse.csr_matrix((np.ones(kept.sum(), dtype="int32"), places), shape=(shape[0], len(items)))
     matrix.sum_duplicates()
     matrix.data[:] = 1
@@ -269,18 +252,15 @@ def _tests(lift: np.ndarray, variance: np.ndarray, few: np.ndarray, n_tested: in
 
 def name_pairs(pairs: ProductPairs, names: pd.Series) -> ProductPairs:
     """Return pairs of product ids with the names of `product_names` in place of the ids."""
-    named = {
-        name: pairs.table[name].map(names).fillna(pairs.table[name]).astype("str") for name in ("item_a", "item_b")
-    }
-    return replace(pairs, table=pairs.table.assign(**named))
+    sides = pairs.table[["item_a", "item_b"]]
+    return replace(pairs, table=pairs.table.assign(**sides.apply(lambda ids: ids.map(names).fillna(ids).astype("str"))))
 
 
 def directed_pairs(pairs: pd.DataFrame) -> pd.DataFrame:
     """Return each pair twice, from either side, those that too few customers bought left out.
 
     ``bought``, ``other``, ``confidence`` (of baskets with the one, the share that holds the other),
-    ``n_baskets_bought`` (baskets with the one), ``share_other`` (of all baskets, those with the other),
-    ``lift``, ``lift_low``, ``lift_high``, ``n_baskets``, ``n_customers`` (with both), ``verdict``.
+    ``n_baskets_bought`` (with the one), ``share_other`` (of all baskets), and columns of `ProductPairs.table`.
     """
     known = pairs[pairs["verdict"] != "too few"]
     kept = ["lift", "lift_low", "lift_high", "n_baskets", "n_customers", "verdict"]
@@ -305,11 +285,7 @@ def strong_pairs(pairs: pd.DataFrame, *, min_lift: float) -> pd.DataFrame:
 
 
 def published_pairs(pairs: pd.DataFrame, *, min_lift: float, least: int, most: int = 200) -> pd.DataFrame:
-    """Return the pairs to publish, at most so many of each sort: the strong, the traps, and others of most customers.
-
-    Pairs that fewer than `least` customers bought are left out. Columns as in `ProductPairs.table`, and ``strong``; the
-    strong first, then by falling number of customers.
-    """
+    """Return pairs that `least` customers bought, `most` of a sort: ``strong``, traps, others of most customers."""
     known = pairs[(pairs["verdict"] != "too few") & (pairs["n_customers"] >= least)]
     best = known[["confidence_a_to_b", "confidence_b_to_a"]].max(axis=1)
     marked = known.assign(strong=_strong(known, min_lift), best=best)
@@ -324,10 +300,7 @@ def published_pairs(pairs: pd.DataFrame, *, min_lift: float, least: int, most: i
 
 
 def misleading_pair(pairs: pd.DataFrame) -> pd.Series | None:
-    """Return the trap that a confidence alone sets, as a row of `directed_pairs`; None without one.
-
-    It is the pair with the highest confidence whose lift may be 1 or less by its interval.
-    """
+    """Return the `directed_pairs` row of highest confidence whose lift may be 1 or less; None without one."""
     both = directed_pairs(pairs)
     order = ["confidence", "n_customers", "bought", "other"]
     trap = both[both["lift_low"] <= 1].sort_values(order, ascending=[False, False, True, True])
@@ -344,21 +317,9 @@ class Offer:
 
 
 def asked_offer(bought: str, missing: str, known: Iterable[str] | None = None) -> Offer:
-    """Return what two parameters ask for, several things between semicolons; "" is left to `choose_offer`.
-
-    Raises
-    ------
-    DataError
-        If a thing stands on both sides, or is not `known`: nobody would ever have bought it.
-
-    Examples
-    --------
-    >>> asked_offer("sand; cement;", "").bought
-    ('sand', 'cement')
-    """
-    things, others = (
-        tuple(dict.fromkeys(part.strip() for part in text.split(";") if part.strip())) for text in (bought, missing)
-    )
+    """Return what two parameters ask for, several things between semicolons; "" is left to `choose_offer`."""
+    texts = ([part.strip() for part in text.split(";") if part.strip()] for text in (bought, missing))
+    things, others = (tuple(dict.fromkeys(text)) for text in texts)
     if twice := set(things) & set(others):
         raise DataError(f"{', '.join(sorted(twice))}: both bought and missing; take it out of one.")
     names = None if known is None else sorted({str(name) for name in known if pd.notna(name)})
@@ -370,18 +331,16 @@ def asked_offer(bought: str, missing: str, known: Iterable[str] | None = None) -
 def choose_offer(
     pairs: pd.DataFrame, asked: Offer | None = None, *, min_lift: float = 5.0, most: int = 3
 ) -> Offer | None:
-    """Choose whom to remind of what: the thing in most baskets that has strong partners, and these partners.
+    """Choose whom to remind of what: the thing in most baskets that has strong partners, and `most` of these.
 
     What is `asked` is taken as it is, the side left empty is chosen to suit. A partner's whole interval of the lift
-    lies above `min_lift`, and at least `MIN_CONFIDENCE` of the baskets with the thing hold it; `most` partners by
-    falling confidence. None when no pair is strong enough.
+    lies above `min_lift`, and `MIN_CONFIDENCE` of the baskets with the thing hold it. None when no pair is so strong.
     """
     things, others = (asked.bought, asked.goes_with) if asked else ((), ())
     if things and others:
         return asked
     both = directed_pairs(pairs)
-    certain = (both["verdict"] == "more often") & (both["lift_low"] >= max(min_lift, 1.0))
-    strong = both[certain & (both["confidence"] >= MIN_CONFIDENCE)]
+    strong = both[_strong(both, min_lift) & (both["confidence"] >= MIN_CONFIDENCE)]
     if things:
         strong = strong[strong["bought"].isin(things) & ~strong["other"].isin(things)]
     if others:

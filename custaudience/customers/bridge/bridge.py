@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,8 +18,6 @@ from custaudience.errors import DataError, EmptyTableError, HistoryError
 from custaudience.study.orders import orders_of
 
 Days = tuple[str | dt.date, str | dt.date]
-CUSTOMER_PARTS = ("new", "new or long absent", "returned", "absent")
-STAYING_PARTS = ("orders", "items per order", "quantity per item", "price", "mix", "price and mix", "value per order")
 NO_SEGMENT = "(no segment)"
 
 
@@ -38,16 +37,14 @@ class RevenueBridge:
     factors : DataFrame
         Of staying customers, per segment: ``orders_before``, ``orders_after``, ``items_per_order_before``,
         ``items_per_order_after`` (different products paid for, else pieces; NaN when neither is known),
-        ``revenue_before``, ``revenue_after`` (of their orders), ``matched_share``: share of that revenue, both
-        periods together, from products bought in both with known quantities: only there a price can be
-        compared (NaN where price is no part).
+        ``revenue_before``, ``revenue_after`` (of their orders), ``matched_share``: share of that revenue from products
+        bought in both periods with known quantities, whose prices can be compared (NaN where price is no part).
     period, before : tuple of date
         First and last day of each, inclusive.
     history : str
         "observed", "cut off", or what `check_first_orders` found.
     parts_missing : str
-        Why stayers have fewer factors than orders, items per order, quantity per item, price and mix; empty
-        when they have all.
+        Why stayers have fewer factors than orders, items, quantity, price and mix; empty when they have all.
     """
 
     table: pd.DataFrame
@@ -59,11 +56,7 @@ class RevenueBridge:
     parts_missing: str
 
     def largest_part(self, segment: str = "all") -> pd.Series:
-        """Return the row of the part that moved revenue most in the direction in which it went.
-
-        Of parts of one sign: after a rise the largest rise, for "because" cannot name what went the other way.
-        Without a change the largest of all.
-        """
+        """Return the row of the part that moved revenue most in the direction in which it went, if it moved at all."""
         rows = self.table[self.table["segment"] == segment]
         if rows.empty:
             raise ValueError(f"segment: {segment!r} is not in this bridge; it has {self.totals['segment'].tolist()}")
@@ -73,14 +66,9 @@ class RevenueBridge:
 
 
 def revenue_bridge(
-    transactions: IntoFrame,
-    *,
-    period: Days,
-    before: Days,
-    first_orders: FirstOrders = "unknown",
-    segments: pd.DataFrame | None = None,
-    minor_digits: int = 2,
-) -> RevenueBridge:
+    transactions: IntoFrame, *, period: Days, before: Days, first_orders: FirstOrders = "unknown",
+    segments: pd.DataFrame | None = None, minor_digits: int = 2,
+) -> RevenueBridge:  # fmt: skip
     """Split the change in net revenue between two periods by what caused it.
 
     Parameters
@@ -88,27 +76,20 @@ def revenue_bridge(
     transactions : any frame Narwhals reads, one row per order line
         As `Study.table` gives them. With ``product_id`` and ``quantity`` prices can be told from mix.
     period, before : pairs of dates or "YYYY-MM-DD"
-        First and last day, inclusive; `before` must end before `period` begins. Lines after `period` do not
-        exist.
+        First and last day, inclusive; `before` must end before `period` begins. Lines after `period` do not exist.
     first_orders : {"observed", "cut off", "unknown"}
         Whether the data hold everybody's first order. Else whoever has no earlier order in the data is not
         "new" but "new or long absent"; "unknown" is looked at by `check_first_orders`.
     segments : DataFrame, optional
         ``customer_id``, ``segment``: a bridge per segment as well. Take segments as of the end of `before`, not
         later: else they contain the answer. Customers without one are "(no segment)".
-    minor_digits : int
-
-    Returns
-    -------
-    RevenueBridge
 
     Raises
     ------
     DataError
         If a customer has two segments.
     HistoryError
-        If the data begin more than three days after the first day of `before` (a shop may be closed on New
-        Year's Day), unless first orders are observed.
+        If the data begin more than three days after the first day of `before`, unless first orders are observed.
     EmptyTableError
         If there is nothing in the two periods.
 
@@ -150,21 +131,22 @@ def revenue_bridge(
         )
     of = _segment_of(customers["customer_id"], segments)
     newcomer = "new" if history.startswith(("observed", "no sign")) else "new or long absent"
-    customers["class"] = _classes(customers, newcomer)
+    earlier, prior, now = (customers[f"n_orders_{step}"] > 0 for step in range(3))
+    classes = ["staying", "returned", newcomer, "absent"]
+    customers["class"] = np.select([now & prior, now & earlier, now, prior], classes, "none")
     items = _items(lines, has_product, has_quantity, by_customer=segments is not None)
     item_segment = None if segments is None else items["customer_id"].map(pd.Series(of, index=customers["customer_id"]))
     groups = ["all"] if segments is None else ["all", *sorted(set(of) - {NO_SEGMENT}), *sorted({NO_SEGMENT} & set(of))]
-    tables, totals, factors = [], [], []
+    parts, totals, factors, scale = [], [], [], 10**minor_digits
     for name in groups:
         rows = customers if name == "all" else customers[of == name]
         mine = items if name == "all" or item_segment is None else items[item_segment == name]
-        parts, known = _staying(rows[rows["class"] == "staying"], mine, has_product, has_quantity)
-        tables.append(_parts(rows, parts, newcomer).assign(segment=name))
-        totals.append({"segment": name, **_totals(rows, 10**minor_digits)})
-        factors.append({"segment": name, **known, **{k: v / 10**minor_digits for k, v in _revenue(rows).items()}})
-    table = pd.concat(tables, ignore_index=True)
-    table["change"] = table["change_minor"] / 10**minor_digits
-    table = table[["segment", "kind", "part", "n_customers", "change_minor", "change"]]
+        staying, known = _staying(rows[rows["class"] == "staying"], mine, has_product, has_quantity, scale)
+        parts += [(name, *part) for part in _parts(rows, staying, newcomer)]
+        totals.append({"segment": name, **_totals(rows, scale)})
+        factors.append({"segment": name, **known})
+    table = pd.DataFrame(parts, columns=["segment", "kind", "part", "n_customers", "change_minor"])
+    table = table.astype({"kind": "str", "part": "str"}).assign(change=table["change_minor"] / scale)
     missing = [name for name, there in (("product_id", has_product), ("quantity", has_quantity)) if not there]
     why = f"transactions have no {' and no '.join(missing)}" if missing else ""
     return RevenueBridge(table, pd.DataFrame(totals), pd.DataFrame(factors), (start, end), (start0, end0), history, why)
@@ -217,13 +199,12 @@ def _customers(lines: nw.LazyFrame[Any]) -> tuple[pd.DataFrame, dt.date]:
         .with_columns(nw.col("n_orders", "sales", "refunds", "step").cast(nw.Int64))
     )
     table = _collect(reduced)
-    columns = ["customer_id", *(f"{name}_{step}" for name in ("n_orders", "sales", "refunds") for step in range(3))]
     if not table["step"].gt(0).any():
-        return pd.DataFrame(columns=columns), dt.date.min
-    wide = table.pivot(index="customer_id", columns="step", values=["n_orders", "sales", "refunds"])
-    wide = wide.reindex(columns=pd.MultiIndex.from_product([["n_orders", "sales", "refunds"], range(3)]))
-    wide = wide.fillna(0).astype("int64").sort_index()
-    wide.columns = pd.Index(columns[1:])
+        return pd.DataFrame(), dt.date.min
+    names = ["n_orders", "sales", "refunds"]
+    wide = table.pivot(index="customer_id", columns="step", values=names)
+    wide = wide.reindex(columns=pd.MultiIndex.from_product([names, range(3)])).fillna(0).astype("int64").sort_index()
+    wide.columns = pd.Index([f"{name}_{step}" for name, step in wide.columns])
     return wide.reset_index(), table["ordered_at"].min().date()
 
 
@@ -235,11 +216,6 @@ def _segment_of(ids: pd.Series, segments: pd.DataFrame | None) -> np.ndarray:
         twice = known.loc[known["customer_id"].duplicated(), "customer_id"].nunique()
         raise DataError(f"segments: {twice} customers have two segments; keep one row per customer.")
     return ids.map(known.set_index("customer_id")["segment"]).fillna(NO_SEGMENT).to_numpy(dtype=object)
-
-
-def _classes(customers: pd.DataFrame, newcomer: str) -> np.ndarray:
-    earlier, prior, now = (customers[f"n_orders_{step}"] > 0 for step in range(3))
-    return np.select([now & prior, now & earlier, now, prior], ["staying", "returned", newcomer, "absent"], "none")
 
 
 def _items(lines: nw.LazyFrame[Any], has_product: bool, has_quantity: bool, *, by_customer: bool) -> pd.DataFrame:
@@ -283,12 +259,13 @@ def _mean_log(after: np.ndarray | float, before: np.ndarray | float) -> np.ndarr
 
 
 def _staying(
-    rows: pd.DataFrame, items: pd.DataFrame, has_product: bool, has_quantity: bool
+    rows: pd.DataFrame, items: pd.DataFrame, has_product: bool, has_quantity: bool, scale: int
 ) -> tuple[dict[str, int], dict[str, float]]:
-    """Split the stayers' change; return its parts in minor units and the factors behind them."""
+    """Split the stayers' change; return its parts in minor units and the row of factors behind them."""
     orders0, orders1, sales0, sales1 = (int(rows[c].sum()) for c in ("n_orders_1", "n_orders_2", "sales_1", "sales_2"))
-    names = ["orders_before", "orders_after", "items_per_order_before", "items_per_order_after", "matched_share"]
-    known = dict(zip(names, (orders0, orders1, np.nan, np.nan, np.nan), strict=True))
+    unknown = dict.fromkeys(["items_per_order_before", "items_per_order_after", "matched_share"], np.nan)
+    money = {"revenue_before": sales0 / scale, "revenue_after": sales1 / scale}
+    known = {"orders_before": orders0, "orders_after": orders1, **unknown, **money}
     if not len(rows):
         return {}, known
     weight = float(_mean_log(sales1, sales0))
@@ -299,9 +276,9 @@ def _staying(
     sums = product.groupby("step")[["items", "unknown", "quantity"]].sum().reindex([1, 2], fill_value=0)
     pieces = sums["items"] if has_product else sums["quantity"]
     if has_product or (has_quantity and not sums["unknown"].any()):
-        per_order = (pieces[1] / orders0, pieces[2] / orders1)
-        known |= dict(zip(names[2:4], per_order, strict=True))
-        parts["items per order"] = weight * np.log(per_order[1] / per_order[0])
+        before, after = pieces[1] / orders0, pieces[2] / orders1
+        known |= {"items_per_order_before": before, "items_per_order_after": after}
+        parts["items per order"] = weight * np.log(after / before)
         last = "price and mix"
     if has_product and has_quantity:
         parts["quantity per item"], parts["price"], known["matched_share"] = _prices(product, sales0 + sales1)
@@ -325,37 +302,24 @@ def _prices(product: pd.DataFrame, revenue: int) -> tuple[float, float, float]:
     return effects[0], effects[1], float(money.sum() / revenue)
 
 
-def _parts(rows: pd.DataFrame, staying: dict[str, int], newcomer: str) -> pd.DataFrame:
-    """Return the table of one segment."""
-    found = []
+def _parts(rows: pd.DataFrame, staying: dict[str, int], newcomer: str) -> Iterator[tuple[str, str, int, int]]:
+    """Yield kind, name, customers and change in minor units of the parts of one segment."""
     for name, column, sign in ((newcomer, "sales_2", 1), ("returned", "sales_2", 1), ("absent", "sales_1", -1)):
         mine = rows[rows["class"] == name]
-        found.append(("customers", name, len(mine), sign * int(mine[column].sum())))
-    n_staying = int((rows["class"] == "staying").sum())
-    found += [("staying", name, n_staying, change) for name, change in staying.items()]
-    refunds = int(rows["refunds_2"].sum()) - int(rows["refunds_1"].sum())
-    n_refunded = int(((rows["refunds_1"] < 0) | (rows["refunds_2"] < 0)).sum())
-    found.append(("refunds", "refunds", n_refunded, refunds))
-    return pd.DataFrame(found, columns=["kind", "part", "n_customers", "change_minor"]).astype(
-        {"kind": "str", "part": "str"}
-    )
+        yield "customers", name, len(mine), sign * int(mine[column].sum())
+    for name, change in staying.items():
+        yield "staying", name, int((rows["class"] == "staying").sum()), change
+    n_refunded = int((rows[["refunds_1", "refunds_2"]] < 0).any(axis=1).sum())
+    yield "refunds", "refunds", n_refunded, int(rows["refunds_2"].sum()) - int(rows["refunds_1"].sum())
 
 
 def _totals(rows: pd.DataFrame, scale: int) -> dict[str, float | int]:
     before, after = (int(rows[f"sales_{i}"].sum()) + int(rows[f"refunds_{i}"].sum()) for i in (1, 2))
+    orders = rows[["n_orders_1", "n_orders_2"]]
+    n_customers, n_orders = (orders > 0).sum().tolist(), orders.sum().tolist()
     return {
-        "revenue_before": before / scale,
-        "revenue_after": after / scale,
-        "change": (after - before) / scale,
-        "change_minor": after - before,
-        "n_customers_before": int((rows["n_orders_1"] > 0).sum()),
-        "n_customers_after": int((rows["n_orders_2"] > 0).sum()),
-        "n_staying": int((rows["class"] == "staying").sum()),
-        "n_orders_before": int(rows["n_orders_1"].sum()),
-        "n_orders_after": int(rows["n_orders_2"].sum()),
-    }
-
-
-def _revenue(rows: pd.DataFrame) -> dict[str, int]:
-    mine = rows[rows["class"] == "staying"]
-    return {"revenue_before": int(mine["sales_1"].sum()), "revenue_after": int(mine["sales_2"].sum())}
+        "revenue_before": before / scale, "revenue_after": after / scale, "change": (after - before) / scale,
+        "change_minor": after - before, "n_customers_before": n_customers[0], "n_customers_after": n_customers[1],
+        "n_staying": int((rows["class"] == "staying").sum()), "n_orders_before": n_orders[0],
+        "n_orders_after": n_orders[1],
+    }  # fmt: skip

@@ -28,21 +28,17 @@ class Concentration:
     deciles : DataFrame
         ``decile`` (1 = the best tenth), ``n_customers``, ``revenue``, ``share``; counts differ by at most one.
     curve : DataFrame
-        Lorenz curve, the smallest customers first: ``customers``, ``revenue`` (fractions from 0 to 1), at most
-        101 points.
+        Lorenz curve, the smallest customers first: ``customers``, ``revenue`` (from 0 to 1), at most 101 points.
     gini, gini_low, gini_high : float
         0 = all bring the same; towards 1 = a single one brings all.
     n_customers : int
         With an order that counts in the time looked at.
-    n_not_positive : int
-        Of them, those whose refunds reach or exceed their orders: they count with 0.
-    negative : float
-        Sum of their net revenue (0 or less), which no share contains.
+    n_not_positive, negative : int, float
+        Of them, those whose refunds reach or exceed their orders, and their net revenue: in the shares they count as 0.
     n_refund_only, refund_only : int, float
         Customers with refunds and no order in that time, and their net revenue: not part of anything here.
     revenue : float
         Positive net revenue, of which the shares are. It plus the two sums above is the revenue in the books.
-    as_of, since : date
     """
 
     table: pd.DataFrame
@@ -62,15 +58,9 @@ class Concentration:
 
 
 def concentration(
-    orders: IntoFrame,
-    *,
-    as_of: dt.date,
-    since: dt.date | None = None,
-    level: float = 0.95,
-    n_resamples: int = 500,
-    seed: int = 0,
-    minor_digits: int = 2,
-) -> Concentration:
+    orders: IntoFrame, *, as_of: dt.date, since: dt.date | None = None, level: float = 0.95, n_resamples: int = 500,
+    seed: int = 0, minor_digits: int = 2,
+) -> Concentration:  # fmt: skip
     """Measure which share of revenue the best customers bring.
 
     Parameters
@@ -82,12 +72,6 @@ def concentration(
         the longer the time, the more even revenue looks.
     level : float
         Of the bootstrap intervals (percentiles, over customers).
-    n_resamples, seed : int
-    minor_digits : int
-
-    Returns
-    -------
-    Concentration
 
     Raises
     ------
@@ -139,29 +123,19 @@ def concentration(
     points = np.unique(np.arange(101) * n // 100)
     not_positive = net[counts] <= 0
 
-    def revenue(minor: np.ndarray) -> dict[str, np.ndarray]:
-        return {"revenue": minor / scale, "share": minor / total}
+    def spread(first: str, of: object, n_customers: np.ndarray, minor: np.ndarray, **ends: np.ndarray) -> pd.DataFrame:
+        shares = {"revenue": minor / scale, "share": minor / total}
+        return pd.DataFrame({first: of, "n_customers": n_customers, **shares, **ends})
 
     return Concentration(
-        table=pd.DataFrame(
-            {"top": TOP, "n_customers": n_top, **revenue(reached[n_top]), "low": low[1:], "high": high[1:]}
-        ),
-        deciles=pd.DataFrame(
-            {"decile": np.arange(1, 11), "n_customers": np.diff(edges), **revenue(np.diff(reached[edges]))}
-        ),
+        table=spread("top", TOP, n_top, reached[n_top], low=low[1:], high=high[1:]),
+        deciles=spread("decile", np.arange(1, 11), np.diff(edges), np.diff(reached[edges])),
         curve=pd.DataFrame({"customers": points / n, "revenue": 1 - reached[n - points] / total}),
-        gini=float(_gini(value, np.ones(n))),
-        gini_low=float(low[0]),
-        gini_high=float(high[0]),
-        n_customers=n,
-        n_not_positive=int(not_positive.sum()),
-        negative=float(net[counts][not_positive].sum() / scale),
-        n_refund_only=int((~counts).sum()),
-        refund_only=float(net[~counts].sum() / scale),
-        revenue=total / scale,
-        as_of=as_of,
-        since=since,
-    )
+        gini=float(_gini(value, np.ones(n))), gini_low=float(low[0]), gini_high=float(high[0]), n_customers=n,
+        n_not_positive=int(not_positive.sum()), negative=float(net[counts][not_positive].sum() / scale),
+        n_refund_only=int((~counts).sum()), refund_only=float(net[~counts].sum() / scale),
+        revenue=total / scale, as_of=as_of, since=since,
+    )  # fmt: skip
 
 
 def _rank(top: float, n: int) -> int:

@@ -14,9 +14,9 @@ from scipy.stats import norm
 from custaudience.customers.bridge.concentration import Concentration
 from custaudience.customers.clv.fitting import MIN_REPEAT_CUSTOMERS
 from custaudience.customers.clv.formulas import Outlook, SimpleValues
-from custaudience.customers.clv.gammagamma import GammaGamma
 from custaudience.customers.clv.models import ModelCheck, ValueModels, Worth
-from custaudience.customers.rfm.segments import load_segment_rules
+from custaudience.customers.clv.purchases import GammaGamma
+from custaudience.customers.rfm.segments import segment_names
 from custaudience.evidence import Claim, Estimate, Terms
 from custaudience.telling import Teller
 
@@ -189,15 +189,15 @@ def _hold_out(tell: Teller, check: ModelCheck) -> Iterator[Claim]:
 def _spend(tell: Teller, model: GammaGamma | None) -> Iterator[Claim]:
     if model is None:
         return
-    level, n = tell.terms.level, model.n_customers_
+    level, ends, n = tell.terms.level, tell.terms.ends, model.n_customers_
     draws = model.estimate_.draw(np.random.default_rng(0), 2000) if model.estimate_.positive_definite else None
-    if draws is not None and (bounded := draws[:, 1] > 1).mean() > 1 - (1 - level) / 2:
+    if draws is not None and (bounded := draws[:, 1] > 1).mean() > 1 - ends[0]:
         p, q, v = draws[bounded].T
-        low, high = np.quantile(p * v / (q - 1), [(1 - level) / 2, (1 + level) / 2])
+        low, high = np.quantile(p * v / (q - 1), ends)
         yield tell.say("spend", of=Estimate(model.population_mean_, float(low), float(high), level, n))
     if model.n_zero_spend_:
         yield tell.say("zero_spend", n=model.n_zero_spend_)
-    r, z = model.correlation_, float(norm.ppf((1 + level) / 2))
+    r, z = model.correlation_, float(norm.ppf(ends[1]))
     if n > 3 and np.isfinite(r) and abs(r) < 1:
         low, high = (float(np.tanh(np.arctanh(r) + sign * z / np.sqrt(n - 3))) for sign in (-1, 1))
         related = abs(r) > 0.1 and (low > 0 or high < 0)
@@ -243,8 +243,7 @@ def _to_come(tell: Teller, found: ValueFindings, worth: Worth) -> Iterator[Claim
     yield claim
     typical = _of(tell, worth.typical, n, ("value", "value_parameter_low", "value_parameter_high"))
     yield tell.say("worth_typical", of=typical, values=shared | _wide(worth.typical, "value_"))
-    rules = load_segment_rules()
-    names = {s.key: s.name for s in (*rules.segments, rules.no_order)}
+    names = segment_names()
     groups = worth.groups[~worth.groups["n_customers"].map(tell.few) & (worth.groups["share_of_value"] >= 0.01)]
     for _, row in groups.iterrows():
         n, group = int(row["n_customers"]), str(row["group"])

@@ -32,19 +32,15 @@ class MaximumLikelihood:
 
     ``logs`` are logarithms of the estimates: the scale on which they were found and are closest to normal.
     ``log_covariance`` is the inverse of the observed information in them; NaN in rows and columns of parameters that
-    the data do not identify. ``n`` counts observations, ``n_distinct`` distinct rows among them; of ``n_starts``
-    starting points ``starts_agreeing`` led to the best likelihood. ``positive_definite``: the information matrix is,
-    so the optimum is a maximum and all parameters are identified.
+    the data do not identify. ``starts_agreeing`` counts starting points that led to the best likelihood.
+    ``positive_definite``: the information matrix is, so all parameters are identified.
     """
 
     names: tuple[str, ...]
     logs: np.ndarray
     log_covariance: np.ndarray
     log_likelihood: float
-    n: int
-    n_distinct: int
     starts_agreeing: int
-    n_starts: int
     positive_definite: bool
 
     @property
@@ -138,12 +134,10 @@ def maximise(
 ) -> MaximumLikelihood:  # fmt: skip
     """Find the parameters, all positive, that make weighted rows most likely.
 
-    `build` makes, of rows and weights, a function of the log-parameters that returns minus the log-likelihood and its
-    gradient in them. `rows` are distinct observations, scaled so that parameters are not far from 1, and `weights` say
-    how often each occurs. `starts` are tried on a systematic sample of at most 4,000 rows; the best goes on with all.
-
-    BFGS on logarithms within e^-8 to e^8, then Newton steps with a Hessian by central differences of the analytic
-    gradient. Standard errors come from that Hessian, if it is positive definite.
+    `build` makes, of distinct rows (scaled so that parameters are not far from 1) and their weights, a function of the
+    log-parameters that returns minus the log-likelihood and its gradient in them. `starts` are tried on a systematic
+    sample of at most 4,000 rows; the best goes on with all. BFGS on logarithms within e^-8 to e^8, then Newton steps
+    with a Hessian by central differences of the gradient, from which standard errors come if it is positive definite.
     """
     n = float(weights.sum())
     trial = build(*_thinned(rows, weights))
@@ -157,8 +151,7 @@ def maximise(
         theta = _descend(objective, theta, n, _hessian(trial, theta, np.ones(len(theta), dtype=bool)) / n)[0]
     theta, value, hessian, free = _polish(objective, theta, n)
     covariance, definite = _invert(hessian, free)
-    found = (theta, covariance, -value, round(n), len(weights), agreeing, len(ends), definite)
-    return MaximumLikelihood(tuple(names), *found)
+    return MaximumLikelihood(tuple(names), theta, covariance, -value, agreeing, definite)
 
 
 def _thinned(rows: Rows, weights: np.ndarray) -> tuple[Rows, np.ndarray]:
@@ -264,6 +257,7 @@ class PurchaseModel(Fitted, ABC):
 
     time_names: tuple[str, ...]  # parameters in time units
     title: str
+    shapes: tuple[tuple[float, float, float, float], ...]  # starting points, at one purchase per unit of time
 
     def fit(self, summary: pd.DataFrame, *, time_unit: str | None = None) -> Any:
         """Fit the model to a summary of repeat purchases.
@@ -287,15 +281,16 @@ class PurchaseModel(Fitted, ABC):
         rows, weights, _ = distinct_rows(x, last / scale, tenure / scale)
         mean_rate = (weights @ rows[0]) / (weights @ rows[2])
         change = -float(x.sum()) * np.log(scale)
-        found = maximise(self._objective, rows, weights, self.names, self._starts(mean_rate))
+        starts = [(r, alpha / mean_rate, third, fourth) for r, alpha, third, fourth in self.shapes]
+        found = maximise(self._objective, rows, weights, self.names, starts)
         self.estimate_ = found.rescaled(dict.fromkeys(self.time_names, scale), change)
         pairs, _, index = distinct_rows(rows[0], rows[2])
-        starts = [(1.0, 1 / mean_rate), (0.2, 0.2 / mean_rate)]
-        nbd = maximise(nbd_objective, pairs, np.bincount(index, weights), ("r", "alpha"), starts)
+        simple = [(1.0, 1 / mean_rate), (0.2, 0.2 / mean_rate)]
+        nbd = maximise(nbd_objective, pairs, np.bincount(index, weights), ("r", "alpha"), simple)
         self.no_dropout_ = nbd.rescaled({"alpha": scale}, change)
         gain = 2 * (self.estimate_.log_likelihood - self.no_dropout_.log_likelihood)
         self.dropout_identified_ = bool(gain > chi2.ppf(0.95, 2)) and not self.estimate_.unidentified()
-        self.n_customers_, self.n_repeat_customers_ = len(x), repeaters
+        self.n_customers_ = len(x)
         self.mean_gap_, self.median_tenure_ = float(last.sum() / x.sum()), float(np.median(tenure))
         self.is_short_ = self.median_tenure_ < 2 * self.mean_gap_
         self.notes_ = self._notes(x, last, tenure)
@@ -370,9 +365,6 @@ class PurchaseModel(Fitted, ABC):
 
     @abstractmethod
     def _objective(self, rows: Rows, weights: np.ndarray) -> Objective: ...
-
-    @abstractmethod
-    def _starts(self, mean_rate: float) -> list[tuple[float, ...]]: ...
 
     @staticmethod
     @abstractmethod

@@ -88,10 +88,10 @@ def simple_clv(average_sale: float, sales_per_month: float, months_retained: flo
     >>> simple_clv(1500, 2, 18).value
     54000.0
     """
-    for name, given in (("sales_per_month", sales_per_month), ("months_retained", months_retained)):
-        if not given >= 0:
-            raise ValueError(f"{name}: expected 0 or more, got {given}")
     inputs = {"average_sale": average_sale, "sales_per_month": sales_per_month, "months_retained": months_retained}
+    for name in ("sales_per_month", "months_retained"):
+        if not inputs[name] >= 0:
+            raise ValueError(f"{name}: expected 0 or more, got {inputs[name]}")
     notes = (
         "No margin: this is revenue, not what is earned.",
         "No discount: money of later years counts as money of today.",
@@ -161,7 +161,7 @@ class SimpleValues:
     ``table``, one row per formula that can be computed: ``formula`` ("average", "simple", "margin"), ``value`` and
     ``low``, ``high`` in major units; the interval resamples customers and says nothing about whether the formula fits.
     ``formulas`` are the same with inputs and notes. The later window of ``days`` begins on ``since`` and ends at
-    ``as_of``; ``n_buyers``, ``n_orders``, ``revenue`` and ``median_revenue`` are of it, refunds taken off, also those
+    ``as_of``; ``n_buyers``, ``revenue`` and ``median_revenue`` are of it, refunds taken off, also those
     of who bought nothing in it. ``n_before`` ordered in the window before, ``n_retained`` of them in the later one too.
     ``months_watched``: how long the data are; ``months_retained``: how long the constant retention would have a
     customer stay, infinite when everybody stayed.
@@ -172,7 +172,6 @@ class SimpleValues:
     since: dt.date
     days: int
     n_buyers: int
-    n_orders: int
     revenue: float
     median_revenue: float
     n_before: int
@@ -216,12 +215,11 @@ def simple_values(orders: IntoFrame, first_day: dt.date, outlook: Outlook, terms
         with np.errstate(divide="ignore", invalid="ignore"):
             found.append(("simple", simple, each_drawn / (1 - kept)))
             found.append(("margin", discounted, margin * each_drawn * kept / (1 + per_window - kept)))
-    ends = [(1 - terms.level) / 2, (1 + terms.level) / 2]
-    rows = [(name, formula.value, *map(float, np.nanquantile(drawn, ends))) for name, formula, drawn in found]
+    rows = [(name, formula.value, *map(float, np.nanquantile(drawn, terms.ends))) for name, formula, drawn in found]
     return SimpleValues(
         table=pd.DataFrame(rows, columns=["formula", "value", "low", "high"]),
         formulas=tuple(formula for _, formula, _ in found),
-        since=since, days=days, n_buyers=int(n_buyers), n_orders=int(n), revenue=float(revenue / scale),
+        since=since, days=days, n_buyers=int(n_buyers), revenue=float(revenue / scale),
         median_revenue=float(np.median(minor[bought]) / scale), n_before=int(n_before), n_retained=int(n_retained),
         months_watched=span / DAYS_PER_UNIT["M"], months_retained=stayed, as_of=terms.as_of,
     )  # fmt: skip
@@ -232,8 +230,7 @@ def _per_customer(orders: IntoFrame, as_of: dt.date, begin: dt.date, since: dt.d
     kept = orders_until(orders, as_of, "revenue_minor", "is_order")
     is_date = kept.collect_schema()["ordered_on"] == nw.Date
     first, split = (day if is_date else dt.datetime.combine(day, dt.time()) for day in (begin, since))
-    names = ["n_orders", "before", "minor"]
-    whole, zero = nw.Int64, nw.lit(0).cast(nw.Int64)
+    names, whole, zero = ["n_orders", "before", "minor"], nw.Int64, nw.lit(0).cast(nw.Int64)
     late, count = nw.col("ordered_on") >= split, nw.col("is_order").cast(whole)
     reduced = (
         kept.filter(nw.col("ordered_on") >= first)
@@ -266,11 +263,10 @@ class ShiftedBetaGeometric(Fitted):
 
     Attributes
     ----------
-    params_, standard_errors_, covariance_, log_likelihood_, estimate_
+    params_, standard_errors_, covariance_, log_likelihood_, estimate_, notes_
         ``alpha``, ``beta``.
-    n_customers_, n_left_, notes_
-    n_periods_ : int
-        Longest time watched; what is said beyond it is the model's.
+    n_customers_, n_periods_ : int
+        ``n_periods_`` is the longest time watched; what is said beyond it is the model's.
 
     Notes
     -----
@@ -286,13 +282,9 @@ class ShiftedBetaGeometric(Fitted):
     names = ("alpha", "beta")
 
     def fit(self, survivors: ArrayLike) -> ShiftedBetaGeometric:
-        """Fit the model to customers left at each age.
+        """Fit the model to customers left at age 0, 1, 2, … periods, of shape (n_ages,) or (n_cohorts, n_ages).
 
-        Parameters
-        ----------
-        survivors : array of shape (n_ages,) or (n_cohorts, n_ages)
-            Customers of a cohort at age 0, 1, 2, … periods; never rising. NaN, at the end of a row only = not
-            yet observed.
+        Counts never rise. NaN, at the end of a row only = not yet observed.
         """
         table = np.atleast_2d(np.asarray(survivors, dtype="float64"))
         seen = np.isfinite(table)
@@ -304,8 +296,7 @@ class ShiftedBetaGeometric(Fitted):
         observed = seen[:, 1:]
         left = np.where(observed, drops, 0.0).sum(axis=0)
         ages = np.arange(1, table.shape[1])
-        # who is left at the last age that is observed
-        final = seen.sum(axis=1) - 1
+        final = seen.sum(axis=1) - 1  # the last age that is observed
         staying = np.bincount(final, table[np.arange(len(table)), final], table.shape[1])[1:]
         if not left.sum():
             raise HistoryError("shifted beta-geometric: nobody has left yet, so nothing tells how long they stay.")
@@ -315,8 +306,7 @@ class ShiftedBetaGeometric(Fitted):
         weights = np.bincount(index, weight[weight > 0])
         starts = [(1.0, 1.0), (0.3, 2.0), (3.0, 3.0), (1.0, 10.0)]
         self.estimate_ = maximise(_contract_objective, rows, weights, self.names, starts)
-        self.n_customers_, self.n_left_ = int(table[:, 0].sum()), int(left.sum())
-        self.n_periods_ = int(time[weight > 0].max())
+        self.n_customers_, self.n_periods_ = int(table[:, 0].sum()), int(time[weight > 0].max())
         missing = self.estimate_.unidentified()
         why = "Customers look alike, or two ages or more are needed: a constant retention rate says the same."
         self.notes_ = (f"Not identified by these data: {', '.join(missing)}. {why}",) if missing else ()

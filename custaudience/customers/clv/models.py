@@ -12,9 +12,8 @@ from narwhals.typing import IntoFrame
 
 from custaudience.customers.clv.fitting import MIN_REPEAT_CUSTOMERS, PurchaseModel, distinct_rows
 from custaudience.customers.clv.formulas import Outlook
-from custaudience.customers.clv.gammagamma import GammaGamma
 from custaudience.customers.clv.predicting import ClvPrediction, HoldOut, check_hold_out, predict_clv, simulate_futures
-from custaudience.customers.clv.purchases import BgNbd, ParetoNbd
+from custaudience.customers.clv.purchases import BgNbd, GammaGamma, ParetoNbd
 from custaudience.customers.clv.repeat import WEEKLY, Counting, summarise_repeat_purchases
 from custaudience.customers.history import check_first_orders
 from custaudience.customers.rhythm import order_days
@@ -57,9 +56,8 @@ class ValueModels:
 class ModelCheck:
     """What the models said of a time they had not seen: the best one first, then the other.
 
-    ``hold_out`` is of the best model. ``errors`` end with everybody going on at their own pace: ``model``,
-    ``expected``, ``actual`` (purchases of all), ``error`` (expected / actual - 1), ``mean_absolute_error`` (of one).
-    ``frequency``: ``n_repeat``, ``actual``, then the customers each model expects, in columns named by the models.
+    ``hold_out`` is of the best model; ``errors`` (expected / actual - 1) end with everybody going on at their own pace;
+    ``frequency`` has the customers each model expects by repeat purchases.
     """
 
     hold_out: HoldOut
@@ -72,11 +70,9 @@ class Worth:
     """What customers are expected to bring, with both intervals.
 
     ``prediction`` is private: it has ids. ``typical`` is its row, without id, whose value is the median, or whose
-    expected purchases are when there is no value. ``groups``, the most valuable first: ``group``, ``n_customers``,
-    ``mean_probability_alive`` (with BG/NBD of those who bought again only, for the others it is 1 by construction; NaN
-    where it is not told), ``expected_purchases`` (per customer), ``value_per_customer``, ``value`` (of the group) and
-    its ``parameter_low``, ``parameter_high``, ``predictive_low``, ``predictive_high``, ``share_of_value``; money is NaN
-    without a spend model. ``alive``: see `alive_table`, the model taken first.
+    expected purchases are when there is no value. ``groups``, the most valuable first, have money where there is a
+    model of spend, and ``mean_probability_alive`` with BG/NBD of those who bought again only: for the others it is 1 by
+    construction. ``alive``: see `alive_table`, the model taken first.
     """
 
     prediction: ClvPrediction
@@ -86,13 +82,7 @@ class Worth:
 
 
 def middle_of(first: dt.date, last: dt.date) -> dt.date:
-    """Return the day that ends the first half of a time.
-
-    Examples
-    --------
-    >>> middle_of(dt.date(1997, 1, 1), dt.date(1998, 6, 30))
-    datetime.date(1997, 9, 30)
-    """
+    """Return the day that ends the first half of a time."""
     return min(first + (last - first) // 2, last - dt.timedelta(days=1))
 
 
@@ -174,11 +164,7 @@ def _fit_spend(summary: pd.DataFrame) -> tuple[GammaGamma | None, dict[str, dict
 
 
 def parameter_table(models: ValueModels, *, level: float = 0.95) -> pd.DataFrame:
-    """Return the estimates of all models, and what they are when the summary is rounded to two decimals.
-
-    One row per parameter: ``model``, ``parameter``, ``estimate``, ``standard_error``, ``low``, ``high``,
-    ``estimate_rounded``, ``log_likelihood``, ``n_customers``.
-    """
+    """Return the estimates of all models, and what they are when the summary is rounded to two decimals."""
     if models.summary is None or not models.purchases:
         return pd.DataFrame()
     rounded, tables = round_summary(models.summary), []
@@ -187,9 +173,8 @@ def parameter_table(models: ValueModels, *, level: float = 0.95) -> pd.DataFrame
     for title, model in fitted:
         again = _fit_spend(rounded)[0] if isinstance(model, GammaGamma) else type(model)().fit(rounded)
         table = model.estimate_.table(level).assign(estimate_rounded=again.params_.to_numpy() if again else np.nan)
-        table = table.assign(log_likelihood=model.log_likelihood_, n_customers=model.n_customers_)
         table.insert(0, "model", title)
-        tables.append(table)
+        tables.append(table.assign(log_likelihood=model.log_likelihood_, n_customers=model.n_customers_))
     return pd.concat(tables, ignore_index=True)
 
 
@@ -234,37 +219,31 @@ def value_to_come(
     codes, names = pd.factorize(known.astype("object").where(known.notna(), "no_order"), sort=True)
     sums: dict[str, np.ndarray] = {}  # by group and draw
     typical = table.iloc[middle].drop("customer_id")
-    ends = [(1 - terms.level) / 2, (1 + terms.level) / 2]
     for part, futures in simulate_futures(model, spend, summary, outlook, terms.seed):
         for name, drawn in futures.items():
             np.add.at(sums.setdefault(name, np.zeros((len(names), outlook.n_draws))), codes[part], drawn)
             if part.start <= middle < part.stop:
-                own_ends = np.quantile(drawn[middle - part.start], ends)
+                own_ends = np.quantile(drawn[middle - part.start], terms.ends)
                 typical[[f"{name}_predictive_low", f"{name}_predictive_high"]] = own_ends
     for name in sums:
-        totals.loc[name, ["predictive_low", "predictive_high"]] = np.quantile(sums[name].sum(axis=0), ends)
+        totals.loc[name, ["predictive_low", "predictive_high"]] = np.quantile(sums[name].sum(axis=0), terms.ends)
     told = ((summary["n_repeat"] > 0).to_numpy() | (model.title != "BG/NBD")) & model.dropout_identified_
     rows = []
     for i, name in enumerate(names):
         own = predict_clv(model, spend, summary[codes == i], formula, terms)
-        each, whole = own.table, own.totals.loc["value"]
-        low, high = np.quantile(sums["value"][i], ends) if "value" in sums else (np.nan, np.nan)
-        rows.append({
-            "group": str(name), "n_customers": len(each),
-            "mean_probability_alive": float(each.loc[told[codes == i], "probability_alive"].mean()),
-            "expected_purchases": float(each["expected_purchases"].mean()),
-            "value_per_customer": float(each["value"].mean()), "value": float(whole["estimate"]),
-            "parameter_low": float(whole["parameter_low"]), "parameter_high": float(whole["parameter_high"]),
-            "predictive_low": float(low), "predictive_high": float(high),
-        })  # fmt: skip
-    found = pd.DataFrame(rows)
+        means = own.table[["expected_purchases", "value"]].mean()
+        alive = own.table.loc[told[codes == i], "probability_alive"].mean()
+        ends = np.quantile(sums["value"][i], terms.ends) if "value" in sums else (np.nan, np.nan)
+        rows.append((str(name), len(own.table), alive, *means, *own.totals.loc["value"].iloc[:3], *ends))
+    columns = ["group", "n_customers", "mean_probability_alive", "expected_purchases", "value_per_customer"]
+    found = pd.DataFrame(rows, columns=[*columns, "value", *totals.columns[1:]])
     total = found["value"].sum()
     found["share_of_value"] = found["value"] / total if total else np.nan
     order = found["value"].where(found["value"].notna(), found["expected_purchases"] * found["n_customers"])
     found = found.iloc[np.lexsort((found["group"], -order))].reset_index(drop=True)
-    alive = pd.concat([alive_table(m, summary, terms) for m in (model, *models.purchases)], ignore_index=True)
-    alive = alive.drop_duplicates(["model", "group"], ignore_index=True)
-    return Worth(replace(prediction, totals=totals, outlook=outlook), typical, found, alive)
+    still = pd.concat([alive_table(m, summary, terms) for m in (model, *models.purchases)])
+    still = still.drop_duplicates(["model", "group"], ignore_index=True)
+    return Worth(replace(prediction, totals=totals, outlook=outlook), typical, found, still)
 
 
 def alive_table(model: PurchaseModel, summary: pd.DataFrame, terms: Terms, *, n_draws: int = 200) -> pd.DataFrame:
@@ -285,7 +264,7 @@ def alive_table(model: PurchaseModel, summary: pd.DataFrame, terms: Terms, *, n_
     ends = np.full((2, len(parts)), np.nan)
     if model.dropout_identified_:
         draws = [means(params) for params in model.estimate_.draw(np.random.default_rng(terms.seed), n_draws)]
-        ends = np.quantile(draws, [(1 - terms.level) / 2, (1 + terms.level) / 2], axis=0)
+        ends = np.quantile(draws, terms.ends, axis=0)
     rows = [
         (model.title, name, int(part.sum()), mean, min(low, mean), max(high, mean))
         for (name, part), mean, low, high in zip(parts.items(), point, *ends.tolist(), strict=True)

@@ -13,7 +13,7 @@ from scipy.stats import norm
 
 from custaudience.customers.clv.fitting import PurchaseModel, Rows, distinct_rows
 from custaudience.customers.clv.formulas import Outlook
-from custaudience.customers.clv.gammagamma import GammaGamma
+from custaudience.customers.clv.purchases import GammaGamma
 from custaudience.customers.clv.repeat import (
     DAYS_PER_UNIT,
     WEEKLY,
@@ -26,14 +26,7 @@ from custaudience.customers.clv.repeat import (
 from custaudience.errors import DataError
 from custaudience.evidence import Terms
 
-INTERVALS: dict[str, str] = {
-    "parameter": "How far the expected value itself may lie from the estimate, because the model's parameters are "
-    "estimated from so many customers. Chance in what a customer does is not in it.",
-    "predictive": "Parameter and process: where what will really happen lies, chance in what customers do included.",
-}
-"""The two intervals, by the name that is part of the columns."""
 TOTALS = ["estimate", "parameter_low", "parameter_high", "predictive_low", "predictive_high"]
-
 _CELLS = 2_000_000  # customers times draws held at once
 
 
@@ -46,8 +39,10 @@ class ClvPrediction:
     table : DataFrame, one row per customer, in the order of the summary
         ``customer_id``; ``probability_alive``; ``expected_purchases`` within the horizon; ``discounted_purchases``;
         ``expected_spend`` per purchase; ``value``: discounted purchases times expected spend times margin, in money.
-        Without a spend model the last two are NaN. Intervals, see `INTERVALS`: ``purchases_parameter_low`` and
-        ``_high``, ``purchases_predictive_low`` and ``_high``, the same four for ``value``; NaN when not identified.
+        Without a spend model the last two are NaN. ``purchases_parameter_low`` and ``_high``: how far the expected
+        value may lie from the estimate, because the parameters are estimated from so many customers;
+        ``purchases_predictive_low`` and ``_high``: where what will really happen lies, chance in what customers do
+        included; the same four for ``value``; NaN when not identified.
     totals : DataFrame, rows ``purchases`` and ``value``, columns `TOTALS`
         Of the sum over all customers. Their ends are not the sums of customers' ends.
     notes : tuple of str
@@ -69,12 +64,10 @@ def predict_clv(
 
     Parameters
     ----------
-    purchases : fitted `BgNbd` or `ParetoNbd`
-    spend : fitted `GammaGamma`, or None
+    purchases, spend
+        Fitted; without a model of spend there is no value in money.
     summary : DataFrame
         As `summarise_repeat_purchases` gives it, in the time unit of the model.
-    outlook : Outlook
-    terms : Terms
 
     Notes
     -----
@@ -118,23 +111,22 @@ def predict_clv(
     value_parts = [(slopes[1], covariance)]
     if spend:
         value_parts.append((_log_slopes(spent, spend.estimate_.logs)[0], spend.estimate_.log_covariance))
-    width, totals = float(norm.ppf((1 + level) / 2)), {}
+    width, totals = float(norm.ppf(terms.ends[1])), {}
     for name, point, parts in (("purchases", mean, [(slopes[0], covariance)]), ("value", value, value_parts)):
         own, total = _delta(point, parts, width)
         table[f"{name}_parameter_low"], table[f"{name}_parameter_high"] = own
         totals[name] = [point.sum(), *total, np.nan, np.nan]
-    low_high = [(1 - level) / 2, (1 + level) / 2]
     sums: dict[str, np.ndarray] = {}
     quantiles: dict[str, list[np.ndarray]] = {"purchases": [], "value": []}
     for _, futures in simulate_futures(purchases, spend, summary, outlook, terms.seed):
         for name, drawn in futures.items():
             sums[name] = sums.get(name, 0.0) + drawn.sum(axis=0)
-            quantiles[name].append(np.quantile(drawn, low_high, axis=1))
+            quantiles[name].append(np.quantile(drawn, terms.ends, axis=1))
     for name, parts_of in quantiles.items():
         bounds = np.concatenate(parts_of, axis=1) if parts_of else np.full((2, len(x)), np.nan)
         table[f"{name}_predictive_low"], table[f"{name}_predictive_high"] = bounds
         if name in sums:
-            totals[name][3:] = np.quantile(sums[name], low_high)
+            totals[name][3:] = np.quantile(sums[name], terms.ends)
     notes = (*purchases.notes_, *(spend.notes_ if spend else ()), *_limits(purchases, spend, horizon, tenure.max()))
     whole = pd.DataFrame.from_dict(totals, orient="index", columns=TOTALS)
     return ClvPrediction(table, whole, outlook, unit, terms, notes)
@@ -284,12 +276,8 @@ def check_hold_out(
 ) -> HoldOut:
     """Compare what a model expects after its calibration with what happened.
 
-    `purchases` was fitted to `summarise_repeat_purchases` with the same `counting`, which says ``calibrated_until``.
-
-    Raises
-    ------
-    DataError
-        If nothing is held out, or the model was fitted to another time or other customers.
+    `purchases` was fitted to `summarise_repeat_purchases` with the same `counting`, which says ``calibrated_until``; a
+    model fitted to another time or other customers is refused.
     """
     until = counting.calibrated_until
     if until is None:
@@ -313,8 +301,7 @@ def check_hold_out(
         drawn = np.zeros_like(drawn) if part.start == 0 else drawn
         np.add.at(drawn, group[part], futures["purchases"])
     present = members > 0
-    ends = [(1 - terms.level) / 2, (1 + terms.level) / 2]
-    low, high = np.quantile(drawn[present] / members[present, None], ends, axis=1)
+    low, high = np.quantile(drawn[present] / members[present, None], terms.ends, axis=1)
     table = pd.DataFrame(
         {"n_repeat": np.array([*map(str, range(7)), "7+"])[present], "n_customers": members[present],
          "actual": np.bincount(group, summary["n_holdout"], 8)[present] / members[present],
@@ -322,7 +309,7 @@ def check_hold_out(
          "predictive_low": low, "predictive_high": high}
     )  # fmt: skip
     actual, said = float(summary["n_holdout"].sum()), float(expected.sum())
-    total_low, total_high = map(float, np.quantile(drawn.sum(axis=0), ends))
+    total_low, total_high = map(float, np.quantile(drawn.sum(axis=0), terms.ends))
     tracking = _track(purchases, count_purchase_days(orders, terms, counting), until, terms.as_of)
     error = said / actual - 1 if actual else float("nan")
     return HoldOut(tracking, table, actual, said, total_low, total_high, error, until, terms)

@@ -68,7 +68,6 @@ def summarise_repeat_purchases(orders: IntoFrame, terms: Terms, counting: Counti
         As `orders_of` gives them. All orders of one day are one purchase.
     terms : Terms
         Its ``as_of`` must not lie beyond the data, else silence is made up.
-    counting : Counting
 
     Returns
     -------
@@ -134,11 +133,7 @@ def summarise_repeat_purchases(orders: IntoFrame, terms: Terms, counting: Counti
 
 
 def count_purchase_days(orders: IntoFrame, terms: Terms, counting: Counting = WEEKLY) -> pd.DataFrame:
-    """Count, day by day, first and repeat purchases of the customers who had bought by the end of a summary.
-
-    One row per day with a purchase, in the order of time: ``day``; ``n_first``: customers whose first purchase it was;
-    ``n_repeat``: customers who bought again.
-    """
+    """Count first (``n_first``) and repeat purchases (``n_repeat``) by ``day``, of who had bought by the end."""
     end = counting.end(terms.as_of)
     day, first = nw.col("ordered_on"), nw.col("first")
     counted = (

@@ -19,17 +19,14 @@ from custaudience.evidence import Terms
 from custaudience.stats.intervals import share_interval
 
 _DAYS = {"W": 7, "M": 30, "Q": 91}
+_WEEKS = 102_736  # from year 1 on to where pandas begins to number them
 _NEVER = 10**9
 
 
 def cohort_table(
-    orders: IntoFrame,
-    *,
-    as_of: dt.date,
-    period: Period = "M",
-    first_orders: FirstOrders = "unknown",
-    minor_digits: int = 2,
-) -> pd.DataFrame:
+    orders: IntoFrame, *, as_of: dt.date, period: Period = "M",
+    first_orders: FirstOrders = "unknown", minor_digits: int = 2,
+) -> pd.DataFrame:  # fmt: skip
     """Count each acquisition cohort's customers, orders and revenue by age.
 
     Parameters
@@ -45,7 +42,6 @@ def cohort_table(
         `check_first_orders` and refused if it looks cut off, else ``attrs["history"]`` of the result says what
         was found.
     minor_digits : int
-        Digits of the currency's minor unit.
 
     Returns
     -------
@@ -57,10 +53,8 @@ def cohort_table(
 
     Raises
     ------
-    EmptyTableError
-        If no order counts by `as_of`.
-    HistoryError
-        If the history is cut off on the left.
+    EmptyTableError, HistoryError
+        If no order counts by `as_of`, or the history is cut off on the left.
     """
     last = _step(as_of, period)
     history = refuse_cut_off(first_orders, orders, as_of)
@@ -72,7 +66,7 @@ def cohort_table(
     steps = full["cohort"] + full["age"]
     result = full[["cohort", "age", "n_customers", "n_orders"]].assign(revenue=full["revenue_minor"] / 10**minor_digits)
     result.insert(2, "cohort_size", full["cohort"].map(sizes))
-    result["cohort"] = _starts(full["cohort"].to_numpy(), period)
+    result["cohort"] = pd.PeriodIndex.from_ordinals(full["cohort"], freq=period).start_time
     result["is_complete"] = (steps < last) | _ends_period(as_of, period)
     result.attrs.update(history)
     return result
@@ -80,10 +74,9 @@ def cohort_table(
 
 def _cohort_sums(orders: IntoFrame, as_of: dt.date, period: str) -> pd.DataFrame:
     """Reduce orders to (cohort, age) in one chain; periods are whole numbers, so every engine agrees."""
-    counts = nw.col("is_order")
     reduced = (
         orders_until(orders, as_of, "revenue_minor", "is_order")
-        .with_columns(step=_step_expression(period), n_orders=counts.cast(nw.Int64))
+        .with_columns(step=_step_expression(period), n_orders=nw.col("is_order").cast(nw.Int64))
         .group_by("customer_id", "step")
         .agg(nw.col("n_orders").sum(), nw.col("revenue_minor").sum())
         .with_columns(counted=nw.when(nw.col("n_orders") > 0).then(nw.col("step")).otherwise(nw.lit(_NEVER)))
@@ -103,38 +96,19 @@ def retention_cells(
     orders: IntoFrame, terms: Terms, *, period: Period = "M",
     definition: Literal["survival", "activity"] = "survival", follow_up: int | None = None,
 ) -> pd.DataFrame:  # fmt: skip
-    """Give every observed cell of a retention table with its base and interval.
+    """Give every observed cell of `retention_table` ("survival") or `activity_table` with its base and interval.
 
-    Parameters
-    ----------
-    orders, period
-        As in `cohort_table`. An incomplete last period is dropped.
-    terms : Terms
-        Its date, ``first_orders`` and level.
-    definition : {"survival", "activity"}
-        See `retention_table` and `activity_table`.
-    follow_up : int, optional
-        For "survival": complete periods that must have been observed after the cell's own. By default so many
-        that 95 % of pooled gaps between orders would have ended in them.
-
-    Returns
-    -------
-    DataFrame, one row per observed cohort and age
-        ``cohort``, ``age``, ``cohort_size``, ``n_customers`` (of them, those counted), ``share``, ``low``,
-        ``high`` (fractions; Wilson). Age 0 is 1 by definition. What is not observed yet has no row.
-
-    Raises
-    ------
-    EmptyTableError
-        If no period with an order is complete by `as_of`.
-    HistoryError
-        If the history is cut off on the left.
+    One row per observed cohort and age: ``cohort``, ``age``, ``cohort_size``, ``n_customers`` (of them, those counted),
+    ``share``, ``low``, ``high`` (fractions; Wilson). Age 0 is 1 by definition. What is not observed yet has no row; an
+    incomplete last period is dropped. Arguments, and what is refused, are those of `retention_table`.
     """
     if definition not in ("survival", "activity"):
         raise ValueError(f"definition: expected 'survival' or 'activity', got {definition!r}")
     if follow_up is not None and follow_up < 0:
         raise ValueError(f"follow_up: expected 0 or more periods, got {follow_up}")
-    end = _last_complete_day(terms.as_of, period)
+    end = terms.as_of
+    if not _ends_period(end, period):
+        end = (pd.Period(end, period) - 1).end_time.date()
     history = refuse_cut_off(terms.first_orders, orders, terms.as_of)
     last = _step(end, period)
     if definition == "activity":
@@ -144,13 +118,11 @@ def retention_cells(
     else:
         counted, sizes = _still_ordering(orders, end, period)
         wait = _usual_wait(orders, end, period, last) if follow_up is None else follow_up
-    ages = {int(cohort): max(0, last - int(cohort) - wait) for cohort in sizes.index}
-    index = pd.MultiIndex.from_tuples(
-        [(cohort, age) for cohort, oldest in ages.items() for age in range(oldest + 1)], names=["cohort", "age"]
-    )
+    grid = [(cohort, age) for cohort in sizes.index for age in range(max(0, last - cohort - wait) + 1)]
+    index = pd.MultiIndex.from_tuples(grid, names=["cohort", "age"])
     cells = counted.reindex(index, fill_value=0).rename("n_customers").reset_index()
     cells.insert(2, "cohort_size", cells["cohort"].map(sizes))
-    cells["cohort"] = _starts(cells["cohort"].to_numpy(), period)
+    cells["cohort"] = pd.PeriodIndex.from_ordinals(cells["cohort"], freq=period).start_time
     cells["share"] = cells["n_customers"] / cells["cohort_size"]
     counts = cells[["n_customers", "cohort_size"]].itertuples(index=False)
     limits = [share_interval(n, size, terms.level)[1:] for n, size in counts]
@@ -165,12 +137,13 @@ def retention_table(
 ) -> pd.DataFrame:  # fmt: skip
     """Share of each acquisition cohort that still orders, by periods since its first order ("survival").
 
+    Other arguments are those of `cohort_table`; an incomplete last period is dropped.
+
     Parameters
     ----------
-    orders, as_of, period, first_orders
-        As in `cohort_table`. An incomplete last period is dropped.
     follow_up : int, optional
-        As in `retention_cells`.
+        Complete periods that must have been observed after the cell's own. By default so many that 95 % of pooled
+        gaps between orders would have ended in them.
 
     Returns
     -------
@@ -180,10 +153,8 @@ def retention_table(
 
     Raises
     ------
-    EmptyTableError
-        If no period with an order is complete by `as_of`.
-    HistoryError
-        If the history is cut off on the left.
+    EmptyTableError, HistoryError
+        If no period with an order is complete by `as_of`, or the history is cut off on the left.
 
     Notes
     -----
@@ -212,12 +183,6 @@ def _wide(cells: pd.DataFrame) -> pd.DataFrame:
     table = cells.pivot(index="cohort", columns="age", values="share")
     table.attrs.update(cells.attrs)
     return table
-
-
-def _last_complete_day(as_of: dt.date, period: str) -> dt.date:
-    if _ends_period(as_of, period):
-        return as_of
-    return _start_day(_step(as_of, period), period) - dt.timedelta(days=1)
 
 
 def _still_ordering(orders: IntoFrame, end: dt.date, period: str) -> tuple[pd.Series, pd.Series]:
@@ -256,36 +221,23 @@ def _collect_periods(lazy: nw.LazyFrame[Any], end: dt.date) -> pd.DataFrame:
 
 
 def _step_expression(period: str) -> nw.Expr:
-    """Return an expression that numbers weeks, months or quarters without a gap."""
+    """Return an expression that numbers weeks, months or quarters as pandas does."""
     day = nw.col("ordered_on").dt
     year = day.year().cast(nw.Int64)
     if period == "M":
-        return year * 12 + day.month() - 1
+        return (year - 1970) * 12 + day.month() - 1
     if period == "Q":
-        return year * 4 + (day.month() - 1) // 3
+        return (year - 1970) * 4 + (day.month() - 1) // 3
     past = year - 1
     ordinal = past * 365 + past // 4 - past // 100 + past // 400 + day.ordinal_day()
-    return (ordinal - 1) // 7  # day 1 of year 1 was a Monday
+    return (ordinal - 1) // 7 - _WEEKS  # day 1 of year 1 was a Monday
 
 
 def _step(day: dt.date, period: str) -> int:
     """Return the number of a day's period, as `_step_expression` does."""
     if period not in _DAYS:
         raise ValueError(f"period: expected 'W', 'M' or 'Q', got {period!r}")
-    if period == "M":
-        return day.year * 12 + day.month - 1
-    return day.year * 4 + (day.month - 1) // 3 if period == "Q" else (day.toordinal() - 1) // 7
-
-
-def _start_day(step: int, period: str) -> dt.date:
-    if period == "M":
-        return dt.date(step // 12, step % 12 + 1, 1)
-    return dt.date(step // 4, step % 4 * 3 + 1, 1) if period == "Q" else dt.date.fromordinal(step * 7 + 1)
-
-
-def _starts(steps: np.ndarray, period: str) -> np.ndarray:
-    days = np.array([np.datetime64(_start_day(int(step), period)) for step in steps], dtype="datetime64[D]")
-    return days.astype("datetime64[us]")
+    return int(pd.Period(day, period).ordinal)
 
 
 def _ends_period(day: dt.date, period: str) -> bool:

@@ -12,17 +12,17 @@ import pandas as pd
 from narwhals.typing import IntoFrame
 
 from custaudience.customers.cohorts.cohorts import time_to_second_order
-from custaudience.customers.cohorts.survival import median_survival, survival_table
+from custaudience.customers.cohorts.survival import compare_survival, median_survival, survival_table
 from custaudience.customers.ground import lines_until
 from custaudience.errors import ColumnError, near_miss
 from custaudience.evidence import Terms
-from custaudience.stats.discovery import false_discovery_rates
-from custaudience.stats.intervals import share_interval
+from custaudience.stats.intervals import false_discovery_rates, share_interval
 from custaudience.study.orders import orders_of
 
 _MIN_AT_RISK = 10  # a curve stops before fewer are watched
-_COLUMNS = ["group", "n", "n_again", "days", "share", "low", "high"]
-_COLUMNS += ["difference", "difference_low", "difference_high"]
+_COLUMNS = [
+    *("group", "n", "n_again", "days", "share", "low", "high", "difference", "difference_low", "difference_high")
+]  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -51,8 +51,6 @@ class SecondOrder:
         Groups under ``terms.least``, and their customers: in "all" and "all others" only.
     overlapping : bool
         A customer may be in several groups, as with the products of a first order.
-    history : str
-    as_of : date
     """
 
     table: pd.DataFrame
@@ -79,8 +77,7 @@ def second_order(
     orders : any frame Narwhals reads, one row per order or per order line
         Lines (`Study.table`) are netted with `orders_of`.
     terms : Terms
-        Its date must not lie beyond the data; its ``first_orders`` as in `cohort_table`; groups smaller than its
-        ``least`` have no row; groups called different are false ones for at most one less its ``level``.
+        Its date must not lie beyond the data; groups smaller than its ``least`` have no row.
     by : str or DataFrame, optional
         Name of a column of `orders`: the values on the day of the first order, such as ``product_id`` or a
         promo code (lines of refunds do not count). Or a frame with ``customer_id`` and one more column, such as
@@ -90,18 +87,10 @@ def second_order(
     missing : str, optional
         Name of the group without a value, such as "no code"; without it they are left out and counted.
 
-    Returns
-    -------
-    SecondOrder
-
     Raises
     ------
-    HistoryError
-        If first orders lie before the data.
-    EmptyTableError
-        If no order counts by the date.
-    ColumnError
-        If the column is missing.
+    HistoryError, EmptyTableError, ColumnError
+        If first orders lie before the data, no order counts by the date, or the column is missing.
 
     Notes
     -----
@@ -129,8 +118,8 @@ def second_order(
     sizes = member.groupby("group").size()
     small = sizes.index[sizes < terms.least]
     known = ~waits["customer_id"].isin(without).to_numpy() if name else np.ones(len(waits), dtype=bool)
-    curves, rows, groups = [_curve(waits, "all", terms)], [], []
-    rows.append(_at(curves[0], waits, days, terms.level).assign(group="all"))
+    curves, groups = [_curve(waits, "all", terms)], []
+    rows = [_at(curves[0], waits, days, terms.level).assign(group="all")]
     for group in sizes.index[sizes >= terms.least]:
         mine = waits["customer_id"].isin(member.loc[member["group"] == group, "customer_id"]).to_numpy()
         own, rest = waits[mine], waits[known & ~mine]
@@ -138,7 +127,7 @@ def second_order(
         found = _at(curves[-1], own, days, terms.level)
         others = _at(_curve(rest, "others", terms), rest, days, terms.level)
         rows.append(_against(found, others).assign(group=group))
-        groups.append((group, len(own), int(own["ordered_again"].sum()), *_log_rank(waits, mine, known)))
+        groups.append((group, len(own), int(own["ordered_again"].sum()), *_against_rest(own, rest)))
     return SecondOrder(
         pd.concat(rows, ignore_index=True)[_COLUMNS], _groups(groups, curves, terms),
         pd.concat(curves, ignore_index=True), name, len(waits), len(without) if name else 0, len(small),
@@ -210,22 +199,14 @@ def _against(found: pd.DataFrame, rest: pd.DataFrame) -> pd.DataFrame:
     return found.assign(difference=difference, difference_low=difference - down, difference_high=difference + up)
 
 
-def _log_rank(waits: pd.DataFrame, mine: np.ndarray, known: np.ndarray) -> tuple[float, float]:
-    """Return the p-value against all others, and the events minus those to expect if both were alike.
-
-    As `compare_survival`, which also corrects pairs; statsmodels does that with a third of a second each.
-    """
-    from scipy.stats import chi2
-    from statsmodels.duration.survfunc import survdiff
-
-    rows, group = waits[known | mine], mine[known | mine]
-    time, again = rows["days"].to_numpy(), rows["ordered_again"].to_numpy()
-    if group.all() or not again.any():
+def _against_rest(own: pd.DataFrame, rest: pd.DataFrame) -> tuple[float, float]:
+    """Return the p-value against all others, and the events minus those to expect if both were alike."""
+    both = pd.concat([own, rest])
+    if rest.empty or not both["ordered_again"].any():
         return np.nan, np.nan
-    events = np.sort(time[again])
-    at_risk, own = (len(t) - np.searchsorted(np.sort(t), events) for t in (time, time[group]))
-    statistic, _ = survdiff(time.astype("float64"), again.astype("float64"), group.astype("int64"))
-    return float(chi2.sf(statistic, 1)), float(again[group].sum() - (own / at_risk).sum())
+    test = compare_survival(both["days"], both["ordered_again"], np.arange(len(both)) < len(own))
+    mine = test.groups.iloc[1]  # of False and True
+    return test.p_value, mine["events"] - mine["expected"]
 
 
 def _groups(rows: list[tuple[str, int, int, float, float]], curves: list[pd.DataFrame], terms: Terms) -> pd.DataFrame:

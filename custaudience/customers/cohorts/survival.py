@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
+from scipy.stats import chi2, norm
 
 from custaudience.errors import EmptyTableError, HistoryError
 from custaudience.evidence import Terms
@@ -29,8 +30,7 @@ def survival_table(
     observed : array of n booleans
         True = the event happened; False = not yet when last seen (censored).
     terms : Terms
-        Its ``least``: a curve stops before fewer are at risk, and groups that are never so many have no row. Its
-        ``level``: of the intervals, formed on log(-log) of the share.
+        A curve stops before fewer than ``least`` are at risk, and groups that are never so many have no row.
     entry : array of n numbers, optional
         Time from which each was watched, below its duration: those already past their start when the data
         begin count only from there.
@@ -40,17 +40,15 @@ def survival_table(
     Returns
     -------
     DataFrame, one row per group and time, sorted
-        ``group`` ("all" without groups), ``time``, ``at_risk`` (just before), ``events``, ``share`` (fraction
-        without an event after that time), ``low``, ``high`` (NaN where the share is 0: no interval there).
-        The first row of a curve is its start with share 1, the last its end. With late entry a curve starts
-        when ``least`` are at risk, and shares are of those who came so far without an event.
+        ``group`` ("all" without groups), ``time``, ``at_risk`` (just before), ``events``, ``share`` (fraction without
+        an event after that time), ``low``, ``high`` (formed on log(-log) of the share; NaN where it is 0). The first
+        row of a curve is its start with share 1, the last its end. With late entry a curve starts when ``least`` are
+        at risk, and shares are of those who came so far without an event.
 
     Raises
     ------
-    ValueError
-        If lengths differ, a value is missing or negative, or an entry is not below its duration.
-    EmptyTableError
-        If there is nobody.
+    ValueError, EmptyTableError
+        If lengths differ, a value is missing or negative, or an entry is not below its duration; if there is nobody.
 
     Notes
     -----
@@ -88,15 +86,8 @@ def median_survival(table: pd.DataFrame, *, share: float = 0.5) -> pd.DataFrame:
 class SurvivalComparison:
     """A log-rank test of equal curves.
 
-    Attributes
-    ----------
-    groups : DataFrame
-        ``group``, ``n``, ``events``, ``expected`` (events if all groups were alike).
-    chi2 : float
-    df : int
-    p_value : float
-    pairs : DataFrame
-        ``group_a``, ``group_b``, ``chi2``, ``p_value``, ``p_holm`` (corrected for the number of pairs).
+    ``groups``: ``group``, ``n``, ``events``, ``expected`` (events if all groups were alike). ``pairs``: ``group_a``,
+    ``group_b``, ``chi2``, ``p_value``, ``p_holm`` (corrected for the number of pairs).
     """
 
     groups: pd.DataFrame
@@ -111,14 +102,7 @@ def compare_survival(
 ) -> SurvivalComparison:
     """Test whether groups have the same time to an event (log-rank).
 
-    Parameters
-    ----------
-    durations, observed, groups, entry
-        As in `survival_table`.
-
-    Returns
-    -------
-    SurvivalComparison
+    Arguments are those of `survival_table`.
 
     Raises
     ------
@@ -139,11 +123,13 @@ def compare_survival(
         raise HistoryError(f"compare_survival: two groups or more are needed, got {labels}.")
     if not data["observed"].any():
         raise HistoryError("compare_survival: nobody has had the event yet; there is nothing to compare.")
-    chi2, p_value = _log_rank(data)
-    rows = [(a, b, *_log_rank(data[data["group"].isin([a, b])])) for a, b in combinations(labels, 2)]
-    pairs = pd.DataFrame(rows, columns=["group_a", "group_b", "chi2", "p_value"])
-    pairs["p_holm"] = multipletests(pairs["p_value"], method="holm")[1]
-    return SurvivalComparison(_expected(data, labels), chi2, len(labels) - 1, p_value, pairs)
+    statistic, p_value = _log_rank(data)
+    rows, holm = [(*labels, statistic, p_value)], [p_value]
+    if len(labels) > 2:
+        rows = [(a, b, *_log_rank(data[data["group"].isin([a, b])])) for a, b in combinations(labels, 2)]
+        holm = multipletests([p for *_, p in rows], method="holm")[1]
+    pairs = pd.DataFrame(rows, columns=["group_a", "group_b", "chi2", "p_value"]).assign(p_holm=holm)
+    return SurvivalComparison(_expected(data, labels), statistic, len(labels) - 1, p_value, pairs)
 
 
 def _survival_data(durations: ArrayLike, observed: ArrayLike, entry: ArrayLike | None, groups: Any) -> pd.DataFrame:
@@ -176,7 +162,6 @@ def _at_risk(data: pd.DataFrame, times: np.ndarray) -> np.ndarray:
 
 def _curve(data: pd.DataFrame, min_at_risk: int, level: float) -> pd.DataFrame:
     """Return the Kaplan-Meier curve of one group where enough are at risk."""
-    from scipy.stats import norm
     from statsmodels.duration.survfunc import SurvfuncRight
 
     times = np.unique(data["time"].to_numpy())
@@ -207,7 +192,7 @@ def _curve(data: pd.DataFrame, min_at_risk: int, level: float) -> pd.DataFrame:
 
 
 def _log_rank(data: pd.DataFrame) -> tuple[float, float]:
-    from scipy.stats import chi2
+    """Return chi-squared and the p-value of equal curves; NaN without events."""
     from statsmodels.duration.survfunc import survdiff
 
     codes, labels = pd.factorize(data["group"], sort=True)
@@ -223,7 +208,7 @@ def _log_rank(data: pd.DataFrame) -> tuple[float, float]:
 
 
 def _expected(data: pd.DataFrame, labels: list[Any]) -> pd.DataFrame:
-    """Return events and the events to expect if all groups were alike."""
+    """Return, for groups of `labels`, how many had the event and how many would if all groups were alike."""
     times, events = np.unique(data.loc[data["observed"], "time"].to_numpy(), return_counts=True)
     rate = events / _at_risk(data, times)
     rows = []

@@ -54,15 +54,9 @@ def _count(tell: Teller, key: str, case: str, n: int, **facts: Any) -> Claim:
 
 def _finding(tell: Teller, n: int, may: int, *, known: bool) -> Claim:
     facts: dict[str, Any] = {"may": may, "no": n - may, "part": may / n if n else 0.0, "list": LIST_NAMES["any"]}
-    case = "text"
-    if not n:
-        case = "nobody"
-    elif not known:
-        case = "unknown"
-    elif tell.few(may, n - may):
+    case = "nobody" if not n else "unknown" if not known else {0: "none", n: "all"}.get(may, "text")
+    if n and known and tell.few(may, n - may):
         case, facts = "few_agreed", {"list": LIST_NAMES["any"]}
-    elif may in (0, n):
-        case = "all" if may else "none"
     return _count(tell, "finding" if known else "finding_without_consent", case, n, **facts)
 
 

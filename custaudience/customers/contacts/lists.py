@@ -53,21 +53,16 @@ class ContactLists:
         customer, "overdue+regular"), ``consent`` (boolean; NA where it is not known of anybody), ``may_write``.
     refused : mapping of list to sentence
         Lists that could not be made, and why.
-    n_customers : int
-        Everybody with an order that counts.
-    n_agreed : int or None
-        Of them, who agreed to be written to. None without a column of consent: then everybody may be written to as
-        far as the data know, and that must be said.
-    n_lost : int
-        Silent for more than twice their cut-off: they count as lost, and are on no list of overdue.
-    offer : Offer or None
-        What ``missing`` is about.
-    missed : MissedCrossSell or None
+    n_customers, n_agreed, n_lost : int
+        Everybody with an order that counts; of them, who agreed to be written to (None without a column of consent:
+        then everybody may be written to as far as the data know, and that must be said); silent for more than twice
+        their cut-off: they count as lost, and are on no list of overdue.
+    offer, missed
+        What ``missing`` is about, and who missed it.
     n_regular_tested : int
         Pairs of customer and item looked at for ``regular``.
     level : str
         Column that names what is bought; "" where there is none.
-    as_of : date
     """
 
     table: pd.DataFrame
@@ -91,8 +86,7 @@ def choose_contact_offer(lines: IntoFrame, terms: Terms, *, bought: str = "", mi
     """
     known = None
     if bought or missing:
-        items = nw.from_native(lines).lazy().select("item").unique().collect(backend="pyarrow")
-        known = items["item"].to_list()
+        known = nw.from_native(lines).lazy().select("item").unique().collect(backend="pyarrow")["item"].to_list()
     asked, pairs = asked_offer(bought, missing, known), product_pairs(lines, terms, level="item").table
     return choose_offer(pairs, asked) or choose_offer(pairs, asked, min_lift=1.0, most=1)
 
@@ -115,13 +109,9 @@ def missed_or_reason(lines: IntoFrame, offer: Offer | None, terms: Terms, *, win
 
 
 def make_contact_lists(
-    lifecycle: Lifecycle,
-    segments: pd.DataFrame,
-    *,
-    missing: Missing | None = None,
-    regular: RegularBuyers | None = None,
-    consent: pd.Series | None = None,
-) -> ContactLists:
+    lifecycle: Lifecycle, segments: pd.DataFrame, *, missing: Missing | None = None,
+    regular: RegularBuyers | None = None, consent: pd.Series | None = None,
+) -> ContactLists:  # fmt: skip
     """Put the analyses of a date together to lists of customers to write to.
 
     Overdue, and not yet lost, is the list ``overdue``; ``regular`` has a customer once, with the thing due first, and
@@ -138,16 +128,13 @@ def make_contact_lists(
     table["segment"] = table["customer_id"].map(segments.set_index("customer_id")["segment"]).astype("str")
     table["lists"] = table["customer_id"].map(table.groupby("customer_id")["list"].agg("+".join)).astype("str")
     n_agreed = None
-    if consent is None:
-        table["consent"] = pd.array([pd.NA] * len(table), dtype="boolean")
-        table["may_write"] = True
-    else:
+    table["consent"], table["may_write"] = pd.Series(pd.NA, table.index, dtype="boolean"), True
+    if consent is not None:
         agreed = set(consent.index[consent.to_numpy(dtype="bool")])
         table["may_write"] = table["customer_id"].isin(agreed)
         table["consent"] = table["may_write"].astype("boolean")
         bought = lifecycle.table["state"] != "potential"
         n_agreed = int(lifecycle.table.loc[bought, "customer_id"].isin(agreed).sum())
-    table["may_write"] = table["may_write"].astype("bool")
     states = lifecycle.counts.set_index("state")["n_customers"]
     n_tested, level = (regular.n_tested, regular.level) if regular else (0, "")
     return ContactLists(
@@ -227,9 +214,7 @@ def count_lists(table: pd.DataFrame, held_out: pd.Series | None = None) -> pd.Da
     ``list``, ``n_customers``, ``n_may_not`` (no consent), ``n_held_out`` (as `draw_hold_out` drew), ``n_to_write``; the
     last three add up to the first.
     """
-    held = held_out if held_out is not None else pd.Series(False, index=table.index)
-    marked = table.assign(held=held, no=~table["may_write"])
-    marked = pd.concat([marked, marked.drop_duplicates("customer_id").assign(list="any")])
+    marked = with_any(table.assign(held=False if held_out is None else held_out, no=~table["may_write"]))
     grouped = marked.groupby("list")
     sums = grouped[["no", "held"]].sum().set_axis(["n_may_not", "n_held_out"], axis=1)
     counts = pd.concat([grouped.size().rename("n_customers"), sums], axis=1)
@@ -240,17 +225,24 @@ def count_lists(table: pd.DataFrame, held_out: pd.Series | None = None) -> pd.Da
 
 def count_by_segment(table: pd.DataFrame) -> pd.DataFrame:
     """Count customers by list and segment: ``list``, ``segment``, ``n_customers``, ``n_may_write``."""
-    grouped = table.groupby(["list", "segment"], sort=False)["may_write"]
-    counts = pd.DataFrame({"n_customers": grouped.size(), "n_may_write": grouped.sum().astype("int64")}).reset_index()
-    place = counts["list"].map({name: i for i, name in enumerate(LISTS)})
-    order = counts.assign(place=place).sort_values(["place", "n_customers", "segment"], ascending=[True, False, True])
-    return counts.loc[order.index].reset_index(drop=True)
+    counts = _counted(table, ["list", "segment"])
+    counts["place"] = counts["list"].map(LISTS.index)
+    counts = counts.sort_values(["place", "n_customers", "segment"], ascending=[True, False, True], ignore_index=True)
+    return counts.drop(columns="place")
 
 
 def count_overlap(table: pd.DataFrame) -> pd.DataFrame:
     """Count customers by all the lists they are on: ``lists``, ``n_lists``, ``n_customers``, ``n_may_write``."""
-    once = table.drop_duplicates("customer_id")
-    grouped = once.groupby("lists")["may_write"]
-    counts = pd.DataFrame({"n_customers": grouped.size(), "n_may_write": grouped.sum().astype("int64")}).reset_index()
+    counts = _counted(table.drop_duplicates("customer_id"), ["lists"])
     counts.insert(1, "n_lists", counts["lists"].str.count(r"\+") + 1)
     return counts.sort_values(["n_lists", "n_customers", "lists"], ascending=[True, False, True], ignore_index=True)
+
+
+def _counted(table: pd.DataFrame, by: list[str]) -> pd.DataFrame:
+    grouped = table.groupby(by)["may_write"]
+    return pd.DataFrame({"n_customers": grouped.size(), "n_may_write": grouped.sum().astype("int64")}).reset_index()
+
+
+def with_any(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows of all lists, and those of everybody, once, as the list ``any``."""
+    return pd.concat([table, table.drop_duplicates("customer_id").assign(list="any")])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from bisect import bisect_left
 from collections.abc import Sequence
 
 import narwhals as nw
@@ -10,10 +11,10 @@ import numpy as np
 import pandas as pd
 from narwhals.typing import IntoFrame
 
+from custaudience.customers.contacts.lists import with_any
 from custaudience.customers.ground import orders_until
 from custaudience.evidence import Terms, status_of_difference
-from custaudience.stats.bootstrap import mean_interval
-from custaudience.stats.intervals import share_difference, share_interval
+from custaudience.stats.intervals import mean_interval, share_difference, share_interval
 
 MIN_ARM = 30
 """With fewer customers written to, or fewer held out, a difference is not judged; with fewer, no revenue is named."""
@@ -32,11 +33,6 @@ def ordered_since(orders: IntoFrame, *, after: dt.date, as_of: dt.date) -> pd.Se
     return frame.astype({"customer_id": "str"}).set_index("customer_id")["revenue_minor"].astype("int64")
 
 
-def _with_any(table: pd.DataFrame) -> pd.DataFrame:
-    """Return the rows of all lists, and those of everybody, once, as the list ``any``."""
-    return pd.concat([table, table.drop_duplicates("customer_id").assign(list="any")])
-
-
 def look_back(earlier: pd.DataFrame, orders: IntoFrame, after: dt.date, terms: Terms) -> pd.DataFrame:
     """Say what the customers on earlier lists have done since, by themselves: a row per list, and ``any``.
 
@@ -46,7 +42,7 @@ def look_back(earlier: pd.DataFrame, orders: IntoFrame, after: dt.date, terms: T
     where a few purchases would make it: of fewer than `MIN_ARM` customers or `MIN_ORDERED` who ordered.
     """
     spent, rows = ordered_since(orders, after=after, as_of=terms.as_of), []
-    for name, part in _with_any(earlier).groupby("list", sort=False):
+    for name, part in with_any(earlier).groupby("list", sort=False):
         revenue = part["customer_id"].map(spent)
         n, back = len(part), int(revenue.notna().sum())
         each = np.full(3, np.nan)
@@ -72,7 +68,7 @@ def judge_hold_out(drawn: pd.DataFrame, orders: IntoFrame, drawn_at: dt.date, te
     if terms.as_of <= drawn_at:
         raise ValueError(f"as_of: expected a day after {drawn_at}, when the hold-out was drawn, got {terms.as_of}")
     back = set(ordered_since(orders, after=drawn_at, as_of=terms.as_of).index)
-    marked = _with_any(drawn.assign(back=drawn["customer_id"].isin(back), held_out=drawn["held_out"].astype("bool")))
+    marked = with_any(drawn.assign(back=drawn["customer_id"].isin(back), held_out=drawn["held_out"].astype("bool")))
     rows = []
     for name, part in marked.groupby("list", sort=False):
         written, held = part[~part["held_out"]], part[part["held_out"]]
@@ -82,8 +78,8 @@ def judge_hold_out(drawn: pd.DataFrame, orders: IntoFrame, drawn_at: dt.date, te
         verdict = verdict if k + j >= MIN_ORDERED else "too_few"
         shares = (k / n if n else np.nan, j / m if m else np.nan)
         rows.append((name, n, k, m, j, *shares, difference, low, high, verdict))
-    columns = ["list", "n_written", "n_written_back", "n_held_out", "n_held_out_back", "share_written",
-               "share_held_out", "difference", "low", "high", "verdict"]  # fmt: skip
+    columns = ["list", "n_written", "n_written_back", "n_held_out", "n_held_out_back", "share_written"]
+    columns += ["share_held_out", "difference", "low", "high", "verdict"]
     return pd.DataFrame(rows, columns=columns).astype({"list": "str", "verdict": "str"})
 
 
@@ -117,13 +113,6 @@ def hold_out_sizes(n: int, base: float, shares: Sequence[float] = (0.05, 0.1, 0.
 
 def hold_out_needed(n: int, base: float, effect: float) -> int | None:
     """Return how many of `n` customers must be held out for a rise of `effect` to be seen; None if no number does."""
-    low, high = 2, n // 2  # more held out shows more, up to the half
-    if not smallest_effect(n - high, high, base) <= effect:
-        return None
-    while low < high:
-        middle = (low + high) // 2
-        if smallest_effect(n - middle, middle, base) <= effect:
-            high = middle
-        else:
-            low = middle + 1
-    return low
+    sizes = range(2, n // 2 + 1)  # more held out shows more, up to the half
+    at = bisect_left(sizes, True, key=lambda held: smallest_effect(n - held, held, base) <= effect)
+    return sizes[at] if at < len(sizes) else None

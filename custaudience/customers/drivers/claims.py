@@ -1,28 +1,32 @@
-"""What a report may say of the differences between people: which go with what they do later, and how much.
-
-First the study of drivers, the finding first; then what did not pass, who is known at all, and the second order.
-"""
+"""What a report may say of the differences between people: which go with what they do later, and how much."""
 
 from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterator
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from custaudience.customers.drivers.columns import read_outcome, read_variable
+from custaudience.customers.drivers.columns import (
+    MAIN_OUTCOMES,
+    key_of,
+    kinds_of,
+    level_naming,
+    naming,
+    read_outcome,
+    read_variable,
+)
 from custaudience.customers.drivers.effects import share_explained
-from custaudience.customers.drivers.names import MAIN_OUTCOMES, headline_outcome, key_of, kinds_of, level_naming, naming
-from custaudience.customers.drivers.study import NO_CODE, DriverStudy, SecondOrderStudy, cut_day
+from custaudience.customers.drivers.study import NO_CODE, DriverStudy, SecondOrderStudy, cut_day, headline_outcome
 from custaudience.customers.features.attributes import CATEGORY_SHARE, sensitive_topic
 from custaudience.errors import EmptyTableError, HistoryError
 from custaudience.evidence import Claim, Estimate, Terms
 from custaudience.telling import Teller
 
-SLUG, NOTEBOOK = "what_drives_behaviour", "33_what_drives_behaviour.ipynb"
+teller = partial(Teller, __package__, "what_drives_behaviour", "33_what_drives_behaviour.ipynb")
 ENOUGH = 30  # customers of a category that may stand for the highest
 _SHARE = ("share_explained", "share_low", "share_high")
 _DIFFERENCE = ("difference", "difference_low", "difference_high")
@@ -33,7 +37,7 @@ class _Told:
 
     def __init__(self, study: DriverStudy, terms: Terms) -> None:
         self.study, self.drivers, self.features = study, study.drivers, study.features
-        self.tell, self.cut = Teller(__package__, SLUG, NOTEBOOK, terms), study.cut.isoformat()
+        self.tell, self.cut = teller(terms), study.cut.isoformat()
         self.kinds = kinds_of(study.features)
         self.attributes = {variable for variable, kind in self.kinds.items() if kind in ("attribute", "date")}
         # pairs with whether, how often and for how much; strongest first
@@ -74,14 +78,11 @@ def no_driver_claims(first_day: dt.date, terms: Terms, *, cut: dt.date | None = 
     except HistoryError:
         cut, case = terms.as_of, "short"
     days = {"first": first_day.isoformat(), "until": terms.as_of.isoformat(), "cut": cut.isoformat()}
-    return [Teller(__package__, SLUG, NOTEBOOK, terms).say("refused", case, values=days)]
+    return [teller(terms).say("refused", case, values=days)]
 
 
 def driver_claims(study: DriverStudy, terms: Terms, *, most: int = 8) -> list[Claim]:
-    """Return what may be said of a driver study, the finding first.
-
-    `most` facts of earlier behaviour have a sentence each, the strongest; attributes of customers all have.
-    """
+    """Return what may be said of a driver study, the finding first; of earlier behaviour the `most` strongest facts."""
     told = _Told(study, terms)
     strongest = told.strongest
     is_attribute = strongest["variable"].isin(told.attributes)
@@ -283,9 +284,13 @@ def _bias(told: _Told, partly: pd.Series) -> Iterator[Claim]:
         if pd.isna(row["low"]) or told.tell.few(n, others):
             continue
         gap = Estimate(float(row["difference"]), float(row["low"]), float(row["high"]), told.drivers.terms.level, n)
-        facts: dict[str, Any] = {**told.name(usual), "others": others, "cut": told.cut}
-        facts |= {"known": float(row["mean_known"]), "unknown": float(row["mean_unknown"])}
-        facts["currency"] = told.tell.terms.currency
+        facts: dict[str, Any] = {
+            **told.name(usual),
+            "others": others,
+            "cut": told.cut,
+            "known": float(row["mean_known"]),
+        }
+        facts |= {"unknown": float(row["mean_unknown"]), "currency": told.tell.terms.currency}
         claim = told.tell.say("known", row["outcome"], of=gap, suffix=row["outcome"], values=facts)
         differs |= claim.status == "measured"
         yield claim
@@ -298,13 +303,12 @@ def _bias(told: _Told, partly: pd.Series) -> Iterator[Claim]:
 def no_second_order_claim(refusal: HistoryError | EmptyTableError, terms: Terms) -> Claim:
     """Return the claim that says so when first orders are not in the data, or hardly watched."""
     short = isinstance(refusal, EmptyTableError) or "too short" in str(refusal)
-    tell = Teller(__package__, SLUG, NOTEBOOK, terms)
-    return tell.say("second_refused", "short" if short else "text", suffix="refused")
+    return teller(terms).say("second_refused", "short" if short else "text", suffix="refused")
 
 
 def second_order_claims(study: SecondOrderStudy, terms: Terms) -> list[Claim]:
     """Return what may be said of who orders a second time, all customers first."""
-    tell, table = Teller(__package__, SLUG, NOTEBOOK, terms), study.table()
+    tell, table = teller(terms), study.table()
     ends = [claim for name in study.by for claim in _ends(tell, study, name, table[table["by"] == name])]
     return [_overall(tell, study, table.iloc[0]), *ends, *_second_rejected(tell, study)]
 

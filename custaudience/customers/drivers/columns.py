@@ -1,32 +1,43 @@
-"""Variables and outcomes as numbers that can be tested; outcomes by level, and by whether a variable is known."""
+"""Variables and outcomes as numbers that can be tested, their figures by level, and what they are called."""
 
 from __future__ import annotations
 
+import hashlib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from scipy.stats import rankdata, t
 
 from custaudience.customers.drivers.effects import level_basis, unit_columns
-from custaudience.customers.features.attributes import MOST_LEVELS, OTHER
-from custaudience.customers.features.features import type_of
+from custaudience.customers.features.attributes import CATEGORY_SHARE, MOST_LEVELS, OTHER
+from custaudience.customers.features.features import CustomerFeatures, type_of
 from custaudience.errors import DataError
 from custaudience.stats.contrast import gap_of_means
 from custaudience.stats.intervals import Interval, share_difference, share_interval
+from custaudience.telling import sheet
 
 MIN_CUSTOMERS = 20
+_PHRASES = sheet("custaudience.customers.drivers")["phrases"]
+BEHAVIOUR: dict[str, str] = _PHRASES["behaviour"]
+DECLARED: dict[str, str] = _PHRASES["declared"]  # columns of the customers table whose meaning is declared
+OUTCOMES: dict[str, str] = _PHRASES["outcome"]
+VERDICTS: dict[str, str] = _PHRASES["verdict"]
+MAIN_OUTCOMES = ("revenue_of_buyers", "n_orders", "bought_again")
+_FORMATS = {"currency": "money0", "share": "percent1"}
+_KEY = re.compile(r"[a-z][a-z0-9_]{0,40}")
 
 
 @dataclass(frozen=True)
 class Variable:
-    """A variable or an outcome of n customers.
+    """A variable or an outcome of n customers; ``problem`` says why it cannot be tested on them.
 
-    ``type``: "numeric", "ordered", "yes-no" or "category". ``values``: numbers, codes of levels for "yes-no" and
-    "category"; NaN = not known. ``levels``: of all but numbers, in the order of their codes. ``problem``: why it cannot
-    be tested on these customers; "" when it can.
+    ``type``: "numeric", "ordered", "yes-no" or "category". ``values``: numbers, codes of levels for all but numbers;
+    NaN = not known. ``levels`` in the order of their codes.
     """
 
     name: str
@@ -43,11 +54,12 @@ class Variable:
 
     def on(self, rows: np.ndarray, min_group: int) -> Variable:
         """Return the variable on some customers, rare levels put together, with what speaks against a test."""
-        values, known = self.values[rows], np.ones(len(rows), dtype=bool)
+        values = self.values[rows]
+        mine = replace(self, values=values, known=np.ones(len(rows), dtype=bool))
         if len(rows) < MIN_CUSTOMERS:
-            return replace(self, values=values, known=known, problem=f"fewer than {MIN_CUSTOMERS} customers have both.")
+            return replace(mine, problem=f"fewer than {MIN_CUSTOMERS} customers have both.")
         if self.type != "category":
-            return replace(self, values=values, known=known, problem=self._too_equal(values, min_group))
+            return replace(mine, problem=_too_equal(values, min_group))
         counts = np.bincount(values.astype("int64"), minlength=len(self.levels))
         kept = np.flatnonzero(counts >= min_group)
         if len(kept) > MOST_LEVELS:
@@ -61,14 +73,7 @@ class Variable:
         code[kept] = np.arange(len(kept))
         values = code[values.astype("int64")].astype("float64")
         levels = tuple(self.levels[k] for k in kept) + ((OTHER,) if (values == len(kept)).any() else ())
-        return replace(self, values=values, known=known, levels=levels, problem=problem)
-
-    def _too_equal(self, values: np.ndarray, min_group: int) -> str:
-        _, counts = np.unique(values, return_counts=True)
-        if len(counts) == 1:
-            return "the same value for all."
-        apart = int(counts.sum() - counts.max())
-        return f"fewer than {min_group} customers differ from the others." if apart < min_group else ""
+        return replace(mine, values=values, levels=levels, problem=problem)
 
     def columns(self) -> np.ndarray:
         """Return the variable as columns, (n, k): its ranks, or one column per level."""
@@ -95,9 +100,8 @@ class Variable:
             largest = np.argsort(-counts, kind="stable")[:MOST_LEVELS]
             columns = (values[:, None] == largest[None, :]).astype("float64")
         else:
-            ranks = np.full(len(values), 0.0)
-            if known.any():
-                ranks[known] = rankdata(values[known]) - (known.sum() + 1) / 2
+            ranks = np.zeros(len(values))
+            ranks[known] = rankdata(values[known]) - (known.sum() + 1) / 2
             columns = ranks[:, None]
         return np.concatenate([columns, unknown], axis=1) if unknown.any() else columns
 
@@ -107,32 +111,35 @@ class Variable:
         More than five ordered levels become about fifths, too, named by the first and the last level of each.
         Bounds of fifths belong to the lower one; the smallest and the largest value are not told (NaN).
         """
+        values, fifths, bounds = self.values[rows], [0.2, 0.4, 0.6, 0.8], None
+        cuts = present = np.unique(values)
         if self.type == "category":
             fit = self.on(rows, min_group)
-            codes, names = fit.values.astype("int64"), list(fit.levels)
-            bounds = [(np.nan, np.nan)] * len(names)
+            values, names, cuts = fit.values, list(fit.levels), np.arange(len(fit.levels))
+        elif self.levels and len(cuts) <= 5:
+            names = [self.levels[int(c)] for c in cuts]
+        elif self.levels:
+            cuts = np.unique([*np.quantile(values, fifths, method="inverted_cdf"), present[-1]])
+            ends = zip([present[0], *(present[present > c][0] for c in cuts[:-1])], cuts, strict=True)
+            names = [" … ".join(dict.fromkeys((self.levels[int(a)], self.levels[int(b)]))) for a, b in ends]
+        elif len(cuts) <= 5:
+            names, bounds = [_told(c) for c in cuts], [(float(c), float(c)) for c in cuts]
         else:
-            values = self.values[rows]
-            cuts = np.unique(values)
-            if len(cuts) <= 5:
-                names = [self.levels[int(c)] if self.levels else _told(c) for c in cuts]
-                bounds = [(np.nan, np.nan) if self.levels else (float(c), float(c)) for c in cuts]
-            elif self.levels:
-                last, present = cuts[-1], cuts
-                cuts = np.unique(np.append(np.quantile(values, [0.2, 0.4, 0.6, 0.8], method="inverted_cdf"), last))
-                firsts = [present[present > c][0] for c in cuts[:-1]]
-                ends = zip([present[0], *firsts], cuts, strict=True)
-                names = [" … ".join(dict.fromkeys((self.levels[int(a)], self.levels[int(b)]))) for a, b in ends]
-                bounds = [(np.nan, np.nan)] * len(names)
-            else:
-                cuts = np.unique(np.quantile(values, [0.2, 0.4, 0.6, 0.8]))
-                told = [_told(c) for c in cuts]
-                between = [f"{a} – {b}" for a, b in pairwise(told)]
-                names = [f"≤ {told[0]}", *between, f"> {told[-1]}"]
-                bounds = list(pairwise([np.nan, *(float(c) for c in cuts), np.nan]))
-            codes = np.searchsorted(cuts, values, side="left")
-        present, codes = np.unique(codes, return_inverse=True)
+            cuts = np.unique(np.quantile(values, fifths))
+            told = [_told(c) for c in cuts]
+            names = [f"≤ {told[0]}", *(f"{a} – {b}" for a, b in pairwise(told)), f"> {told[-1]}"]
+            bounds = list(pairwise([np.nan, *(float(c) for c in cuts), np.nan]))
+        bounds = bounds or [(np.nan, np.nan)] * len(names)
+        present, codes = np.unique(np.searchsorted(cuts, values, side="left"), return_inverse=True)
         return codes, [names[k] for k in present], [bounds[k] for k in present]
+
+
+def _too_equal(values: np.ndarray, min_group: int) -> str:
+    _, counts = np.unique(values, return_counts=True)
+    if len(counts) == 1:
+        return "the same value for all."
+    apart = int(counts.sum() - counts.max())
+    return f"fewer than {min_group} customers differ from the others." if apart < min_group else ""
 
 
 def _told(bound: float) -> str:
@@ -142,13 +149,11 @@ def _told(bound: float) -> str:
 def read_variable(values: pd.Series) -> Variable:
     """Read a column as a variable; its type is told by its dtype, text is a category."""
     type_, name = type_of(values), str(values.name)
-    if type_ == "numeric":
-        number = values.to_numpy(dtype="float64", na_value=np.nan)
+    if type_ in ("numeric", "yes-no"):
+        levels = ("no", "yes") if type_ == "yes-no" else ()
+        number = (values.astype("boolean") if levels else values).to_numpy(dtype="float64", na_value=np.nan)
         number = np.where(np.isfinite(number), number, np.nan)
-        return Variable(name, type_, number, ~np.isnan(number))
-    if type_ == "yes-no":
-        number = values.astype("boolean").to_numpy(dtype="float64", na_value=np.nan)
-        return Variable(name, type_, number, ~np.isnan(number), ("no", "yes"))
+        return Variable(name, type_, number, ~np.isnan(number), levels)
     coded = values if isinstance(values.dtype, pd.CategoricalDtype) else values.astype("str").astype("category")
     codes = coded.cat.codes.to_numpy().astype("float64")
     known = codes >= 0
@@ -197,8 +202,7 @@ def coverage_table(
 ) -> pd.DataFrame:
     """Compare those for whom a variable is known with the others, by outcome. Columns: `Drivers.coverage`.
 
-    Intervals: Newcombe (1998) for yes-no, Welch (1947) for amounts. Variables known for the same customers
-    repeat the same figures. Pairs with fewer than `min_group` on one side are not shown.
+    Newcombe's intervals for yes-no, Welch's for amounts. Pairs with fewer than `min_group` on one side are not shown.
     """
     rows: list[tuple[object, ...]] = []
     for name, variable in variables.items():
@@ -227,3 +231,44 @@ def _gap(a: np.ndarray, b: np.ndarray, outcome: Variable, level: float) -> Inter
         return float(a.mean() - b.mean()), np.nan, np.nan  # nothing to learn a spread from
     gap = gap_of_means(a, b, level)
     return gap.difference, gap.low, gap.high
+
+
+def kinds_of(features: CustomerFeatures) -> dict[str, str]:
+    """Return the kind of each variable: "attribute", "date" (days since one), "category_share" or "behaviour"."""
+    kinds = {}
+    for row in features.dictionary.to_dict("records"):
+        kind = "category_share" if row["column"].startswith(CATEGORY_SHARE) else "behaviour"
+        if row["kind"] == "attribute":
+            kind = "date" if row["unit"] == "days" else "attribute"
+        kinds[row["column"]] = kind
+    return kinds
+
+
+def plain_name_of(variable: str, kind: str) -> str:
+    """Return a variable's name for tables: a message, a category, or the name of a column."""
+    if kind == "category_share":
+        return variable.removeprefix(CATEGORY_SHARE)
+    return (BEHAVIOUR if kind == "behaviour" else DECLARED).get(variable, variable)
+
+
+def naming(variable: str, kind: str, role: str = "variable") -> dict[str, str]:
+    """Return the values with which a template says ``{variable:sentence}`` (or ``other``): names are values only."""
+    text = _PHRASES["name"].get(f"{kind}_{role}", f"{{{role}_name:term}}")
+    return {role: text, f"{role}_name": plain_name_of(variable, kind)}
+
+
+def level_naming(row: dict[Any, Any], unit: str) -> dict[str, Any]:
+    """Return the values with which a template says ``{level:sentence}`` of a row of `Drivers.levels`."""
+    texts, form = _PHRASES["level"], _FORMATS.get(unit, "number")
+    bounds = {k: float(row[k]) for k in ("lower", "upper") if pd.notna(row[k])}
+    if not bounds:
+        return {"level": texts["named"], "level_name": row["level"]}
+    if row["lower"] == row["upper"]:
+        return {"level": f"{{upper:{form}}}", "upper": bounds["upper"]}
+    case = "between" if len(bounds) == 2 else "more_than" if "lower" in bounds else "at_most"
+    return {"level": texts[case], **{f"{k}_text": f"{{{k}:{form}}}" for k in bounds}, **bounds}
+
+
+def key_of(variable: str) -> str:
+    """Return a claim's key for a variable, the same every month: its name where that is a key, else a hash of it."""
+    return variable if _KEY.fullmatch(variable) else "x" + hashlib.sha256(variable.encode()).hexdigest()[:8]

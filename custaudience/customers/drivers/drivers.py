@@ -19,7 +19,7 @@ from custaudience.customers.drivers.columns import Variable, coverage_table, lev
 from custaudience.customers.features.attributes import sensitive_topic
 from custaudience.errors import ColumnError, EmptyTableError, near_miss
 from custaudience.evidence import Terms
-from custaudience.stats.discovery import false_discovery_rates
+from custaudience.stats.intervals import false_discovery_rates
 
 VERDICTS = ("influences", "no_evidence", "too_little_data", "left_out")
 COLUMNS = [
@@ -35,17 +35,10 @@ _STILL_SEEN, _KEPT, _COVERED = 0.05, 0.5, 0.8  # p and share of an effect within
 class DriverTests:
     """How thoroughly drivers are tested.
 
-    Parameters
-    ----------
-    n_permutations : int
-        At least; more for pairs that come out small, so that the correction for many pairs can be passed.
-    n_repeats : int
-        Of the 5-fold cross-validation.
-    worthwhile : float
-        Share of variance that would matter. Where so much would be overlooked in more than one of five such
-        studies, nothing found means too little data.
-    most_customers : int
-        Above it a random sample of so many is used, and said in the notes.
+    ``n_permutations``: at least so many, more for pairs that come out small, so that the correction for many pairs can
+    be passed; ``n_repeats`` of the 5-fold cross-validation; ``worthwhile``: share of variance that would matter: where
+    so much would be overlooked in more than one of five such studies, nothing found means too little data; above
+    ``most_customers`` a random sample of so many is used, and said in the notes.
     """
 
     n_permutations: int = 2000
@@ -63,15 +56,14 @@ class Drivers:
     table : DataFrame
         One row per ``variable`` (what customers differ in) and ``outcome`` (what they did afterwards), strongest first.
         ``n``: customers with both known; ``n_groups``: levels compared, rare ones together as one, 0 = numbers;
-        ``measure``: auc, spearman, cramers_v or epsilon2, by the types of the two, its ``effect`` (nothing = 0.5 for
-        auc, 0 for the others) and its limits ``low``, ``high``; ``share_explained``: share of the outcome's variance
-        (of its ranks, for amounts) that goes with the variable, corrected for chance, so that it may be below 0,
-        comparable between variables, with ``share_low``, ``share_high``; ``p_value``: share of ``n_permutations`` with
-        at least such an effect; ``q_value``: corrected for all pairs tested (Benjamini and Hochberg 1995); ``gain``,
-        ``gain_added``: R squared on customers not in the sample, by this variable alone, and on top of all others.
-        ``given``: the other driver whose groups were held fixed; within them: ``share_within``, its ``p_within`` (F),
-        ``reversed`` (goes the other way), ``proxy`` (goes with the outcome only as far as it goes with the other).
-        ``verdict``: influences (goes with the outcome), no_evidence, too_little_data; ``reason``: why, in a sentence.
+        ``measure``: auc, spearman, cramers_v or epsilon2, its ``effect`` (nothing = 0.5 for auc, 0 for the others),
+        ``low``, ``high``; ``share_explained``: share of the outcome's variance (of its ranks, for amounts) that goes
+        with the variable, corrected for chance, so that it may be below 0, with ``share_low``, ``share_high``;
+        ``p_value``: share of ``n_permutations`` with at least such an effect; ``q_value``: corrected for all pairs
+        (Benjamini and Hochberg 1995); ``gain``, ``gain_added``: R squared on customers not in the sample, by this
+        variable alone, and on top of all others. ``given``: the other driver whose groups were held fixed; within them:
+        ``share_within``, its ``p_within`` (F), ``reversed`` (goes the other way), ``proxy`` (goes with the outcome only
+        as far as it goes with the other). ``verdict``: influences, no_evidence, too_little_data; ``reason``.
     variables : DataFrame
         One row per variable: ``variable``, ``type``, ``share_known``, ``verdict`` (the best over its outcomes,
         or "left_out"), ``outcomes`` (those it goes with, comma separated), ``reason``.
@@ -85,10 +77,6 @@ class Drivers:
         ``mean_unknown`` (of the outcome), ``difference``, ``low``, ``high``: how those who are known differ.
     n_customers, n_tested : int
         Customers used, and pairs tested.
-    terms : Terms
-    how : DriverTests
-    notes : tuple of str
-        What a reader must know, in English.
     """
 
     table: pd.DataFrame
@@ -137,11 +125,6 @@ def find_drivers(
     stages : mapping of variable to int, optional
         A variable is held against others of its own stage or an earlier one only: what comes later may be the
         way it works. By default all have one stage.
-    how : DriverTests, optional
-
-    Returns
-    -------
-    Drivers
 
     Raises
     ------
@@ -184,10 +167,10 @@ def find_drivers(
     n_tested = sum(len(batch.fit) * len(batch.outcomes) for batch in batches)
     # a single true pair among all must be able to pass the correction
     most = max(how.n_permutations, min(100_000, int(np.ceil(2 * n_tested / rate))))
-    run = _Run(default_rng(terms.seed), how.n_permutations, most, how.n_repeats, terms.level)
+    rng = default_rng(terms.seed)
     with threadpool_limits(1):  # many small matrices: a second thread costs more than it brings
         for batch in batches:
-            rows += _tested(batch, variables, run)
+            rows += _tested(batch, variables, terms.level, how, most, rng)
     table = pd.DataFrame(rows, columns=COLUMNS)
     table["q_value"] = false_discovery_rates(table["p_value"].to_numpy("float64"))
     table["passes"] = (table["q_value"] <= rate) & (table["gain"] > 0)
@@ -244,28 +227,22 @@ class _Batch(NamedTuple):
     outcomes: Mapping[str, Variable]
 
 
-class _Run(NamedTuple):
-    rng: Generator
-    least: int
-    most: int
-    n_repeats: int
-    level: float
-
-
-def _tested(batch: _Batch, everything: Mapping[str, Variable], run: _Run) -> Iterable[dict[str, Any]]:
+def _tested(
+    batch: _Batch, everything: Mapping[str, Variable], level: float, how: DriverTests, most: int, rng: Generator
+) -> Iterable[dict[str, Any]]:
     """Test all pairs of a batch; `everything` are the variables that others are predicted on top of."""
     fit, n = batch.fit, len(batch.used)
     y = np.stack([outcome.response() for outcome in batch.outcomes.values()], axis=1)
     blocks = [variable.basis() for variable in fit.values()]
-    r2, p, done = effects.permutation_p(blocks, y, rng=run.rng, least=run.least, most=run.most)
+    r2, p, done = effects.permutation_p(blocks, y, rng=rng, least=how.n_permutations, most=most)
     parts = [fit[name].columns() if name in fit else other.filled(batch.used) for name, other in everything.items()]
     wanted = [list(everything).index(name) for name in fit]
-    alone, on_top = effects.cross_validated_gain(parts, wanted, y, rng=run.rng, n_repeats=run.n_repeats)
+    alone, on_top = effects.cross_validated_gain(parts, wanted, y, rng=rng, n_repeats=how.n_repeats)
     for i, (name, variable) in enumerate(fit.items()):
         for j, (what, outcome) in enumerate(batch.outcomes.items()):
             row: dict[str, Any] = {"variable": name, "outcome": what, "n": n, "n_groups": variable.n_levels}
-            row["measure"], (row["effect"], row["low"], row["high"]) = _effect(variable, outcome, run.level)
-            share = effects.share_explained(float(r2[i, j]), max(variable.n_levels - 1, 1), n, level=run.level)
+            row["measure"], (row["effect"], row["low"], row["high"]) = _effect(variable, outcome, level)
+            share = effects.share_explained(float(r2[i, j]), max(variable.n_levels - 1, 1), n, level=level)
             row["share_explained"], row["share_low"], row["share_high"] = share
             row |= {"p_value": p[i, j], "n_permutations": done[i, j], "gain": alone[i, j], "gain_added": on_top[i, j]}
             yield row | {"given": "", "reason": ""}
@@ -288,10 +265,9 @@ def _compare_within(
     table: pd.DataFrame, variables: Mapping[str, Variable], outcomes: Mapping[str, Variable],
     stages: Mapping[str, int], min_group: int,
 ) -> None:  # fmt: skip
-    """Hold each tested pair against the other drivers of its outcome, in place.
+    """Hold each tested pair against the strongest other driver of its outcome, or the one a proxy goes back to.
 
-    Adds ``given``, ``share_within``, ``p_within``, ``reversed`` (the strongest other driver; for a proxy the
-    one it goes back to) and ``proxy``. `table` must be sorted, strongest first, those that pass on top.
+    In place, in a `table` sorted by strength, those that pass on top: ``given`` … ``proxy`` of `Drivers.table`.
     """
     table["share_within"], table["p_within"], table["reversed"], table["proxy"] = np.nan, np.nan, False, False
     for what, part in table[table["p_value"].notna()].groupby("outcome", sort=False):
@@ -380,7 +356,5 @@ def _summary(table: pd.DataFrame, variables: Mapping[str, Variable], left_out: M
     for column, topic in left_out.items():
         reason = f"sensitive ({topic}): never used to score or group."
         rows.append((str(column), "", np.nan, "left_out", "", reason))
-    columns = ["variable", "type", "share_known", "verdict", "outcomes", "reason"]
-    return pd.DataFrame(rows, columns=columns).sort_values(
-        "verdict", key=lambda v: v.map(VERDICTS.index), kind="stable", ignore_index=True
-    )
+    result = pd.DataFrame(rows, columns=["variable", "type", "share_known", "verdict", "outcomes", "reason"])
+    return result.sort_values("verdict", key=lambda v: v.map(VERDICTS.index), kind="stable", ignore_index=True)

@@ -67,11 +67,6 @@ def share_explained(r2: float, df: int, n: int, *, level: float = 0.95) -> Inter
 
     One column: Fisher's z of the correlation, as in `rank_correlation`; a share has no direction, so that limits
     on both sides of 0 begin at 0. Several columns: as `share_between`.
-
-    Examples
-    --------
-    >>> [round(v, 3) for v in share_explained(0.25, 1, 100)]
-    [0.242, 0.106, 0.411]
     """
     share = 1 - (1 - r2) * (n - 1) / (n - df - 1) if n > df + 1 else np.nan
     if n <= df + 2 or np.isnan(r2):
@@ -106,8 +101,7 @@ def area_under_curve(values: np.ndarray, yes: np.ndarray, *, level: float = 0.95
     """
     high_, low_ = values[yes], values[~yes]
     m, n = len(high_), len(low_)
-    ranks = np.empty(len(values))
-    ranks[:] = rankdata(values)
+    ranks = rankdata(values)
     above = (ranks[yes] - rankdata(high_)) / n  # per yes: share of the no below it
     below = 1 - (ranks[~yes] - rankdata(low_)) / m
     auc = float(above.mean())
@@ -157,9 +151,8 @@ def _means(columns: np.ndarray, strata: np.ndarray) -> np.ndarray:
 def partial_share(block: np.ndarray, outcome: np.ndarray, strata: np.ndarray) -> tuple[float, float, np.ndarray]:
     """Estimate the share of an outcome's variance within strata (ints from 0) that goes with some columns (n, k).
 
-    Returns the share, corrected for the number of columns, so that it may be below 0; the p-value of F (an analysis of
-    covariance, strata as they are), NaN and 1.0 when there is nothing left to explain; and k slopes of the outcome on
-    the columns, pooled over strata.
+    Returns the share, corrected for the number of columns; the p-value of F (an analysis of covariance); NaN and 1.0
+    when nothing is left to explain; and k slopes of the outcome on the columns, pooled over strata.
     """
     x = block - _means(block, strata)
     y = outcome - _means(outcome[:, None], strata)[:, 0]
@@ -227,11 +220,8 @@ def cross_validated_gain(
 
     `parts` are the columns (n, k) of each variable, without missing values; `wanted` says which to measure. Returns,
     each (wanted, m), the out-of-sample R squared of the variable alone over that of the mean, and of all variables
-    over that of all others: at or below 0 = does not help, NaN for a constant outcome.
-
-    Ridge regression on standardised columns in 5 folds; the penalty counts as 10 people without a difference. Yes-no
-    outcomes are predicted linearly, so that R squared is the Brier skill score. The second is small for each of
-    two variables that say the same; the first is not.
+    over that of all others: at or below 0 = does not help, NaN for a constant outcome. Ridge regression on standardised
+    columns in 5 folds; yes-no outcomes are predicted linearly, so that R squared is the Brier skill score.
     """
     columns, ends = np.concatenate(parts, axis=1), np.cumsum([0] + [part.shape[1] for part in parts])
     n, p = columns.shape

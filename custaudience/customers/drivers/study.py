@@ -12,18 +12,20 @@ import pandas as pd
 from narwhals.typing import IntoFrame
 
 from custaudience.customers.cohorts.second_order import SecondOrder, second_order
+from custaudience.customers.drivers.columns import BEHAVIOUR, MAIN_OUTCOMES, OUTCOMES, VERDICTS, kinds_of, plain_name_of
 from custaudience.customers.drivers.drivers import Drivers, DriverTests, find_drivers
 from custaudience.customers.features.attributes import CATEGORY_SHARE
 from custaudience.customers.features.features import CustomerFeatures, category_sales, counted_orders
 from custaudience.customers.rfm.scores import summarise_rfm
 from custaudience.errors import EmptyTableError, HistoryError
-from custaudience.evidence import Terms
+from custaudience.evidence import Terms, suppress_small
 from custaudience.study.orders import orders_of
 from custaudience.study.proposing.vocabulary import plain_name
 
 OUTCOME = "second_order"
 NO_CODE = "no code"
 HORIZONS = (365, 180, 90, 30)
+_MANY = 100  # customers of whom a finding may speak first
 _LEAST_CURVE = 30  # groups of fewer have no curve
 _MOST_LEVELS = 12
 _LONGEST_MONTHS = 12
@@ -38,16 +40,10 @@ _CODES = {
 class DriverStudy:
     """Features before a day, outcomes from it on, and what goes with what.
 
-    Attributes
-    ----------
-    features : CustomerFeatures
-        Of customers with an order before `cut`.
-    outcomes : DataFrame
-        ``customer_id``; ``bought_again``: at least one order in the outcome period; ``n_orders``: in it, 0 for those
-        without; ``revenue_of_buyers``: net revenue of those orders, NaN without one; ``category_share: NAME`` of the
-        features' categories: share of the sales to them, NaN without an order in the period.
-    drivers : Drivers
-        Its ``variables`` also list what `customer_features` left out.
+    ``features``: of customers with an order before `cut`. ``outcomes``: ``customer_id``, ``bought_again`` (at least one
+    order in the outcome period), ``n_orders`` (in it, 0 for those without), ``revenue_of_buyers`` (net revenue of those
+    orders, NaN without one), ``category_share: NAME`` (of the features' categories: share of the sales to them, NaN
+    without an order in the period). ``drivers``: its ``variables`` also list what `customer_features` left out.
     """
 
     features: CustomerFeatures
@@ -76,14 +72,7 @@ def driver_study(
     transactions, products
         As in `customer_features`.
     features : CustomerFeatures
-        Of the days up to ``until``; the outcomes begin on the day after it.
-    terms : Terms
-        Its date is the last day of the outcomes, inclusive.
-    how : DriverTests, optional
-
-    Returns
-    -------
-    DriverStudy
+        Of the days up to ``until``; the outcomes begin on the day after it and end on the date of `terms`, inclusive.
 
     Raises
     ------
@@ -137,15 +126,7 @@ def _outcomes(
 
 
 def cut_day(first_day: dt.date, as_of: dt.date) -> dt.date:
-    """Return the first day of the outcomes: the last quarter of the history, in whole months, a year at most.
-
-    A history of less than two months is refused.
-
-    Examples
-    --------
-    >>> cut_day(dt.date(2017, 1, 1), dt.date(2017, 12, 31))
-    datetime.date(2017, 10, 1)
-    """
+    """Return the first day of the outcomes: the last quarter of the history, in whole months, a year at most."""
     after = pd.Timestamp(as_of) + pd.Timedelta(days=1)
     months = 12 * (after.year - first_day.year) + after.month - first_day.month - (after.day < first_day.day)
     if months < 2:
@@ -157,16 +138,11 @@ def cut_day(first_day: dt.date, as_of: dt.date) -> dt.date:
 
 
 def discount_column(transactions: IntoFrame) -> str:
-    """Return the column of the order lines that says what was taken off: the declared one, else one by its name.
-
-    Without one, the declared name is returned; what is absent is not used.
-    """
+    """Return the column of the order lines that says what was taken off, declared or told by its name."""
     schema = nw.from_native(transactions).lazy().collect_schema()
-    declared = "discount_minor"
-    if declared in schema:
-        return declared
+    declared = "discount_minor"  # also where there is none: what is absent is not used
     named = [c for c, type_ in schema.items() if type_.is_numeric() and _DISCOUNT_WORDS & set(plain_name(c).split())]
-    return named[0] if named else declared
+    return declared if declared in schema or not named else named[0]
 
 
 def code_column(transactions: IntoFrame) -> str:
@@ -179,10 +155,9 @@ def code_column(transactions: IntoFrame) -> str:
 class SecondOrderStudy:
     """Who orders a second time, and which differences known on the day of the first order go with it.
 
-    ``overall``: all customers; ``days``: the horizon the differences are tested at; ``drivers``: of the outcome
-    "second_order" within ``days``, of the ``n_watched`` customers watched so long, None when nothing is known of the
-    first order; ``by``: for variables that passed and have groups, and for promo codes, where they say more than the
-    discount.
+    ``overall``: all customers; ``drivers``: of a second order within ``days``, of the ``n_watched`` watched so long,
+    None when nothing is known of the first order; ``by``: for variables that passed and have groups, and for promo
+    codes, where they say more than the discount.
     """
 
     overall: SecondOrder
@@ -193,11 +168,7 @@ class SecondOrderStudy:
     n_watched: int
 
     def table(self) -> pd.DataFrame:
-        """Return the shares within `days`, all customers first, then the groups of each variable.
-
-        ``by`` ("" = all), ``group``, ``n``, ``share``, ``low``, ``high``, ``difference`` (to all others),
-        ``difference_low``, ``difference_high``, ``verdict``.
-        """
+        """Return the shares within `days` by variable (``by``, "" = all customers) and group, with their verdicts."""
         parts = []
         for name, found in {"": self.overall, **self.by}.items():
             rows = found.table[found.table["days"] == self.days]
@@ -244,8 +215,7 @@ def second_order_study(
         if groups is not None:
             frame = pd.DataFrame({"customer_id": features.table["customer_id"], name: groups})
             by[name] = second_order(transactions, curve_terms, by=frame, days=horizons)
-    code = code_column(transactions)
-    if code and code not in by:
+    if (code := code_column(transactions)) and code not in by:
         codes = second_order(transactions, curve_terms, by=code, days=horizons, missing=NO_CODE)
         if len(codes.groups) > 2 or "first_order_discounted" not in by:  # of one code the discount says as much
             by[code] = codes
@@ -260,3 +230,66 @@ def _labels(values: pd.Series) -> pd.Series | None:
     if not isinstance(values.dtype, pd.CategoricalDtype) or values.nunique() > _MOST_LEVELS:
         return None
     return values.astype("str").where(values.notna())
+
+
+def headline_outcome(study: DriverStudy) -> str:
+    """Return the outcome the finding speaks of: the first that passed on many customers, that passed, or was tested."""
+    tested = study.drivers.table.dropna(subset="p_value")
+    passed = tested[tested["verdict"] == "influences"]
+    for rows in (passed[passed["n"] >= _MANY], passed, tested):
+        found = [outcome for outcome in MAIN_OUTCOMES if (rows["outcome"] == outcome).any()]
+        if found:
+            return found[0]
+    return "n_orders"
+
+
+def named_table(table: pd.DataFrame, features: CustomerFeatures) -> pd.DataFrame:
+    """Put ``kind`` and ``name`` behind ``variable``, and ``outcome_name`` behind ``outcome``, as a page calls them."""
+    known, result = kinds_of(features), table.copy()
+    kinds = [known.get(v) or _kind_of_left_out(str(v)) for v in table["variable"]]
+    names = [plain_name_of(v, k) for v, k in zip(table["variable"], kinds, strict=True)]
+    at = list(table.columns).index("variable") + 1
+    result.insert(at, "kind", pd.Series(kinds, index=table.index, dtype="str"))
+    result.insert(at + 1, "name", pd.Series(names, index=table.index, dtype="str"))
+    if "outcome" in result:
+        called = [OUTCOMES.get(o, str(o).removeprefix(CATEGORY_SHARE)) for o in table["outcome"]]
+        result.insert(at + 3, "outcome_name", pd.Series(called, index=table.index, dtype="str"))
+    return result
+
+
+def _kind_of_left_out(variable: str) -> str:
+    if variable.startswith(CATEGORY_SHARE):
+        return "category_share"
+    return "behaviour" if variable in BEHAVIOUR else "attribute"
+
+
+def driver_tables(study: DriverStudy, terms: Terms) -> dict[str, pd.DataFrame]:
+    """Return the tables of a driver study, ready to publish; what rests on fewer customers than ``least`` is blank.
+
+    Those of `Drivers` with ``kind`` and ``name``, what a figure calls a variable; in ``drivers`` the outcome of the
+    finding stands first; ``attribute_coverage`` is of attributes and the outcomes whether, how often, for how much.
+    """
+    found, features, least = study.drivers, study.features, terms.least
+    drivers = named_table(found.table, features)
+    stand_in = drivers["proxy"].fillna(False).astype(bool)
+    drivers["verdict_name"] = drivers["verdict"].map(VERDICTS).mask(stand_in, VERDICTS["stand_in"])
+    first = drivers["outcome"].ne(headline_outcome(study))
+    drivers = drivers.loc[first.sort_values(kind="stable").index].reset_index(drop=True)
+    keys = ["variable", "kind", "name", "outcome", "outcome_name", "verdict", "verdict_name", "reason"]
+    levels, known, variables = (named_table(t, features) for t in (found.levels, found.coverage, found.variables))
+    known = known[known["kind"].isin(["attribute", "date"]) & known["outcome"].isin(MAIN_OUTCOMES)]
+    few = (variables["share_known"] * found.n_customers).between(0, least, inclusive="neither")
+    return {
+        "drivers": suppress_small(drivers, n="n", min_group_size=least, keep=keys),
+        "driver_levels": levels[levels["n"] >= least].reset_index(drop=True),
+        "driver_variables": variables.assign(share_known=variables["share_known"].mask(few)),
+        "attribute_coverage": known[known[["n_known", "n_unknown"]].min(axis=1) >= least].reset_index(drop=True),
+    }
+
+
+def second_order_table(study: SecondOrderStudy, terms: Terms) -> pd.DataFrame:
+    """Return `SecondOrderStudy.table` with ``variable`` ("" = all customers), ``kind``, ``name``, ``days``."""
+    table = named_table(study.table().rename(columns={"by": "variable"}), study.features)
+    table["name"] = table["name"].where(table["variable"] != "", "")
+    keys = ["variable", "kind", "name", "group", "verdict", "days"]
+    return suppress_small(table.assign(days=study.days), n="n", min_group_size=terms.least, keep=keys)

@@ -5,9 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import re
 import tomllib
-from functools import cache
 from importlib.resources import files
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -23,12 +21,7 @@ _NUMBER = re.compile(r"[-+]?(0|[1-9]\d*)([.,]\d+)?")
 _PHONE = re.compile(r"\+?[\d\s()\-]{9,}")
 _DATES = {r"\d{4}-\d\d-\d\d": "%Y-%m-%d", r"\d\d\.\d\d\.\d{4}": "%d.%m.%Y"}
 _UNCLEAR_DATE = re.compile(r"\d{1,4}[/.\-]\d{1,2}[/.\-]\d{1,4}([ T].*)?")
-
-
-@cache
-def _words() -> dict[str, Any]:
-    text = files("custaudience.customers.features").joinpath("personal.toml").read_text(encoding="utf-8")
-    return tomllib.loads(text)
+_WORDS = tomllib.loads(files(__package__).joinpath("personal.toml").read_text(encoding="utf-8"))
 
 
 def sensitive_topic(name: str) -> str:
@@ -43,18 +36,19 @@ def sensitive_topic(name: str) -> str:
     ('skin colour', '')
     """
     share = name.startswith(CATEGORY_SHARE)
-    topics = {topic: words for topic, words in _words()["sensitive"].items() if not (share and topic == "minors")}
+    topics = {topic: words for topic, words in _WORDS["sensitive"].items() if not (share and topic == "minors")}
     plain = name.removeprefix(CATEGORY_SHARE)
-    return next((topic for topic, entries in topics.items() if _named(plain, entries)), "")
+    return next((topic for topic, entries in topics.items() if is_named(plain, entries)), "")
 
 
-def _named(name: str, entries: list[str]) -> bool:
+def is_named(name: str, entries: list[str]) -> bool:
+    """Say whether a column's name has all words of one of the entries, those with a star with any ending."""
     tokens = re.findall(r"[\w'’]+", plain_name(name.replace("_", " ")))
 
     def has(word: str) -> bool:
         return any(t.startswith(word[:-1]) for t in tokens) if word.endswith("*") else word in tokens
 
-    return any(all(has(word) for word in entry.split()) for entry in entries)
+    return any(all(map(has, entry.split())) for entry in entries)
 
 
 def usable_attribute(name: str, values: pd.Series, *, until: dt.date) -> tuple[pd.Series | None, str, str]:
@@ -64,10 +58,9 @@ def usable_attribute(name: str, values: pd.Series, *, until: dt.date) -> tuple[p
     (yes-no), ordered or plain category, None = left out; the type, "numeric", "category", "ordered", "yes-no" or "";
     and why it is left out, or what was done to it, "" when nothing.
     """
-    topic = sensitive_topic(name)
-    if topic:
+    if topic := sensitive_topic(name):
         return None, "", f"sensitive ({topic}): never used to score or group. If it means something else, rename it."
-    if plain_name(name.replace("_", " ")) in _words()["identifying"]["names"]:
+    if plain_name(name.replace("_", " ")) in _WORDS["identifying"]["names"]:
         return None, "", "tells who somebody is (by its name), not what they are like."
     known = _cleaned(values)
     given = known.dropna()
@@ -78,13 +71,12 @@ def usable_attribute(name: str, values: pd.Series, *, until: dt.date) -> tuple[p
     if pd.api.types.is_datetime64_any_dtype(given):
         return _days_before(known, until), "numeric", "days since that date."
     text = given.astype("str").str.strip()
-    reason = _identifying(text, given)
-    if reason:
+    if reason := _identifying(text, given):
         return None, "", reason
     if given.nunique() == 1:
-        empty = len(given) < len(known)
-        more = " If an empty cell means no, write it so." if empty else ""
-        return None, "", f"the same value for all{' that are known' if empty else ''}.{more}"
+        if len(given) < len(known):
+            return None, "", "the same value for all that are known. If an empty cell means no, write it so."
+        return None, "", "the same value for all."
     converted, type_, remark = _typed(known, text, until)
     if converted is not None and converted.notna().sum() == 0:
         return None, "", "no value was known by the cut date."
@@ -99,9 +91,8 @@ def _cleaned(values: pd.Series) -> pd.Series:
         return values.astype("float64").replace([np.inf, -np.inf], np.nan)
     if isinstance(values.dtype, pd.CategoricalDtype) or pd.api.types.is_datetime64_any_dtype(values):
         return values
-    filled = values.astype("object").where(values.notna(), None)
-    text = filled.map(lambda v: v if v is None else str(v).strip())
-    return text.where(text.notna() & (text != ""), None).astype("str")
+    text = values.dropna().map(str).str.strip()
+    return text[text != ""].reindex(values.index).astype("str")
 
 
 def _identifying(text: pd.Series, given: pd.Series) -> str:
@@ -126,7 +117,7 @@ def _all_dates(text: pd.Series) -> str:
 
 def _typed(known: pd.Series, text: pd.Series, until: dt.date) -> tuple[pd.Series | None, str, str]:
     levels = pd.Index(text.str.casefold().unique())
-    words = _words()["values"]
+    words = _WORDS["values"]
     if isinstance(known.dtype, pd.BooleanDtype):
         return known, "yes-no", ""
     if len(levels) == 2 and levels.isin(words["yes"]).sum() == 1 and levels.isin(words["no"]).sum() == 1:
@@ -135,8 +126,7 @@ def _typed(known: pd.Series, text: pd.Series, until: dt.date) -> tuple[pd.Series
     if pd.api.types.is_float_dtype(known):
         two = set(known.dropna().unique()) == {0.0, 1.0}
         return (known.astype("boolean"), "yes-no", "") if two else (known, "numeric", "")
-    form = _all_dates(text)
-    if form:
+    if form := _all_dates(text):
         day = pd.to_datetime(text.str.slice(0, 10), format=form, errors="coerce")
         return _days_before(day.reindex(known.index), until), "numeric", "days since that date."
     if text.str.fullmatch(_UNCLEAR_DATE).all():
@@ -171,7 +161,7 @@ def _order_of(levels: list[str]) -> list[str] | None:
     >>> _order_of(["1 adult, kids", "2 adults"]) is None
     True
     """
-    words = _words()["values"]
+    words = _WORDS["values"]
     known = {*words["below"], *words["above"], *words["beside"]}
     keys: dict[str, tuple[float, float]] = {}
     for level in levels:
@@ -188,24 +178,21 @@ def _order_of(levels: list[str]) -> list[str] | None:
     return sorted(levels, key=lambda level: keys[level])
 
 
-def group_levels(
-    values: pd.Series, *, min_level: int = MIN_LEVEL, most: int = MOST_LEVELS
-) -> tuple[pd.Series | None, str]:
-    """Keep the largest levels of a category that has more than `most`, and put the others together as "other".
+def group_levels(values: pd.Series) -> tuple[pd.Series | None, str]:
+    """Keep the largest levels of a category that has more than 50, and put the others together as "other".
 
-    A level of fewer customers than `min_level` is not kept. Returns None where more than half of the customers would be
-    "other"; and what was done, or why it cannot be, "" when nothing was.
+    A level of fewer than 10 customers is not kept. Returns None where more than half of the customers would be "other";
+    and what was done, or why it cannot be, "" when nothing was.
     """
-    labels = values.astype("str")
+    labels, remark = values.astype("str"), ""
     counts = labels.value_counts()
-    remark = ""
-    if len(counts) > most:
-        kept = counts[counts >= min_level].index[: most - 1]
+    if len(counts) > MOST_LEVELS:
+        kept = counts[counts >= MIN_LEVEL].index[: MOST_LEVELS - 1]
         share = float(counts[kept].sum() / counts.sum())
         if share < 0.5:
             return None, (
-                f"{len(counts):,} levels; those of {min_level} customers or more, {most - 1} at most, hold {share:.0%} "
-                "of the customers: put them into fewer groups first, as cities into regions."
+                f"{len(counts):,} levels; those of {MIN_LEVEL} customers or more, {MOST_LEVELS - 1} at most, hold "
+                f"{share:.0%} of the customers: put them into fewer groups first, as cities into regions."
             )
         labels = labels.where(labels.isin(kept) | labels.isna(), OTHER)
         remark = f"{len(counts):,} levels: the {len(kept)} largest kept ({share:.0%} of customers), others {OTHER!r}."

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
+import tomllib
 from dataclasses import dataclass
+from importlib.resources import files
 from typing import Any
 
 import narwhals as nw
@@ -15,27 +17,12 @@ from custaudience.customers.ground import orders_until
 from custaudience.customers.rhythm import order_gaps
 from custaudience.errors import ColumnError, DataError, EmptyTableError, near_miss
 from custaudience.evidence import Terms
+from custaudience.stats.contrast import kind_of
 from custaudience.study.orders import orders_of
 
 EVENING_FROM = 18
 _TECHNICAL = ("customer_id", "_file", "_row")
-_MEANINGS = {
-    "n_orders": ("orders that count", "orders"),
-    "revenue_total": ("net revenue, refunds taken off", "currency"),
-    "revenue_per_order": ("net revenue per order", "currency"),
-    "days_since_last_order": ("days since the last order", "days"),
-    "tenure": ("days since the first order in the data", "days"),
-    "usual_gap_days": ("median days between two order days; not known with one order day", "days"),
-    "lines_per_order": ("order lines with an amount, per order", "lines"),
-    "n_categories": ("different product categories bought", "categories"),
-    "weekend_share": ("share of orders on Saturday or Sunday", "share"),
-    "evening_share": (f"share of orders from {EVENING_FROM}:00 on", "share"),
-    "discounted_share": ("share of order lines with a discount", "share"),
-    "refund_share": ("refunds as a share of sales", "share"),
-    "first_category": ("category with most sales in the first order", ""),
-    "first_product": ("product with most sales in the first order", ""),
-    "first_order_discounted": ("the first order had a discount", ""),
-}
+_MEANINGS = tomllib.loads(files(__package__).joinpath("behaviour.toml").read_text(encoding="utf-8"))
 
 
 @dataclass(frozen=True)
@@ -47,9 +34,8 @@ class CustomerFeatures:
     table : DataFrame
         ``customer_id`` and one column per variable, sorted by ``customer_id``; see `customer_features`.
     dictionary : DataFrame
-        ``column``, ``meaning``, ``unit`` ("" = none), ``kind`` ("behaviour" from orders, "attribute" from the
-        customers table), ``type`` ("numeric", "category", "ordered", "yes-no"), ``share_known`` (fraction of
-        customers with a value).
+        ``column``, ``meaning``, ``unit`` ("" = none), ``kind`` ("behaviour" from orders, "attribute" from the customers
+        table), ``type`` ("numeric", "category", "ordered", "yes-no"), ``share_known`` (fraction with a value).
     left_out : DataFrame
         ``column``, ``reason``: what was not taken, in English sentences.
     categories : tuple of str
@@ -81,10 +67,9 @@ def customer_features(
         As `Study.table` gives them; the latter two where there are. All columns of `customers` beside ``customer_id``
         are candidates for attributes. Without `products` a ``category`` of the transactions is taken.
     terms : Terms
-        Its ``as_of`` and ``minor_digits``.
     until : date, optional
-        Last day that counts, inclusive, ``as_of`` by default. Set it before ``as_of`` when something later is to
-        be explained: nothing of a later day enters.
+        Last day that counts, inclusive, ``as_of`` by default. Set it before ``as_of`` when something later is to be
+        explained: nothing of a later day enters.
     n_categories : int
         So many categories, those with most sales, get a column with their share of a customer's sales.
     discount : str
@@ -93,11 +78,10 @@ def customer_features(
     Returns
     -------
     CustomerFeatures
-        Of customers with at least one order that counts by `until`. Money in major units; shares are
-        fractions; NaN = not known (a median gap of one-time buyers, an attribute without a value).
-        ``category_share: NAME`` and ``lines_per_order`` are of the lines with an amount in orders that count,
-        before refunds; a product without a category counts in the base of the shares. Lines are counted and
-        not quantities, which mix pieces, metres and litres.
+        Of customers with at least one order that counts by `until`. Money in major units; shares are fractions; NaN =
+        not known (a median gap of one-time buyers, an attribute without a value). ``category_share: NAME`` and
+        ``lines_per_order`` are of the lines with an amount in orders that count, before refunds; a product without a
+        category counts in the base of the shares. Lines are counted and not quantities, which mix pieces and litres.
 
     Raises
     ------
@@ -107,13 +91,12 @@ def customer_features(
 
     Notes
     -----
-    Left out and listed: sensitive columns (personal.toml has the words, in English, Ukrainian, Russian and
-    Vietnamese; columns are recognised by name), what identifies a person, ids (nearly as many values as
-    customers), columns with one value, dates in an unclear form. A category of more than 50 levels keeps its
-    largest, or is left out if they hold less than half of the customers. An attribute has no date: what was
-    written into the customers table after `until` cannot be told apart, and may have been written because of
-    what happened later. In a history cut off on the left, ``tenure`` is a lower bound and "first" is the first
-    in the data.
+    Left out and listed: sensitive columns (recognised by their names; personal.toml has the words, in English,
+    Ukrainian, Russian and Vietnamese), what identifies a person, ids (nearly as many values as customers), columns with
+    one value, dates in an unclear form. A category of more than 50 levels keeps its largest, or is left out if they
+    hold less than half of the customers. An attribute has no date: what was written into the customers table after
+    `until` cannot be told apart, and may have been written because of what happened later. In a history cut off on the
+    left, ``tenure`` is a lower bound and "first" is the first in the data.
     """
     until = terms.as_of if until is None else until
     if until > terms.as_of:
@@ -150,9 +133,8 @@ def type_of(values: pd.Series) -> str:
     """Return the type of a variable, by its dtype: "numeric", "category", "ordered" or "yes-no"."""
     if pd.api.types.is_bool_dtype(values):
         return "yes-no"
-    if isinstance(values.dtype, pd.CategoricalDtype):
-        return "ordered" if values.cat.ordered else "category"
-    return "numeric" if pd.api.types.is_numeric_dtype(values) else "category"
+    kind = kind_of(values)
+    return "numeric" if kind == "number" else kind
 
 
 def _order_features(orders: IntoFrame, until: dt.date, minor_digits: int) -> pd.DataFrame:
@@ -164,18 +146,14 @@ def _order_features(orders: IntoFrame, until: dt.date, minor_digits: int) -> pd.
         "n_evening": counts & (hour >= EVENING_FROM),
         "n_timed": counts & ((hour > 0) | (nw.col("ordered_at").dt.minute() > 0)),
     }
+    sums, counted_on = nw.col(*marks, "revenue_minor", "refund_minor"), nw.col("counted_on")
     reduced = (
         orders_until(orders, until, "ordered_at", "revenue_minor", "refund_minor", "is_order")
         .with_columns(**{name: mark.cast(nw.Int64) for name, mark in marks.items()})
         .with_columns(counted_on=nw.when(counts).then(day))
         .group_by("customer_id")
-        .agg(
-            nw.col("counted_on").min().alias("first"),
-            nw.col("counted_on").max().alias("last"),
-            nw.col(*marks, "revenue_minor", "refund_minor").sum(),
-        )
-        # DuckDB sums integers to HUGEINT, which would leave as decimals
-        .with_columns(nw.col(*marks, "revenue_minor", "refund_minor").cast(nw.Int64))
+        .agg(counted_on.min().alias("first"), counted_on.max().alias("last"), sums.sum())
+        .with_columns(sums.cast(nw.Int64))  # DuckDB sums integers to HUGEINT, which would leave as decimals
     )
     raw = _collected(reduced)
     n = raw["n_orders"].where(raw["n_orders"] > 0).astype("float64")
@@ -210,11 +188,8 @@ def category_sales(
 ) -> pd.DataFrame:  # fmt: skip
     """Sum the lines with an amount of the given orders, of `counted_orders`, by customer and category.
 
-    Returns
-    -------
-    DataFrame, one row per customer, category, and product of the first order
-        ``customer_id``; ``category`` ("" = not known); ``is_first``; ``product_id`` (first order only, else "");
-        ``n_lines``; ``n_discounted``; ``sales_minor``. Without categories or products all are "".
+    One row per customer, category, and product of the first order: ``customer_id``; ``category`` ("" = not known);
+    ``is_first``; ``product_id`` (first order only, else ""); ``n_lines``; ``n_discounted``; ``sales_minor``.
     """
     lines = nw.from_native(transactions).lazy().filter(nw.col("revenue_minor") > 0)
     schema = lines.collect_schema()
@@ -225,12 +200,11 @@ def category_sales(
         for column in ("product_id", "category"):
             if column not in found:
                 raise ColumnError(f"products: column {column!r} not found.{near_miss(column, found)}")
-        key = nw.col("product_id")
-        size = _collected(listed.select(key.len().alias("n"), key.n_unique().alias("distinct"))).iloc[0]
-        if size["n"] != size["distinct"]:
+        if _collected(listed.select("product_id"))["product_id"].duplicated().any():
             raise DataError("products: a product_id stands in two rows, which would count its sales twice. Keep one.")
-        lines = lines.drop("category", strict=False)
-        lines = lines.join(listed.select("product_id", "category"), on="product_id", how="left")
+        lines = lines.drop("category", strict=False).join(
+            listed.select("product_id", "category"), on="product_id", how="left"
+        )
     elif "category" not in schema:
         lines = lines.with_columns(category=nw.lit(""))
     reduced = nw.col(discount) > 0 if discount in schema else nw.lit(False)
@@ -277,8 +251,8 @@ def _add_sales(table: pd.DataFrame, sales: pd.DataFrame, n_categories: int, left
     first = sales[sales["is_first"]]
     if sales.attrs["discounts"]:
         table["discounted_share"] = of["n_discounted"].sum().reindex(table.index) / n_lines
-        table["first_order_discounted"] = (first.groupby("customer_id")["n_discounted"].sum() > 0).reindex(table.index)
-        table["first_order_discounted"] = table["first_order_discounted"].astype("boolean")
+        discounted = first.groupby("customer_id")["n_discounted"].sum() > 0
+        table["first_order_discounted"] = discounted.reindex(table.index).astype("boolean")
     named: dict[str, str] = {}
     known = sales[sales["category"] != ""]
     if len(known):
@@ -326,9 +300,8 @@ def _attributes(
     if "customer_id" not in raw:
         raise ColumnError(f"customers: column 'customer_id' not found.{near_miss('customer_id', raw.columns)}")
     raw.index = pd.Index(raw["customer_id"].astype("str"))
-    twice = raw.index[raw.index.duplicated()]
-    if len(twice):
-        raise DataError(f"customers: {len(twice)} rows repeat a customer_id. Keep one row per customer.")
+    if n_twice := int(raw.index.duplicated().sum()):
+        raise DataError(f"customers: {n_twice} rows repeat a customer_id. Keep one row per customer.")
     mine = raw.reindex(ids)
     result, entries = pd.DataFrame(index=ids), []
     for column in raw.columns.difference(_TECHNICAL, sort=False):

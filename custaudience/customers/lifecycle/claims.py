@@ -18,26 +18,14 @@ SLUG, NOTEBOOK = "rfm_and_lifecycle", "30_rfm_and_lifecycle.ipynb"
 def lifecycle_claims(
     summary: pd.DataFrame, rhythm: Rhythm, lifecycle: Lifecycle, backtests: Iterable[Backtest], terms: Terms
 ) -> list[Claim]:
-    """Return who is overdue, who ordered once, who is primary, lost and potential, and how earlier verdicts fared.
-
-    Parameters
-    ----------
-    summary : DataFrame
-        One row per customer with ``n_orders``.
-    rhythm, lifecycle, backtests
-        From `measure_rhythm`, `classify_lifecycle`, `backtest_lost` and `backtest_overdue` at the same date.
-    terms : Terms
-    """
+    """Return who is overdue, ordered once, is primary, lost and potential, and how earlier verdicts fared."""
     tell = Teller(__package__, SLUG, NOTEBOOK, terms)
     late, ordered = rhythm.table["overdue"].fillna(False).astype(bool), int((summary["n_orders"] > 0).sum())
     n, once = int(late.sum()), int((summary["n_orders"] == 1).sum())
     return [
         tell.say("overdue", n=n, all=len(late), part=float(late.mean()), share=rhythm.share),
         tell.say("one_time", n=once, all=ordered, part=once / ordered),
-        *(
-            tell.say(row["state"], n=int(row["n_customers"]), part=float(row["share"]))
-            for row in lifecycle.counts.to_dict("records")
-        ),
+        *(tell.say(row.state, n=int(row.n_customers), part=float(row.share)) for row in lifecycle.counts.itertuples()),
         *_reach(tell, rhythm, lifecycle),
         *(_backtest(tell, backtest) for backtest in backtests),
     ]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 import math
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 import narwhals as nw
 import numpy as np
@@ -13,8 +13,8 @@ import pandas as pd
 from narwhals.typing import IntoFrame
 
 from custaudience.customers.ground import collect_customers, orders_until
-from custaudience.customers.rhythm import Rhythm, measure_rhythm
-from custaudience.errors import ColumnError, EmptyTableError
+from custaudience.customers.rhythm import OrderDays, Rhythm, measure_rhythm, order_days
+from custaudience.errors import ColumnError
 from custaudience.telling import sheet
 
 STATES = ("primary", "lost", "potential")
@@ -30,15 +30,10 @@ _COLUMNS = [
 
 @dataclass(frozen=True)
 class RhythmRule:
-    """By which rule customers are told apart.
+    """By which rule customers are told apart; `share` and `min_gaps` as in `overdue_customers`.
 
-    Parameters
-    ----------
-    share, min_gaps
-        As in `overdue_customers`.
-    lost_factor : float, 1 or more
-        Lost = silent for longer than so many times ``overdue_after_days``. A convention: nothing in orders alone shows
-        that somebody has left.
+    Lost = silent for longer than `lost_factor` times ``overdue_after_days``. A convention: nothing in orders alone
+    shows that somebody has left.
     """
 
     share: float = 0.95
@@ -65,10 +60,8 @@ class Lifecycle:
     counts : DataFrame
         ``state``, ``n_customers``, ``share``, ``n_overdue`` (of them, silent for longer than usual), for all
         three states.
-    as_of : date
     pooled_overdue_after_days : int or None
         Cut-off for customers with few gaps of their own; None when nobody ordered on two days.
-    lost_factor : float
     notes : tuple of str
         What a reader must know, in English.
     """
@@ -94,7 +87,6 @@ def classify_lifecycle(
         Last day that counts, inclusive.
     customers : frame with ``customer_id``, optional
         Everybody who is known. Without it, potential customers can hardly be seen.
-    rule : RhythmRule
 
     Returns
     -------
@@ -105,10 +97,8 @@ def classify_lifecycle(
 
     Raises
     ------
-    EmptyTableError
-        If no order counts by `as_of`.
-    ColumnError
-        If `customers` has no ``customer_id``.
+    EmptyTableError, ColumnError
+        If no order counts by `as_of`, or `customers` has no ``customer_id``.
 
     Notes
     -----
@@ -133,7 +123,7 @@ def classify_lifecycle(
     overdue = [int(table.loc[table["state"] == s, "overdue"].sum()) for s in STATES]
     counts = pd.DataFrame({"state": pd.Series(STATES, dtype="str"), "n_customers": n.to_numpy()})
     counts = counts.assign(share=(n / n.sum()).to_numpy(), n_overdue=overdue)
-    notes = _rhythm_notes(rhythm, rule.lost_factor) + _notes(others, customers is not None)
+    notes = (*_notes(rhythm, rule.lost_factor), *_notes_of_potential(others, customers is not None))
     return Lifecycle(table, counts, as_of, rhythm.pooled_overdue_after_days, rule.lost_factor, notes)
 
 
@@ -141,24 +131,16 @@ def classify_lifecycle(
 class Backtest:
     """How an earlier verdict fared: how many of those it named, and of the others, have ordered since.
 
-    Attributes
-    ----------
-    verdict : {"lost", "overdue"}
-    earlier, as_of : date
-        The rule was applied at `earlier`; orders after it and by `as_of` count as coming back.
-    n_named, n_named_back : int
-        Called so at `earlier`; of them, with an order since.
-    n_others, n_others_back : int
-        The same for all others who had ordered.
+    The rule ("lost", "overdue") was applied at `earlier`; orders after it and by `as_of` count as coming back.
     """
 
     verdict: str
     earlier: dt.date
     as_of: dt.date
-    n_named: int = 0
-    n_named_back: int = 0
-    n_others: int = 0
-    n_others_back: int = 0
+    n_named: int
+    n_named_back: int
+    n_others: int
+    n_others_back: int
 
 
 def backtest_lost(
@@ -167,26 +149,15 @@ def backtest_lost(
     """Count how many of the customers who counted as lost at an earlier date have ordered since.
 
     The earlier date lies half of the history before `as_of`, at most half a year, so that the rhythm can be
-    learned before it and a return be seen after it.
-
-    Parameters
-    ----------
-    orders, as_of, rule
-        As in `classify_lifecycle`.
-    orders_at : callable, optional
-        Returns the orders as they stood on a day, for example `Study.orders`. Without it the orders are those of
-        `as_of`, in which a refund paid after the earlier date has already undone its order: give it wherever there
-        are refunds.
-
-    Raises
-    ------
-    EmptyTableError
-        If no order counts by the earlier date.
+    learned before it and a return be seen after it. `orders_at` returns the orders as they stood on a day, for example
+    `Study.orders`. Without it the orders are those of `as_of`, in which a refund paid after the earlier date has
+    already undone its order: give it wherever there are refunds.
     """
-    earlier = as_of - dt.timedelta(days=min(182, _history_days(orders, as_of) // 2))
+    days = order_days(orders, as_of=as_of)
+    earlier = _earlier(days, as_of, 182)
     then = classify_lifecycle(orders_at(earlier) if orders_at else orders, as_of=earlier, rule=rule).table
     then = then[then["state"] != "potential"]
-    return _looked_back(orders, then.assign(named=then["state"] == "lost"), Backtest("lost", earlier, as_of))
+    return _looked_back("lost", earlier, as_of, days, then["customer_id"], then["state"] == "lost")
 
 
 def backtest_overdue(
@@ -196,31 +167,28 @@ def backtest_overdue(
 
     Everything else as in `backtest_lost`.
     """
-    earlier = as_of - dt.timedelta(days=min(days, _history_days(orders, as_of) // 2))
+    known = order_days(orders, as_of=as_of)
+    earlier = _earlier(known, as_of, days)
     before = orders_at(earlier) if orders_at else orders
     then = measure_rhythm(before, as_of=earlier, share=rule.share, min_gaps=rule.min_gaps).table
     named = then["overdue"].fillna(False).astype(bool)
-    return _looked_back(orders, then.assign(named=named), Backtest("overdue", earlier, as_of))
+    return _looked_back("overdue", earlier, as_of, known, then["customer_id"], named)
 
 
-def _history_days(orders: IntoFrame, as_of: dt.date) -> int:
-    counted = orders_until(orders, as_of, "is_order").filter(nw.col("is_order"))
-    first = counted.select(first=nw.col("ordered_on").min()).collect(backend="pyarrow").to_native()["first"][0].as_py()
-    if first is None:
-        raise EmptyTableError(f"no order that counts on or before {as_of}. Choose a later as_of.")
-    return (as_of - dt.date(first.year, first.month, first.day)).days
+def _earlier(days: OrderDays, as_of: dt.date, most: int) -> dt.date:
+    """Return the day that lies half of the history before `as_of`, at most so many days."""
+    history = int(np.datetime64(as_of, "D").astype("int64") - days.day.min())
+    return as_of - dt.timedelta(days=min(most, history // 2))
 
 
-def _looked_back(orders: IntoFrame, then: pd.DataFrame, test: Backtest) -> Backtest:
-    """Fill in how many of those named then, and of the others, have ordered since."""
-    counted = orders_until(orders, test.as_of, "is_order").filter(nw.col("is_order"))
-    last = collect_customers(counted.group_by("customer_id").agg(nw.col("ordered_on").max().alias("last")), test.as_of)
-    since = last["last"].to_numpy().astype("datetime64[D]") > np.datetime64(test.earlier, "D")
-    back, named = then["customer_id"].isin(last["customer_id"].to_pandas()[since]), then["named"]
-    return replace(
-        test, n_named=int(named.sum()), n_named_back=int((named & back).sum()), n_others=int((~named).sum()),
-        n_others_back=int((~named & back).sum()),
-    )  # fmt: skip
+def _looked_back(
+    verdict: str, earlier: dt.date, as_of: dt.date, days: OrderDays, customers: pd.Series, named: pd.Series
+) -> Backtest:
+    """Count how many of those named then, and of the others, have ordered since."""
+    since = days.first_and_last()[1] > np.datetime64(earlier, "D").astype("int64")
+    back = customers.isin(days.ids[since])
+    counts = (int(part.sum()) for part in (named, named & back, ~named, ~named & back))
+    return Backtest(verdict, earlier, as_of, *counts)
 
 
 def _without_order(orders: IntoFrame, customers: IntoFrame | None, as_of: dt.date, ordered: set[str]) -> pd.DataFrame:
@@ -238,28 +206,26 @@ def _without_order(orders: IntoFrame, customers: IntoFrame | None, as_of: dt.dat
     return pd.DataFrame(reasons, columns=["customer_id", "reason_key"], dtype="str").assign(state="potential")
 
 
-def _rhythm_notes(rhythm: Rhythm, lost_factor: float) -> tuple[str, ...]:
+def _notes(rhythm: Rhythm, lost_factor: float) -> Iterator[str]:
     after = rhythm.pooled_overdue_after_days
     if after is None:
-        return ("Nobody has ordered on two days: no rhythm is known, and nobody is called lost.",)
+        yield "Nobody has ordered on two days: no rhythm is known, and nobody is called lost."
+        return
     n, days = int((rhythm.table["rhythm"] == "pooled").sum()), math.floor(after * lost_factor)
     if n and days >= rhythm.history_days:
-        return (
+        yield (
             f"{n} with few orders cannot be called lost yet: that takes a silence of more than {days} "
-            f"days, and the history has {rhythm.history_days}. Read how many of them are overdue instead.",
+            f"days, and the history has {rhythm.history_days}. Read how many of them are overdue instead."
         )
-    return ()
 
 
-def _notes(others: pd.DataFrame, with_customers: bool) -> tuple[str, ...]:
-    notes = []
+def _notes_of_potential(others: pd.DataFrame, with_customers: bool) -> Iterator[str]:
     if n := int((others["reason_key"] == "never_ordered").sum()):
-        notes.append(f"{n} potential from the table of customers, which does not say since when they are known.")
+        yield f"{n} potential from the table of customers, which does not say since when they are known."
     if not with_customers:
-        notes.append("No table of customers: people who are known but have not ordered are not counted.")
+        yield "No table of customers: people who are known but have not ordered are not counted."
     if n := int((others["reason_key"] == "refund_only").sum()):
-        notes.append(
+        yield (
             f"{n} with refunds or orders of nothing only: counted as potential, though a refund may "
             "belong to an order before the data."
         )
-    return tuple(notes)

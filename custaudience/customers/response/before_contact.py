@@ -23,11 +23,7 @@ _QUARTERS = {"1 lowest": "lowest_quarter", "2": "second_quarter", "3": "third_qu
 
 
 def known_traits(customers: pd.DataFrame, *, until: dt.date) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return what may be said of customers in groups, and which columns are left out and why, sensitive ones too.
-
-    Traits: ``customer_id`` and a column per usable trait, yes-no traits as "yes" and "no", dates as days before
-    `until`. Left out: ``column``, ``reason`` (English).
-    """
+    """Return a column per trait that may be said of customers in groups, and which columns are left out and why."""
     traits, left_out = customers[["customer_id"]].copy(), []
     for column in customers.columns.drop("customer_id"):
         if str(column).startswith("_"):
@@ -48,10 +44,8 @@ def in_reading_order(table: pd.DataFrame, traits: pd.DataFrame | None) -> pd.Dat
     known = pd.DataFrame() if traits is None else traits.drop(columns="customer_id").select_dtypes("category")
     places = {(name, str(level)): i for name in known for i, level in enumerate(known[name].cat.categories)}
     first = {name: place for place, name in enumerate(table["attribute"].drop_duplicates())}
-    keys = [
-        (first[name], places.get((name, value), 0))
-        for name, value in zip(table["attribute"], table["value"], strict=True)
-    ]
+    pairs = zip(table["attribute"], table["value"], strict=True)
+    keys = [(first[name], places.get((name, value), 0)) for name, value in pairs]
     result = table.iloc[sorted(range(len(table)), key=keys.__getitem__)].reset_index(drop=True)
     values = result.groupby("attribute")["value"].agg(set)
     quartered = [name for name, own in values.items() if own <= set(_QUARTERS) and own & {"1 lowest", "4 highest"}]
@@ -63,23 +57,12 @@ def in_reading_order(table: pd.DataFrame, traits: pd.DataFrame | None) -> pd.Dat
 class BeforeContact:
     """What customers bought in as many days before a campaign as it lasted, and during it.
 
-    Attributes
-    ----------
-    table : DataFrame
-        A row per group (see `GROUPS`): ``group``, ``n_customers``, ``spend_before``, ``before_low``,
-        ``before_high``, ``spend_during``, ``during_low``, ``during_high`` (mean net revenue per customer, those
-        who bought nothing included; Student's interval), ``share_before``, ``share_during`` (who ordered).
-    difference : Estimate
-        ``spend_before`` of the `n` who responded less that of those who did not; Welch's interval.
-    during : Estimate
-        The same of ``spend_during``: what a naive comparison would call the effect.
-    campaign_id : str
-    starts_on, ends_on : date
-    n_days : int
-        Of the campaign, and of the time before it.
-    n_sent : int
-    sent_mean, sent_deviation : float
-        Mean and standard deviation of ``spend_before`` over all it was sent to: what planning a test needs.
+    ``table``, a row per group (see `GROUPS`): ``group``, ``n_customers``, ``spend_before``, ``before_low``,
+    ``before_high``, ``spend_during``, ``during_low``, ``during_high`` (mean net revenue per customer, those who bought
+    nothing included; Student's interval), ``share_before``, ``share_during`` (who ordered). ``difference``:
+    ``spend_before`` of those who responded less that of those who did not, by Welch; ``during``: the same of
+    ``spend_during``, what a naive comparison would call the effect. ``sent_mean``, ``sent_deviation``: of
+    ``spend_before`` over all it was sent to: what planning a test needs.
     """
 
     table: pd.DataFrame
@@ -99,16 +82,9 @@ def before_contact(
 ) -> BeforeContact:
     """Compare those who answered the largest complete campaign with those who did not, before it was sent.
 
-    Not sent: customers with an order before the campaign who did not receive it. The sums are by day of the
-    order. What those who answered bought during the campaign, less what the others bought, is the choice of
-    whom to write to and the readiness to answer as much as any effect; how much of it was there before, this
-    table says. Earlier campaigns may lie in the time before.
-
-    Raises
-    ------
-    HistoryError
-        If no complete campaign has as many days of orders before it as it lasted and enough customers who
-        responded and who did not.
+    Not sent: customers with an order before the campaign who did not receive it. What those who answered bought during
+    the campaign, less what the others bought, is the choice of whom to write to and the readiness to answer as much as
+    any effect; how much of it was there before, this table says. Earlier campaigns may lie in the time before.
     """
     ids = ("campaign_id", "customer_id")
     sent, back = collected(tables.contacts, "contacts", *ids), collected(tables.responses, "responses", *ids)
@@ -172,6 +148,4 @@ def _summary(name: str, spend: pd.DataFrame, level: float) -> dict[str, Any]:
         ends = DescrStatsW(values).tconfint_mean(1 - level) if len(values) > 1 else (np.nan, np.nan)
         mean = float(values.mean()) if len(values) else np.nan
         row |= {f"spend_{which}": mean, f"{which}_low": float(ends[0]), f"{which}_high": float(ends[1])}
-    for which in ("before", "during"):
-        row[f"share_{which}"] = float((spend[which] > 0).mean()) if len(spend) else np.nan
-    return row
+    return row | {f"share_{which}": (spend[which] > 0).mean() for which in ("before", "during")}

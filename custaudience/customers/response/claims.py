@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 
 import pandas as pd
 
@@ -11,16 +12,11 @@ from custaudience.customers.response.response import CampaignResponse
 from custaudience.evidence import Claim, Estimate, Terms
 from custaudience.telling import Teller
 
-SLUG, NOTEBOOK = "campaign_response", "36_campaign_response.ipynb"
+teller = partial(Teller, __package__, "campaign_response", "36_campaign_response.ipynb")
 _LEFT_OUT = {
     "still running": "still_running", "too recent": "too_recent", "began before the data": "began_before",
     "no dates": "no_dates", "nobody contacted": "nobody_contacted",
 }  # fmt: skip
-
-
-def teller(terms: Terms) -> Teller:
-    """Return who tells what notebook 36 found."""
-    return Teller(__package__, SLUG, NOTEBOOK, terms)
 
 
 def refusal_claim(reason: str, terms: Terms, *, detail: str = "") -> Claim:
@@ -40,13 +36,9 @@ def response_claims(
     """
     tell = teller(terms)
     return [
-        _finding(tell, before),
-        *_judged(tell, response),
-        *_rates(tell, response),
-        *_groups(tell, response),
-        *_targeting(tell, response),
-        *_effect(tell, before, n_to_show, share_to_show),
-    ]
+        _finding(tell, before), *_judged(tell, response), *_rates(tell, response), *_groups(tell, response),
+        *_targeting(tell, response), *_effect(tell, before, n_to_show, share_to_show),
+    ]  # fmt: skip
 
 
 def _finding(tell: Teller, before: BeforeContact | None) -> Claim:
@@ -94,11 +86,8 @@ def _groups(tell: Teller, response: CampaignResponse) -> Iterator[Claim]:
         others = clear[clear["attribute"] != "segment"].sort_values(["p_value", "attribute", "value"], kind="stable")
         spend = others["attribute"] == SPEND_BEFORE
         told = [("segment", str(row["value"]), row) for _, row in stable.iterrows()]
-        told += [
-            (key, "", row)
-            for key, part in (("spend", spend), ("trait", ~spend))
-            for _, row in others[part].head(1).iterrows()
-        ]
+        for key, part in (("spend", spend), ("trait", ~spend)):
+            told += [(key, "", row) for _, row in others[part].head(1).iterrows()]
         for key, suffix, row in told:
             facts = {"attribute": row["attribute"], "group": row["value"], "share": row["response_rate"]}
             yield tell.say(key, of=_gap(tell, row), suffix=suffix, **facts)
@@ -106,10 +95,8 @@ def _groups(tell: Teller, response: CampaignResponse) -> Iterator[Claim]:
     table = table[(table["n_known"] > 0) & (table["n_known"] < table["n_contacts"])]
     if len(table) and not tell.few(response.rate.n):
         row = table.sort_values(["share_known", "attribute"], kind="stable").iloc[0]
-        rates = {"known": row["rate_known"], "unknown": row["rate_unknown"]}
-        yield tell.say(
-            "coverage", of=float(row["share_known"]), n=int(row["n_contacts"]), attribute=row["attribute"], **rates
-        )
+        facts = {"attribute": row["attribute"], "known": row["rate_known"], "unknown": row["rate_unknown"]}
+        yield tell.say("coverage", of=float(row["share_known"]), n=int(row["n_contacts"]), **facts)
 
 
 def _targeting(tell: Teller, response: CampaignResponse) -> Iterator[Claim]:

@@ -28,7 +28,7 @@ def summarise_rfm(orders: IntoFrame, *, as_of: dt.date, minor_digits: int = 2) -
     as_of : date
         Last day that counts, inclusive; later rows do not exist.
     minor_digits : int
-        Digits of the currency's minor unit; money leaves divided by ``10 ** minor_digits``.
+        Money leaves divided by ``10 ** minor_digits``.
 
     Returns
     -------
@@ -42,10 +42,8 @@ def summarise_rfm(orders: IntoFrame, *, as_of: dt.date, minor_digits: int = 2) -
 
     Raises
     ------
-    EmptyTableError
-        If there is no row by `as_of`.
-    ColumnError
-        If a column is missing.
+    EmptyTableError, ColumnError
+        If there is no row by `as_of`, or a column is missing.
 
     Examples
     --------
@@ -96,12 +94,10 @@ class RfmScores:
     cut_points : dict of dimension to tuple of int
         Distinct and rising. A score is 1 + the number of cut points strictly below the value. The value is
         minus days for ``r``, the number of orders for ``f``, net revenue in minor units for ``m``.
-    as_of : date
     n_scores : int
         Scores asked for per dimension.
     scores : dict of dimension to int
         Scores that resulted: fewer where many customers share a value.
-    minor_digits : int
     notes : tuple of str
         What a reader must know, in English.
     """
@@ -120,8 +116,7 @@ class RfmScores:
         Both ends belong to the band; NaN = open. ``r`` is in days since the last order, ``f`` in orders,
         ``m`` in major units of net revenue. The extremes of single customers are not shown.
         """
-        rows: list[tuple[str, int, float, float]] = []
-        scale = 10**self.minor_digits
+        rows, scale = [], 10**self.minor_digits
         for name in DIMENSIONS:
             # the last cut point tops no band when nobody lies above it
             cuts = self.cut_points[name][: self.scores[name] - 1]
@@ -141,25 +136,15 @@ def score_rfm(summary: pd.DataFrame, *, as_of: dt.date, n_scores: int = 5, minor
 
     Parameters
     ----------
-    summary : DataFrame
-        As `summarise_rfm` gives it.
-    as_of : date
-        The date of the summary.
+    summary, as_of, minor_digits
+        As `summarise_rfm` gives it, of that date and with these digits.
     n_scores : int, 2 to 10
         Scores asked for. Where many customers share a value, fewer result; ``scores`` and ``notes`` say so.
-    minor_digits : int
-        As in `summarise_rfm`.
-
-    Returns
-    -------
-    RfmScores
 
     Raises
     ------
-    EmptyTableError
-        If no customer has an order that counts.
-    ValueError
-        If the summary was made at another date or with other minor digits.
+    EmptyTableError, ValueError
+        If no customer has an order that counts, or the summary was made at another date or with other minor digits.
 
     Notes
     -----
@@ -199,8 +184,7 @@ def cut_points(values: np.ndarray, n_scores: int) -> tuple[int, ...]:
     (1, 3)
     """
     ordered = np.sort(values)
-    n = len(ordered)
-    ranks = [-(-i * n // n_scores) for i in range(1, n_scores)]  # ceil in integers
+    ranks = [-(-i * len(ordered) // n_scores) for i in range(1, n_scores)]  # ceil in integers
     return tuple(sorted({int(ordered[rank - 1]) for rank in ranks}))
 
 
@@ -221,16 +205,13 @@ def _values(summary: pd.DataFrame, as_of: dt.date, minor_digits: int) -> dict[st
 
 
 def _notes(scores: Mapping[str, int], n_scores: int, n_unscored: int, n_negative: int) -> tuple[str, ...]:
-    named = {"r": "days since the last order", "f": "the number of orders", "m": "revenue"}
-    notes = []
+    named, notes = {"r": "Days since the last order", "f": "The number of orders", "m": "Revenue"}, []
     for name, k in scores.items():
         if k == 1:
-            notes.append(f"{named[name].capitalize()} is the same for all customers: one score, level mid.")
+            notes.append(f"{named[name]} is the same for all customers: one score, level mid.")
         elif k < n_scores:
-            notes.append(
-                f"{named[name].capitalize()}: {k} scores instead of {n_scores}, "
-                "because many customers share a value and equal customers score alike."
-            )
+            why = "because many customers share a value and equal customers score alike."
+            notes.append(f"{named[name]}: {k} scores instead of {n_scores}, {why}")
     if n_unscored:
         notes.append(f"{n_unscored} without an order that counts: not scored; their refunds stay in revenue.")
     if n_negative:

@@ -6,7 +6,7 @@ import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib import resources
-from itertools import product
+from itertools import chain, product
 from typing import Any
 
 import numpy as np
@@ -101,7 +101,7 @@ def _segment(row: Mapping[str, Any], extra: set[str]) -> Segment:
     blocks = []
     for cell in row.get("cells", []):
         _check(cell, set(DIMENSIONS), where)
-        for level in (level for levels in cell.values() for level in levels):
+        for level in chain(*cell.values()):
             if level not in LEVELS:
                 near = near_miss(str(level), LEVELS)
                 raise ConfigError(f"{where}: level {level!r}; levels are low, mid, high.{near}")
@@ -136,13 +136,7 @@ def level_of(score: int, n_scores: int) -> str:
 
 
 def assign_segments(scores: RfmScores, rules: SegmentRules | None = None) -> pd.DataFrame:
-    """Name each customer's segment by the levels of its scores.
-
-    Parameters
-    ----------
-    scores : RfmScores
-    rules : SegmentRules, optional
-        From `load_segment_rules`; the shipped rules when left out.
+    """Name each customer's segment by the levels of its scores, after the shipped rules unless others are given.
 
     Returns
     -------
@@ -162,25 +156,17 @@ def assign_segments(scores: RfmScores, rules: SegmentRules | None = None) -> pd.
 
 
 def summarise_segments(
-    assigned: pd.DataFrame,
-    *,
-    before: pd.DataFrame | None = None,
-    overdue: pd.DataFrame | None = None,
-    rules: SegmentRules | None = None,
-    minor_digits: int = 2,
-) -> pd.DataFrame:
+    assigned: pd.DataFrame, *, before: pd.DataFrame | None = None, overdue: pd.DataFrame | None = None,
+    rules: SegmentRules | None = None, minor_digits: int = 2,
+) -> pd.DataFrame:  # fmt: skip
     """Count each segment: customers, revenue, typical customer, and who joined or left.
 
     Parameters
     ----------
     assigned, before : DataFrame
-        From `assign_segments`, at the date and at an earlier one.
+        From `assign_segments`, at the date and at an earlier one, after the same `rules`.
     overdue : DataFrame, optional
         From `overdue_customers` at the same date.
-    rules : SegmentRules, optional
-        The rules `assigned` was made with.
-    minor_digits : int
-        As in `summarise_rfm`; money is summed as integers.
 
     Returns
     -------

@@ -21,15 +21,7 @@ from custaudience.customers.segments.grouping import (
     sample_kmeans,
     silhouette,
 )
-from custaudience.customers.segments.preparation import (
-    Method,
-    Mixed,
-    Preparation,
-    by_customer,
-    check_method,
-    default_min_size,
-    learn_preparation,
-)
+from custaudience.customers.segments.preparation import Method, Mixed, Preparation, default_min_size, prepared
 
 FOUND_AGAIN = 0.8  # prediction strength from which groups count as found again (Tibshirani and Walther 2005)
 MOST_BETWEEN = 0.85  # two normal groups of equal size are then 2.7 standard deviations apart
@@ -118,10 +110,8 @@ def choose_k(
     tried = sorted(set(k_range))
     if not tried or tried[0] < 2:
         raise ValueError(f"k_range: expected numbers of 2 or more, got {tried}; one group is always an answer")
-    table = by_customer(matrix)
-    preparation = preparation or learn_preparation(table)
-    check_method(method, preparation)
-    rows = np.flatnonzero(preparation.usable(table))
+    table, preparation, placed = prepared(matrix, preparation, method)
+    rows = np.flatnonzero(placed)
     n, least = len(rows), default_min_size(len(rows)) if min_size is None else min_size
     most = min(SAMPLE, FOR_GOWER) if method == "gower" else SAMPLE
     if n > most:
@@ -134,12 +124,11 @@ def choose_k(
             found = _mixed_rows(preparation.mixed(some), possible, n, least, seed)
         else:
             found = _number_rows(preparation.numbers(some), possible, n, least, seed)
+    for row in found:  # with Gower's distance `between` is only known of the largest numbers
+        row |= {"eligible": not row["against"] and not math.isnan(row["between"]), "against": "; ".join(row["against"])}
     columns = ["k", "smallest", *Halves._fields, "silhouette", "gap", "gap_se", "eligible", "against"]
     judged = pd.DataFrame(found, columns=columns)
-    judged["against"] = ["; ".join(against) for against in judged["against"]]
-    # with Gower's distance `between` is only known of the largest numbers
-    judged["eligible"] = [not row.against and not math.isnan(row.between) for row in judged.itertuples()]
-    k = int(judged["k"].where(judged["eligible"].astype(bool), 1).max()) if len(judged) else 1
+    k = max((row["k"] for row in found if row["eligible"]), default=1)
     count = GroupCount(k, "", judged, method, least, n, len(rows), preparation)
     return replace(count, reason=_reason(count, min(tried)))
 
@@ -150,7 +139,7 @@ def _number_rows(x: np.ndarray, tried: list[int], n: int, least: int, seed: int)
 
     some = x[:: max(1, math.ceil(len(x) / FOR_SILHOUETTE))]
     distance = pairwise_distances(some)
-    gap, gap_se = _gap(some[::2], tried, seed)
+    gaps = _gap(some[::2], tried, seed)
     rows = []
     for k in tried:
         centers, labels = sample_kmeans(x, k, seed=seed, n_init=5)
@@ -158,7 +147,7 @@ def _number_rows(x: np.ndarray, tried: list[int], n: int, least: int, seed: int)
             break  # so many different customers there are not
         smallest = round(float(np.bincount(labels, minlength=k).min()) * n / len(x))
         halves = judge_halves(x, k, seed=seed)
-        facts = {"silhouette": silhouette(distance, nearest(some, centers)), "gap": gap[k], "gap_se": gap_se[k]}
+        facts = {"silhouette": silhouette(distance, nearest(some, centers)), **gaps[k]}
         against = _against(smallest, least, halves)
         rows.append({"k": k, "smallest": smallest, **halves._asdict(), **facts, "against": against})
     return rows
@@ -175,19 +164,19 @@ def _against(smallest: int, least: int, halves: Halves) -> list[str]:
     return against
 
 
-def _gap(x: np.ndarray, tried: list[int], seed: int) -> tuple[dict[int, float], dict[int, float]]:
+def _gap(x: np.ndarray, tried: list[int], seed: int) -> dict[int, dict[str, float]]:
     """Return the gap statistic and its standard error, against uniform clouds along the principal axes."""
     rng = np.random.default_rng(seed)
     centred = x - x.mean(axis=0, dtype="float64")
     turned = centred @ np.linalg.svd(centred, full_matrices=False)[2].T
     low, high = turned.min(axis=0), turned.max(axis=0)
     clouds = [turned, *(rng.uniform(low, high, turned.shape) for _ in range(REFERENCES))]
-    gap, se = {}, {}
+    gaps = {}
     for k in tried:
-        logs = np.array([_log_within(cloud.astype("float32"), k, seed) for cloud in clouds])
-        gap[k] = float(logs[1:].mean() - logs[0])
-        se[k] = float(logs[1:].std() * math.sqrt(1 + 1 / REFERENCES))
-    return gap, se
+        own, *others = (_log_within(cloud.astype("float32"), k, seed) for cloud in clouds)
+        se = np.std(others) * math.sqrt(1 + 1 / REFERENCES)
+        gaps[k] = {"gap": float(np.mean(others) - own), "gap_se": float(se)}
+    return gaps
 
 
 def _log_within(x: np.ndarray, k: int, seed: int) -> float:
@@ -198,17 +187,16 @@ def _log_within(x: np.ndarray, k: int, seed: int) -> float:
 def judge_halves(x: np.ndarray, k: int, *, seed: int, n_init: int = 3) -> Halves:
     """Find `k` groups in one random half of the customers and judge them on the other half.
 
-    *Prediction strength* (Tibshirani and Walther 2005): of two customers of one group as their own half finds it,
-    the share that the other half's groups leave together, in the worst group. It is high, too, where one long
-    cloud is cut across: that groups are found again does not mean that they are there.
+    *Prediction strength* (Tibshirani and Walther 2005): of two customers of one group as their own half finds it, the
+    share that the other half's groups leave together, in the worst group. It is high, too, where one long cloud is cut.
 
-    *Valley.* On the line between the middles of two neighbouring groups, customers are counted at both ends and
-    halfway (windows of equal length; customers off the line weigh less, by a normal curve as wide as the groups).
-    In any log-concave cloud (normal, exponential, uniform on a convex set) the count halfway is at least the smaller
-    of the two ends (Prékopa 1973), so one clearly below both ends shows two groups. ``between``: customers halfway per
-    customer in the emptier middle, of the two groups least apart; ``p_value``: of "there is no valley between those
-    two". Middles come from one half, counts from the other; the halvings' z values are averaged, which is conservative.
-    In the spirit of the ridgeline ratio of Hennig (2010).
+    *Valley.* On the line between two neighbouring middles, customers are counted at both ends and halfway (in windows
+    of equal length; those off the line weigh less, by a normal curve as wide as the groups). In any log-concave cloud
+    (normal, exponential, uniform on a convex set) the count halfway is at least the smaller of the two ends (Prékopa
+    1973), so one clearly below both shows two groups. ``between``: customers halfway per customer in the emptier
+    middle, of the two groups least apart; ``p_value``: of "there is no valley between those two". Middles come from
+    one half, counts from the other; the halvings' z values are averaged, which is conservative. After the ridgeline
+    ratio of Hennig (2010).
     """
     rng = np.random.default_rng(seed)
     spread = spread_ties(x, rng)
@@ -234,15 +222,8 @@ def _mean_and_error(values: list[float]) -> tuple[float, float]:
 
 
 def prediction_strength(own: np.ndarray, predicted: np.ndarray, k: int) -> float:
-    """Return the share of pairs of one group that stay together, in the worst group.
-
-    Examples
-    --------
-    >>> prediction_strength(np.array([0, 0, 0, 1, 1]), np.array([1, 1, 0, 0, 0]), 2)  # 2 of 6 ordered pairs
-    0.3333333333333333
-    """
-    together = np.zeros((k, k))
-    np.add.at(together, (own, predicted), 1)
+    """Return the share of pairs of one group that stay together, in the worst group (of ordered pairs)."""
+    together = np.bincount(own * k + predicted, minlength=k * k).reshape(k, k)
     size = together.sum(axis=1)
     pairs = (together * (together - 1)).sum(axis=1)
     return float(min((pairs / np.maximum(size * (size - 1), 1))[size > 1], default=0.0))
@@ -296,8 +277,8 @@ def spread_ties(x: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         if len(values) == 1:
             spread[:, j] = values[0]
             continue
-        step = np.diff(values.astype("float64"))
-        below, above = np.concatenate([step[:1], step]) / 2, np.concatenate([step, step[-1:]]) / 2
+        half = np.diff(values.astype("float64")) / 2
+        below, above = np.pad(half, (1, 0), mode="edge"), np.pad(half, (0, 1), mode="edge")
         spread[:, j] = values[place] - below[place] + (below + above)[place] * rng.random(len(place))
     return spread
 
@@ -317,9 +298,8 @@ def _mixed_rows(rows: Mixed, tried: list[int], n: int, least: int, seed: int) ->
         found_again = smallest >= least and strength + se >= FOUND_AGAIN and width >= 0.25
         if found_again and not settled:
             clouds = clouds or [cloud_without_groups(rows, rng) for _ in range(NULLS)]
-            without = np.array([_cost(cloud, k, seed) for cloud in clouds])
-            ratio = _cost(distance, k, seed) / without.mean()
-            p_value = (1 + (without <= _cost(distance, k, seed)).sum()) / (NULLS + 1)
+            cost, without = _cost(distance, k, seed), np.array([_cost(cloud, k, seed) for cloud in clouds])
+            ratio, p_value = cost / without.mean(), (1 + (without <= cost).sum()) / (NULLS + 1)
         halves = Halves(strength, se, ratio, p_value)
         against = _against(smallest, least, halves)
         if found_again and not (ratio <= 0.95 and p_value < ALPHA) and not math.isnan(ratio):
@@ -336,10 +316,8 @@ def _mixed_strength(distance: np.ndarray, k: int, rng: np.random.Generator, seed
     a, b = order[: len(order) // 2], order[len(order) // 2 :]
     first = a[find_medoids(distance[np.ix_(a, a)], k, seed=seed)]
     second = b[find_medoids(distance[np.ix_(b, b)], k, seed=seed)]
-    return min(
-        prediction_strength(distance[second][:, b].argmin(axis=0), distance[first][:, b].argmin(axis=0), k),
-        prediction_strength(distance[first][:, a].argmin(axis=0), distance[second][:, a].argmin(axis=0), k),
-    )
+    by_first, by_second = (distance[medoids].argmin(axis=0) for medoids in (first, second))
+    return min(prediction_strength(by_second[b], by_first[b], k), prediction_strength(by_first[a], by_second[a], k))
 
 
 def _cost(distance: np.ndarray, k: int, seed: int) -> float:

@@ -39,6 +39,7 @@ def segment_claims(groups: CustomerGroups, terms: Terms) -> list[Claim]:
     source = ", ".join(["transactions", *(name for name, kind in tables.items() if kind in kinds)])
     tell = Teller(__package__, SLUG, NOTEBOOK, terms, source)
     rows = group_table(groups, min_group_size=terms.least)
+    rows["money"] = rows["share_of_revenue"].fillna(0.0)
     found = (_found, _again, _sizes, _differences, _stability, _rules, _placed)
     none = (_none, _again, _instead, _differences)
     tellers = (*(found if groups.basis == "found" else none), _whales, _variables)
@@ -46,16 +47,12 @@ def segment_claims(groups: CustomerGroups, terms: Terms) -> list[Claim]:
 
 
 def _found(tell: Teller, groups: CustomerGroups, rows: pd.DataFrame) -> Iterator[Claim]:
-    top = rows.loc[rows["share_of_revenue"].fillna(0).idxmax()]
+    top = rows.loc[rows["money"].idxmax()]
     yield tell.say(
         "finding", groups.plan.view, of=groups.segments.k, n=int(rows["n_customers"].sum()),
-        min_orders=groups.plan.min_orders, share=float(top["share_of_customers"]), money=_money(top),
+        min_orders=groups.plan.min_orders, share=float(top["share_of_customers"]), money=float(top["money"]),
         values=_named(tell, top),
     )  # fmt: skip
-
-
-def _money(row: pd.Series) -> float:
-    return float(row["share_of_revenue"]) if pd.notna(row["share_of_revenue"]) else 0.0
 
 
 def _named(tell: Teller, row: pd.Series, *, short: bool = False) -> dict[str, Any]:
@@ -111,9 +108,8 @@ def _sizes(tell: Teller, groups: CustomerGroups, rows: pd.DataFrame) -> Iterator
         if pd.isna(row["n_customers"]):
             yield tell.say("group", "few", suffix=suffix, values=named)
             continue
-        each = float(row["revenue_per_customer"])
-        facts = named | {"share": float(row["share_of_customers"]), "money": _money(row), "each": each}
-        facts["least"] = tell.terms.least
+        facts = named | {"share": float(row["share_of_customers"]), "money": float(row["money"])}
+        facts |= {"each": float(row["revenue_per_customer"]), "least": tell.terms.least}
         yield tell.say("group", n=int(row["n_customers"]), suffix=suffix, values=facts)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import string
 from dataclasses import dataclass
 
@@ -20,20 +21,18 @@ from custaudience.customers.segments.grouping import (
 )
 from custaudience.customers.segments.preparation import (
     Method,
-    Mixed,
     Preparation,
     by_customer,
-    check_method,
     default_min_size,
     learn_preparation,
+    prepared,
 )
 from custaudience.errors import ColumnError, DataError, near_miss
-from custaudience.stats.columns import as_numbers
+from custaudience.stats.contrast import as_numbers
 
 FOR_MEDOIDS = 3_000
 DISSOLVED, STABLE = 0.5, 0.75  # overlaps of a segment with its best match, the limits of Hennig (2007)
 DRAWN_KMEANS, DRAWN_GOWER = 10_000, 1_000  # customers drawn from
-PLACED_AT_ONCE = 200_000
 
 
 @dataclass(frozen=True)
@@ -53,11 +52,9 @@ class CustomerSegments:
         Of `segment_customers`.
     inertia : float
         Sum of squared distances to the middles (k-means), or of distances to the typical customers.
-    whales : DataFrame
+    whales, whale_share : DataFrame, float
         ``customer_id``, the value, ``segment``: customers beyond the point at which `value` is cut for the search,
-        highest first. Ids: never to be published.
-    whale_share : float
-        Fraction of the sum of `value` that they bring.
+        highest first, and the fraction of its sum that they bring. Ids: never to be published.
     notes : tuple of str
     """
 
@@ -73,7 +70,7 @@ class CustomerSegments:
     whale_share: float
     notes: tuple[str, ...]
     seed: int
-    _middles: np.ndarray | Mixed
+    _middles: np.ndarray | pd.DataFrame
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -91,6 +88,18 @@ class CustomerSegments:
         placed = self.preparation.usable(table)
         rows = table if placed.all() else table.loc[placed]
         return _named(table.index, placed, _place(self.preparation, rows, self._middles), self.names)
+
+
+def customers_with(
+    segments: CustomerSegments | pd.Series, matrix: pd.DataFrame
+) -> tuple[pd.DataFrame, pd.Series, tuple[str, ...]]:
+    """Return the customers who have a segment, their segments, and what those were made from, as far as known."""
+    table, made_from = by_customer(matrix), ()
+    if isinstance(segments, CustomerSegments):
+        segments, made_from = segments.segments, segments.preparation.features
+    names = segments.reindex(table.index)
+    placed = names.notna().to_numpy()
+    return table.loc[placed], names[placed].astype("category").cat.remove_unused_categories(), made_from
 
 
 def segment_customers(
@@ -114,7 +123,6 @@ def segment_customers(
         go to the nearest other one, and a note says so.
     preparation : Preparation, optional
         How columns enter; by default as `learn_preparation` says.
-    seed : int
 
     Raises
     ------
@@ -130,27 +138,25 @@ def segment_customers(
     """
     if k < 1 or k > len(string.ascii_uppercase):
         raise ValueError(f"k: expected 1 to {len(string.ascii_uppercase)}, got {k}")
-    table = by_customer(matrix)
+    table, preparation, placed = prepared(matrix, preparation, method)
     if value not in table:
-        known = [str(column) for column in table]
+        has = [str(column) for column in table]
         raise ColumnError(
-            f"value: column {value!r} not found; it has {known}.{near_miss(value, known)} Segments are named by it."
+            f"value: column {value!r} not found; it has {has}.{near_miss(value, has)} Segments are named by it."
         )
-    preparation = preparation or learn_preparation(table)
-    check_method(method, preparation)
-    placed = preparation.usable(table)
     rows = table if placed.all() else table.loc[placed]
-    if len(rows) < k:
-        raise DataError(f"{len(rows):,} customers cannot form {k} groups. Ask for fewer, or choose_k which.")
+    n, n_all = len(rows), len(table)
+    if n < k:
+        raise DataError(f"{n:,} customers cannot form {k} groups. Ask for fewer, or choose_k which.")
     if k > 1 and not preparation.columns:
         raise DataError("all customers are alike in every column: there are no groups to find. Take k=1.")
-    least = default_min_size(len(rows)) if min_size is None else min_size
+    least = default_min_size(n) if min_size is None else min_size
     notes = list(preparation.notes)
-    if not placed.all():
-        notes.append(f"{int((~placed).sum()):,} of {len(table):,} customers are in no segment: a value is missing.")
+    if n < n_all:
+        notes.append(f"{n_all - n:,} of {n_all:,} customers are in no segment: a value is missing.")
     fit = _fit_mixed if method == "gower" else _fit_numbers
     middles, labels, inertia, given_up = fit(preparation, rows, k, least, seed)
-    found = len(middles[0]) if isinstance(middles, tuple) else len(middles)
+    found = len(middles)
     if given_up:
         notes.append(
             f"{given_up} of {k} groups had fewer than {least:,} customers and were given up; their customers went to "
@@ -158,23 +164,19 @@ def segment_customers(
         )
     if found + given_up < k:
         notes.append(f"{k} groups asked for; customers differ in {found + given_up} ways only.")
-    worth = as_numbers(rows[value])
-    order = _by_value(worth, labels, found)
-    rank = np.empty(found, dtype="int32")
-    rank[order] = np.arange(found)
-    names = tuple(string.ascii_uppercase[:found])
-    segments = _named(table.index, placed, rank[labels], names)
-    middles = (middles[0][order], middles[1][order]) if isinstance(middles, tuple) else middles[order]
+    summary = _summary(as_numbers(rows[value]), labels, found)
+    order, names = np.asarray(summary.index), tuple(string.ascii_uppercase[:found])
+    summary = summary.set_axis(names).rename_axis("segment").reset_index().astype({"segment": "str"})
+    segments = _named(table.index, placed, order.argsort()[labels], names)
     whales, whale_share = _whales(table[value], preparation, segments)
     if len(whales):
         notes.append(
-            f"{len(whales):,} of {len(table):,} customers lie so far above the others in {value} that they were cut "
+            f"{len(whales):,} of {n_all:,} customers lie so far above the others in {value} that they were cut "
             f"for the search; they bring {whale_share:.1%} of it. They stand in `whales`."
         )
-    summary = _summary(worth, rank[labels], names)
     return CustomerSegments(
         segments, summary, found, k, method, value, inertia, preparation,
-        whales, whale_share, tuple(notes), seed, middles,
+        whales, whale_share, tuple(notes), seed, middles.take(order, axis=0),
     )  # fmt: skip
 
 
@@ -187,12 +189,12 @@ def _fit_numbers(
     asked = len(fit.centers)
     while len(fit.centers) > 1 and (size := np.bincount(fit.labels, minlength=len(fit.centers))).min() < least:
         fit = lloyd(x, np.delete(fit.centers, size.argmin(), axis=0))
-    return fit.centers, fit.labels, fit.inertia, asked - len(fit.centers)
+    return *fit, asked - len(fit.centers)
 
 
 def _fit_mixed(
     preparation: Preparation, rows: pd.DataFrame, k: int, least: int, seed: int
-) -> tuple[Mixed, np.ndarray, float, int]:
+) -> tuple[pd.DataFrame, np.ndarray, float, int]:
     """Return typical customers, labels, sum of distances, and how many groups were too small."""
     some = rows
     if len(rows) > FOR_MEDOIDS:
@@ -204,7 +206,7 @@ def _fit_mixed(
     chosen = chosen[np.sort(different)]  # two medoids may be alike when few customers differ
     asked = len(chosen)
     while True:
-        middles = (coded[0][chosen], coded[1][chosen])
+        middles = some.iloc[chosen]
         labels = _place(preparation, rows, middles)
         size = np.bincount(labels, minlength=len(chosen))
         if len(chosen) == 1 or size.min() >= least:
@@ -214,24 +216,12 @@ def _fit_mixed(
     return middles, labels, cost, asked - len(chosen)
 
 
-def _place(preparation: Preparation, rows: pd.DataFrame, middles: np.ndarray | Mixed) -> np.ndarray:
-    """Return the number of the nearest middle for each row."""
-    if not isinstance(middles, tuple):
+def _place(preparation: Preparation, rows: pd.DataFrame, middles: np.ndarray | pd.DataFrame) -> np.ndarray:
+    """Return the number of the nearest middle, or typical customer, for each row."""
+    if isinstance(middles, np.ndarray):
         return nearest(preparation.numbers(rows), middles)
-    labels = np.zeros(len(rows), dtype="int32")
-    for start in range(0, len(rows), PLACED_AT_ONCE):
-        some = slice(start, start + PLACED_AT_ONCE)
-        to = mixed_distance(preparation.mixed(rows.iloc[some]), middles)
-        labels[some] = np.nan_to_num(to, nan=1.0).argmin(axis=1)
-    return labels
-
-
-def _by_value(worth: np.ndarray, labels: np.ndarray, k: int) -> np.ndarray:
-    """Order groups by the mean of the value, highest first; then by size."""
-    known = ~np.isnan(worth)
-    count = np.bincount(labels[known], minlength=k)
-    mean = np.bincount(labels[known], worth[known], k) / np.maximum(count, 1)
-    return np.lexsort((-np.bincount(labels, minlength=k), np.where(count > 0, -mean, np.inf)))
+    to = mixed_distance(preparation.mixed(rows), preparation.mixed(middles))
+    return np.nan_to_num(to, nan=1.0).argmin(axis=1)
 
 
 def _named(index: pd.Index, placed: np.ndarray, labels: np.ndarray, names: tuple[str, ...]) -> pd.Series:
@@ -240,26 +230,27 @@ def _named(index: pd.Index, placed: np.ndarray, labels: np.ndarray, names: tuple
     return pd.Series(pd.Categorical.from_codes(codes, list(names), ordered=True), index=index, name="segment")
 
 
-def _summary(worth: np.ndarray, labels: np.ndarray, names: tuple[str, ...]) -> pd.DataFrame:
-    values = pd.Series(worth).groupby(pd.Categorical.from_codes(labels, list(names)), observed=False)
+def _summary(worth: np.ndarray, labels: np.ndarray, k: int) -> pd.DataFrame:
+    """Return a row per group: the highest mean of the value first, then the largest."""
+    values = pd.Series(worth).groupby(pd.Categorical.from_codes(labels, range(k)), observed=False)
     n, total = values.size(), np.nansum(worth)
     table = pd.DataFrame(
         {"n": n, "share": n / len(worth), "value_mean": values.mean(), "value_median": values.median()}
     ).assign(value_share=values.sum() / total if total > 0 else np.nan)
-    return table.rename_axis("segment").reset_index().astype({"segment": "str"})
+    return table.sort_values(["value_mean", "n"], ascending=False)
 
 
 def _whales(worth: pd.Series, preparation: Preparation, segments: pd.Series) -> tuple[pd.DataFrame, float]:
     """Return the customers beyond the point at which the value is cut, and their share of its sum."""
-    known = {column.name: column for column in preparation.columns}
-    name = str(worth.name)
-    if name not in known:
+    name, values = str(worth.name), as_numbers(worth)
+    columns = preparation.columns
+    if name not in preparation.features:
         try:
-            known = {c.name: c for c in learn_preparation(worth.dropna().to_frame()).columns}
+            columns = learn_preparation(worth.dropna().to_frame()).columns
         except DataError:
-            known = {}
-    values = as_numbers(worth)
-    beyond = values > known[name].fence() if name in known else np.zeros(len(values), dtype=bool)
+            columns = ()
+    fence = next((column.fence() for column in columns if column.name == name), math.inf)
+    beyond = values > fence
     table = pd.DataFrame({"customer_id": worth.index[beyond], name: values[beyond], "segment": segments[beyond].values})
     total = np.nansum(values)
     share = float(values[beyond].sum() / total) if total > 0 else 0.0
@@ -279,9 +270,8 @@ class SegmentStability:
         "dissolved" below 0.5, else "unsure").
     ari : dict of str to float
         Adjusted Rand index of whole divisions: ``mean``, ``low`` (5 % of the runs), ``min``.
-    n_runs, sampled : int
-        Runs, and customers each drew from.
-    notes : tuple of str
+    n_runs, sampled, notes
+        Runs, customers each drew from, and what a reader must know.
     """
 
     table: pd.DataFrame
@@ -298,12 +288,10 @@ def segment_stability(
 
     Parameters
     ----------
-    segments : CustomerSegments
-    matrix : DataFrame
-        That the segments were made from; a DataError if it has other customers, or there is one segment only.
-    n_runs : int
+    segments, matrix
+        The segments, and what they were made from; a DataError if that has other customers, or there is one segment.
+    n_runs, seed : int
         Bootstrap runs.
-    seed : int
 
     Notes
     -----
@@ -319,9 +307,9 @@ def segment_stability(
     table = by_customer(matrix)
     if not table.index.equals(segments.segments.index):
         raise DataError("matrix: expected the customers that the segments were made from. Place others with assign.")
-    rng = np.random.default_rng(seed)
     from sklearn.metrics import adjusted_rand_score
 
+    rng = np.random.default_rng(seed)
     most = DRAWN_KMEANS if segments.method == "kmeans" else DRAWN_GOWER
     rows = np.flatnonzero(segments.segments.notna().to_numpy())
     if len(rows) > most:
@@ -362,15 +350,8 @@ def segment_stability(
 
 
 def matched_jaccard(given: np.ndarray, found: np.ndarray, k: int) -> np.ndarray:
-    """Return for each of `k` groups the overlap with the group matched to it; NaN for a group with nobody.
-
-    Examples
-    --------
-    >>> matched_jaccard(np.array([0, 0, 0, 1, 1]), np.array([1, 1, 0, 0, 0]), 2).round(3).tolist()
-    [0.667, 0.667]
-    """
-    both = np.zeros((k, k))
-    np.add.at(both, (given, found), 1)
+    """Return for each of `k` groups the overlap with the group matched to it; NaN for a group with nobody."""
+    both = np.bincount(given * k + found, minlength=k * k).reshape(k, k)
     either = both.sum(axis=1)[:, None] + both.sum(axis=0) - both
     overlap = both / np.maximum(either, 1)
     row, column = linear_sum_assignment(overlap, maximize=True)

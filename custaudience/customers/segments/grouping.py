@@ -6,8 +6,9 @@ import math
 import os
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from functools import cache
+from itertools import cycle
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -16,7 +17,7 @@ from threadpoolctl import ThreadpoolController
 
 from custaudience.customers.segments.preparation import Mixed, level_codes, side_by_side
 from custaudience.errors import ColumnError, DataError, EmptyTableError
-from custaudience.stats.columns import as_numbers, kind_of
+from custaudience.stats.contrast import as_numbers, kind_of
 
 SAMPLE = 20_000
 FOR_STARTS = 5_000
@@ -28,8 +29,7 @@ MOST_PAIRS = 250_000_000  # a gigabyte
 BLOCK = 2_000_000  # pairs compared at once
 
 
-@dataclass(frozen=True)
-class KMeansFit:
+class KMeansFit(NamedTuple):
     """`centers` of shape (k, d), the number of each row's nearest one in `labels`, the sum of squares as `inertia`."""
 
     centers: np.ndarray
@@ -131,11 +131,10 @@ def gower_distance(
 
     Parameters
     ----------
-    table : DataFrame of n rows
+    table, other : DataFrame of n rows, of m rows
         Numbers and yes-no (distance: the difference as a share of the column's range), ordered categories (the same
-        on their ranks), other categories and text (0 = the same, 1 = not).
-    other : DataFrame of m rows, optional
-        With the same columns; `table` itself by default. Ranges are over both.
+        on their ranks), other categories and text (0 = the same, 1 = not). `other` has the same columns, and is
+        `table` by default; ranges are over both.
     weights : mapping of column to weight, optional
         1 by default.
 
@@ -172,32 +171,33 @@ def gower_distance(
             f"gower_distance: {len(table):,} x {len(second):,} distances do not fit. Take a sample, or use "
             "segment_customers(method='gower'), which needs only the distances of a sample."
         )
-    coded = {str(name): _coded(table[name], second[name]) for name in table}
-    order = sorted(coded, key=lambda name: not coded[name][2])  # numbers first
-    p, sides = sum(is_number for *_, is_number in coded.values()), []
-    for i, of in enumerate((table, second)):
-        columns = [coded[name][:2][i] for name in order]
-        sides.append((side_by_side(columns[:p], len(of)), side_by_side(columns[p:], len(of))))
-    return mixed_distance(sides[0], sides[1], np.array([(weights or {}).get(name, 1.0) for name in order]))
+    numbers = [name for name in table if kind_of(table[name]) != "category"]
+    categories = [name for name in table if name not in numbers]
+    coded = {name: _coded(table[name], second[name]) for name in table}
+    given = [(weights or {}).get(name, 1.0) for name in (*numbers, *categories)]
+
+    def side(i: int, n: int) -> Mixed:
+        first, last = ([coded[name][i] for name in names] for names in (numbers, categories))
+        return side_by_side(first, n), side_by_side(last, n)
+
+    return mixed_distance(side(0, len(table)), side(1, len(second)), np.array(given))
 
 
-def _coded(a: pd.Series, b: pd.Series) -> tuple[np.ndarray, np.ndarray, bool]:
-    """Return both columns as numbers in [0, 1] (NaN = missing) or as codes (-1 = missing)."""
+def _coded(a: pd.Series, b: pd.Series) -> list[np.ndarray]:
+    """Return both columns as numbers in [0, 1] (NaN = missing), or as whole codes (-1 = missing)."""
     kind = kind_of(a)
     if kind == "number":
-        first, second = as_numbers(a), as_numbers(b)
-        both = np.concatenate([first, second])
-        both = both[~np.isnan(both)]
-        if not np.isfinite(both).all():
+        both = np.concatenate([as_numbers(a), as_numbers(b)])
+        known = both[~np.isnan(both)]
+        if not np.isfinite(known).all():
             raise DataError(f"column {a.name!r} holds infinite values. Check divisions by zero where it is made.")
-        least, span = (both.min(), np.ptp(both) or 1.0) if len(both) else (0.0, 1.0)
-        return (first - least) / span, (second - least) / span, True
+        least, span = (known.min(), np.ptp(known) or 1.0) if len(known) else (0.0, 1.0)
+        return np.split((both - least) / span, [len(a)])
     levels = a.cat.categories if kind == "ordered" else pd.Index(pd.concat([a, b]).dropna().astype(object).unique())
-    first, second = level_codes(a, levels), level_codes(b, levels)
+    codes = [level_codes(values, levels) for values in (a, b)]
     if kind == "category":
-        return first, second, False
-    top = max(len(levels) - 1, 1)
-    return np.where(first < 0, np.nan, first / top), np.where(second < 0, np.nan, second / top), True
+        return codes
+    return [np.where(code < 0, np.nan, code / max(len(levels) - 1, 1)) for code in codes]
 
 
 def mixed_distance(a: Mixed, b: Mixed | None = None, weights: np.ndarray | None = None) -> np.ndarray:
@@ -208,13 +208,11 @@ def mixed_distance(a: Mixed, b: Mixed | None = None, weights: np.ndarray | None 
     b = a if b is None else b
     n, m, p = len(a[0]), len(b[0]), a[0].shape[1]
     weight = np.ones(p + a[1].shape[1], "float32") if weights is None else np.asarray(weights, dtype="float32")
-    numbers = tuple(part[0].astype("float32") for part in (a, b))
-    gaps = np.isnan(numbers[0]).any() or np.isnan(numbers[1]).any() or (a[1] < 0).any() or (b[1] < 0).any()
+    numbers = [part[0].astype("float32") for part in (a, b)]
+    gaps = any(np.isnan(part).any() for part in numbers) or any((part[1] < 0).any() for part in (a, b))
     result = np.empty((n, m), dtype="float32")
-    step = max(1, BLOCK // max(m, 1))
-    for start in range(0, n, step):
-        block = slice(start, min(start + step, n))
-        total = np.zeros((block.stop - start, m), dtype="float32")
+    for block in np.array_split(np.arange(n), max(1, math.ceil(n * m / BLOCK))):
+        total = np.zeros((len(block), m), dtype="float32")
         known = np.zeros_like(total) if gaps else weight.sum()
         for j, w in enumerate(weight):
             if j < p:
@@ -223,9 +221,8 @@ def mixed_distance(a: Mixed, b: Mixed | None = None, weights: np.ndarray | None 
                 x, y = a[1][block, j - p, None], b[1][None, :, j - p]
                 apart = np.where((x < 0) | (y < 0), np.float32(np.nan), (x != y).astype("float32"))
             if gaps:
-                absent = np.isnan(apart)
-                known += w * ~absent
-                apart[absent] = 0
+                known += w * ~np.isnan(apart)
+                np.nan_to_num(apart, copy=False, nan=0.0)
             total += w * apart
         with np.errstate(invalid="ignore", divide="ignore"):
             result[block] = total / known
@@ -247,35 +244,28 @@ def cloud_without_groups(rows: Mixed, rng: np.random.Generator) -> np.ndarray:
             r = np.nan_to_num(np.corrcoef(ranks, rowvar=False).reshape(p, p))
         np.fill_diagonal(r, 1.0)
         drawn = rng.multivariate_normal(np.zeros(p), r, size=n, method="eigh")
-        for j in range(p):
-            numbers[drawn[:, j].argsort(), j] = np.sort(np.where(absent[:, j], np.nan, numbers[:, j]))
-            if absent[:, j].any():  # missing values sort last: scatter them
-                numbers[:, j] = _scatter_missing(numbers[:, j], rng)
+        for j, column in enumerate(np.sort(numbers, axis=0).T):  # missing values sort last
+            numbers[drawn[:, j].argsort(), j] = column
+            if absent[:, j].any():
+                _scatter_missing(numbers[:, j], rng)
     for j in range(codes.shape[1]):
         codes[:, j] = rng.permutation(codes[:, j])
     return mixed_distance((numbers, codes))
 
 
-def _scatter_missing(column: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def _scatter_missing(column: np.ndarray, rng: np.random.Generator) -> None:
     """Put as many gaps at random places, and the values that stood there where the gaps were."""
     absent = np.isnan(column)
     gaps = rng.permutation(absent)
-    scattered = np.where(gaps, np.nan, column)
-    scattered[absent & ~gaps] = column[gaps & ~absent]
-    return scattered
+    column[absent & ~gaps] = column[gaps & ~absent]
+    column[gaps] = np.nan
 
 
 def find_medoids(distance: np.ndarray, k: int, *, seed: int, n_init: int = 3) -> np.ndarray:
     """Return the sorted numbers of the `k` rows to which the distances of all are smallest in sum; NaN counts as 1.
 
-    Swaps after FasterPAM (Schubert and Rousseeuw 2021): any swap that lowers the sum is made at once, and all
-    medoids that a candidate could replace are judged together. The result is a local optimum, the best of `n_init`.
-
-    Examples
-    --------
-    >>> x = np.array([0.0, 1.0, 2.0, 10.0, 11.0, 12.0])
-    >>> find_medoids(abs(x[:, None] - x), 2, seed=0).tolist()
-    [1, 4]
+    Swaps after FasterPAM (Schubert and Rousseeuw 2021): any swap that lowers the sum is made at once, and all medoids
+    that a candidate could replace are judged together. The result is a local optimum, the best of `n_init`.
     """
     distance = np.nan_to_num(distance, nan=1.0)
     if k == 1:
@@ -303,24 +293,23 @@ def _swap(distance: np.ndarray, chosen: np.ndarray, rng: np.random.Generator) ->
     n, k = len(distance), len(chosen)
     chosen = chosen.copy()
     first, second, nearest = _two_nearest(distance, chosen)
-    since, order = 0, rng.permutation(n)
-    while since < n:
-        for candidate in order:
-            since += 1
-            if since > n:
-                break
-            if candidate in chosen:
-                continue
-            to = distance[candidate]
-            gain = np.minimum(to - first, 0)
-            # what a medoid's rows lose when it goes: they fall to the second nearest or to the candidate
-            loss = np.where(to < first, 0, np.minimum(to, second) - first)
-            change = gain.sum() + np.bincount(nearest, loss, k)
-            out = int(change.argmin())
-            if change[out] < -1e-6:
-                chosen[out] = candidate
-                first, second, nearest = _two_nearest(distance, chosen)
-                since = 0
+    since = 0
+    for candidate in cycle(rng.permutation(n)):
+        since += 1
+        if since > n:
+            break
+        if candidate in chosen:
+            continue
+        to = distance[candidate]
+        gain = np.minimum(to - first, 0)
+        # what a medoid's rows lose when it goes: they fall to the second nearest or to the candidate
+        loss = np.where(to < first, 0, np.minimum(to, second) - first)
+        change = gain.sum() + np.bincount(nearest, loss, k)
+        out = int(change.argmin())
+        if change[out] < -1e-6:
+            chosen[out] = candidate
+            first, second, nearest = _two_nearest(distance, chosen)
+            since = 0
     return chosen
 
 
@@ -334,8 +323,7 @@ def _two_nearest(distance: np.ndarray, chosen: np.ndarray) -> tuple[np.ndarray, 
 def silhouette(distance: np.ndarray, labels: np.ndarray) -> float:
     """Return the mean silhouette width (Rousseeuw 1987), NaN distances counted as 1; 0 for a group of one.
 
-    Not scikit-learn's, which adds single precision up in another way and would move published figures in the ninth
-    digit.
+    scikit-learn adds single precision up in another way: published figures would move in the ninth digit.
     """
     member = labels[:, None] == np.arange(int(labels.max()) + 1)
     size = member.sum(axis=0)

@@ -9,12 +9,10 @@ from typing import Literal
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
-import pyarrow.compute as pc
 
 from custaudience.customers.features.attributes import sensitive_topic
 from custaudience.errors import ColumnError, DataError, EmptyTableError, near_miss
-from custaudience.stats.columns import as_numbers, kind_of
+from custaudience.stats.contrast import as_numbers, kind_of
 
 Method = Literal["kmeans", "gower"]
 Missing = Literal["refuse", "drop", "indicator", "pairwise"]
@@ -31,10 +29,10 @@ ENOUGH = 200_000  # customers from which middle and scale are learned
 
 @dataclass(frozen=True)
 class PreparedColumn:
-    """How one column enters: a number as (x - centre) / scale, cut at plus and minus `limit`.
+    """How a column enters: a number as (x - centre) / scale, cut at plus and minus `limit`.
 
-    `logged`: x is sign(x) * log(1 + abs(x)) there. `low` and `high` are the smallest and largest value that entered,
-    after all this; `levels` are those of a category; `missing` counts customers without a value.
+    `logged`: x is sign(x) * log(1 + abs(x)). `low`, `high`: the smallest and largest value that entered, after all
+    this. `levels`: of a category. `missing`: customers without a value.
     """
 
     name: str
@@ -66,13 +64,10 @@ class Preparation:
 
     Attributes
     ----------
-    columns : tuple of PreparedColumn
-        Those used, in the order of the table.
-    missing : str
-        The policy.
-    left_out : dict of column to reason
-    notes : tuple of str
-        What a reader must know, in English.
+    columns, missing : tuple of PreparedColumn, str
+        Those used, in the order of the table; the policy.
+    left_out, notes : dict of column to reason, tuple of str
+        What does not enter; what a reader must know, in English.
     """
 
     columns: tuple[PreparedColumn, ...]
@@ -92,7 +87,7 @@ class Preparation:
 
     def usable(self, table: pd.DataFrame) -> np.ndarray:
         """Return which customers of `table` can be placed; refuse gaps where the policy is "refuse"."""
-        absent = {name: table[name].isna().to_numpy() for name in self.features if has_gaps(table[name])}
+        absent = {name: table[name].isna().to_numpy() for name in self.features if table[name].hasnans}
         if absent and self.missing == "refuse":
             raise DataError(_refusal({name: int(gone.sum()) for name, gone in absent.items()}, len(table)))
         if not absent or (self.missing != "drop" and len(absent) < len(self.features)):
@@ -103,8 +98,7 @@ class Preparation:
     def numbers(self, table: pd.DataFrame) -> np.ndarray:
         """Return the numeric columns as they enter k-means: float32 of shape (n, d), no NaN.
 
-        With the policy "indicator" a missing number stands at the middle, and a further column says that it was
-        missing.
+        With "indicator" a missing number stands at the middle, and a further column says that it was missing.
         """
         entering = [column for column in self.columns if column.kind == "number"]
         flagged = [column for column in entering if self.missing == "indicator" and column.missing]
@@ -158,10 +152,8 @@ def learn_preparation(
 
     Raises
     ------
-    ColumnError, EmptyTableError
-        If a feature is not in the table, or there is no customer.
-    DataError
-        If values are infinite, dates, or missing beyond what the policy allows.
+    ColumnError, EmptyTableError, DataError
+        If a feature or every customer is absent; if values are infinite, dates, or missing beyond what is allowed.
 
     Notes
     -----
@@ -179,33 +171,29 @@ def learn_preparation(
     names = list(table.columns if features is None else features)
     if unnamed := [name for name in names if not isinstance(name, str)]:
         raise ColumnError(f"customer matrix: columns {unnamed} have no text as name. Rename them: rename(columns=str).")
+    known = [str(column) for column in table]
     for name in names:
         if name not in table:
-            known = [str(column) for column in table]
-            raise ColumnError(f"features: column {name!r} not found; it has {known}.{near_miss(str(name), known)}")
-    absent = {name: int(table[name].isna().sum()) for name in names if has_gaps(table[name])}
+            raise ColumnError(f"features: column {name!r} not found; it has {known}.{near_miss(name, known)}")
+    absent = {name: int(table[name].isna().sum()) for name in names}
     left_out = {name: "no value at all" for name, n in absent.items() if n == len(table)}
-    _check_missing({name: n for name, n in absent.items() if name not in left_out}, len(table), missing)
+    _check_missing({name: n for name, n in absent.items() if n and name not in left_out}, len(table), missing)
     logged = None if log is None else set(log)
-    columns, notes = [], []
+    columns = []
     for name in names:
-        if topic := sensitive_topic(str(name)):
+        if topic := sensitive_topic(name):
             left_out[name] = f"sensitive ({topic}): never used to group people"
-        if name in left_out:
-            continue
-        column = _learn(table[name], logged, scale, absent.get(name, 0))
-        if column is None:
-            left_out[name] = "the same for all customers"
-            continue
-        columns.append(column)
-        if len(column.levels) > MANY_LEVELS:
-            notes.append(f"{name} has {len(column.levels):,} levels: two customers hardly ever agree in it.")
-    notes += [f"{name} is left out: {reason}." for name, reason in left_out.items()]
-    notes += [
-        f"{column.name}: {column.missing:,} of {len(table):,} have no value ({_HOW[missing]})."
-        for column in columns
-        if column.missing
-    ]
+        elif name not in left_out:
+            if column := _learn(table[name], logged, scale, absent[name]):
+                columns.append(column)
+            else:
+                left_out[name] = "the same for all customers"
+    notes = [
+        *(f"{c.name} has {len(c.levels):,} levels: two customers hardly ever agree in it."
+          for c in columns if len(c.levels) > MANY_LEVELS),
+        *(f"{name} is left out: {reason}." for name, reason in left_out.items()),
+        *(f"{c.name}: {c.missing:,} of {len(table):,} have no value ({_HOW[missing]})." for c in columns if c.missing),
+    ]  # fmt: skip
     return Preparation(tuple(columns), missing, left_out, (*notes, *_same(table, columns)))
 
 
@@ -219,10 +207,6 @@ _HOW = {
 def by_customer(matrix: pd.DataFrame) -> pd.DataFrame:
     """Return the matrix with unique customers as index, sorted, so that the order of rows changes nothing."""
     table = matrix.set_index("customer_id") if "customer_id" in matrix else matrix
-    if table.index.dtype == "str":  # as a study gives them: pandas would make each id an object to find this out
-        ids = pa.array(table.index)
-        if pc.all(pc.less(ids[:-1], ids[1:]), skip_nulls=False).as_py():
-            return table
     if table.index.hasnans or not table.index.is_unique:
         raise DataError("customer matrix: customer_id is missing or comes twice. Give one row per customer.")
     return table if table.index.is_monotonic_increasing else table.sort_index()
@@ -233,10 +217,17 @@ def default_min_size(n: int) -> int:
     return max(30, math.ceil(0.05 * n))
 
 
-def check_method(method: Method, preparation: Preparation) -> None:
-    """Refuse k-means for categories and "pairwise" for k-means."""
+def prepared(
+    matrix: pd.DataFrame, preparation: Preparation | None, method: Method
+) -> tuple[pd.DataFrame, Preparation, np.ndarray]:
+    """Return the matrix by customer, how it enters (learned unless given), and who of it can be placed.
+
+    Categories with k-means, and "pairwise" with k-means, are refused.
+    """
     if method not in ("kmeans", "gower"):
         raise ValueError(f"method: expected 'kmeans' or 'gower', got {method!r}")
+    table = by_customer(matrix)
+    preparation = preparation or learn_preparation(table)
     if method == "kmeans" and preparation.categories:
         raise DataError(
             f"k-means needs numbers; {', '.join(preparation.categories)} hold categories. Take method='gower', or "
@@ -244,18 +235,12 @@ def check_method(method: Method, preparation: Preparation) -> None:
         )
     if method == "kmeans" and preparation.missing == "pairwise":
         raise DataError("missing='pairwise' goes with method='gower' only. Take 'drop' or 'indicator' for k-means.")
+    return table, preparation, preparation.usable(table)
 
 
 def signed_log(values: np.ndarray) -> np.ndarray:
     """Return sign(x) * log(1 + abs(x)): a log scale that knows zero and refunds."""
     return np.copysign(np.log1p(np.abs(values)), values)
-
-
-def has_gaps(values: pd.Series) -> bool:
-    """Say whether a value is missing; for floats without a second array."""
-    if isinstance(values.dtype, np.dtype) and values.dtype.kind == "f":
-        return bool(np.isnan(values.to_numpy().min(initial=0.0)))
-    return bool(values.isna().any())
 
 
 def level_codes(values: pd.Series, levels: Sequence) -> np.ndarray:
@@ -310,8 +295,7 @@ def _centre_and_scale(entered: np.ndarray, scale: Scale) -> tuple[float, float]:
 def _skewness(values: np.ndarray) -> float:
     centred = values - values.mean()
     square = centred * centred
-    variance = square.mean()
-    return float((square * centred).mean() / variance**1.5) if variance else 0.0
+    return float((square * centred).mean() / variance**1.5) if (variance := square.mean()) else 0.0
 
 
 def _refusal(found: dict[str, int], n: int) -> str:

@@ -1,22 +1,22 @@
-"""Segments in a few rules that anybody can apply, and how often the rules are right."""
+"""Segments in words: what sets each apart from all other customers, and a few rules that anybody can apply."""
 
 from __future__ import annotations
 
 import datetime as dt
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import pandas as pd
 
-from custaudience.customers.features.attributes import sensitive_topic
-from custaudience.customers.segments.clusters import CustomerSegments
+from custaudience.customers.features.attributes import CATEGORY_SHARE, sensitive_topic
+from custaudience.customers.segments.clusters import CustomerSegments, customers_with
 from custaudience.customers.segments.preparation import by_customer
-from custaudience.errors import ColumnError, DataError
+from custaudience.errors import ColumnError, DataError, EmptyTableError
 from custaudience.evidence import Terms
-from custaudience.stats.columns import as_numbers, kind_of
+from custaudience.stats.contrast import as_numbers, contrast, judge, kind_of
 from custaudience.stats.intervals import share_interval
 
 if TYPE_CHECKING:
@@ -26,6 +26,90 @@ MOST_LEVELS = 30
 MOST_TRAINED = 100_000
 Rules = tuple[tuple[tuple["Condition", ...], str], ...]
 _TERMS = Terms(dt.date.max)
+
+
+@dataclass(frozen=True)
+class SegmentProfiles:
+    """Every segment against all others.
+
+    Attributes
+    ----------
+    table : DataFrame, one row per segment, feature (and level of a category), sorted by segment and size of effect
+        ``segment``, then as `contrast` has them (a product category's share is never compared by its median), with
+        ``p_adjusted`` (false discovery rate over the table) and ``status`` of `judge`; ``made_from``: the segments were
+        made from the feature, and p-values are NaN. Where ``status`` is "too_few" figures are NaN.
+    level, min_group_size, notes
+        Of the intervals; of the groups shown; what a reader must know, in English.
+    """
+
+    table: pd.DataFrame
+    level: float
+    min_group_size: int
+    notes: tuple[str, ...]
+
+    def top(self, segment: str, n: int = 5) -> pd.DataFrame:
+        """Return the `n` clear differences of a segment with the largest effects, one per feature."""
+        rows = self.table[(self.table["segment"] == segment) & (self.table["status"] == "measured")]
+        return rows.drop_duplicates("feature").head(n).reset_index(drop=True)
+
+
+def describe_segments(
+    matrix: pd.DataFrame, segments: CustomerSegments | pd.Series, *, by_mean: Collection[str] = (),
+    include_sensitive: bool = False, terms: Terms = _TERMS,
+) -> SegmentProfiles:  # fmt: skip
+    """Compare each segment with all other customers, feature by feature.
+
+    Parameters
+    ----------
+    matrix : DataFrame, one row per customer
+        With ``customer_id`` as index or column: what the segments were made from, and anything else known.
+    segments : CustomerSegments, or Series per ``customer_id``
+        Customers without a segment are left out.
+    by_mean : collection of str
+        Numbers compared by their means, as shares of product categories always are: of who has ordered often, a share
+        of orders is seldom 0 and near the middle, so that medians and "any at all" would tell how often they ordered.
+    include_sensitive : bool
+        Show sensitive attributes (religion, health, …) in aggregate.
+    terms : Terms, optional
+        Segments, levels, and yes and no, with fewer customers than its ``least`` get no figures.
+
+    Raises
+    ------
+    EmptyTableError, DataError
+        If no customer of the matrix has a segment, or there is one segment only.
+
+    Notes
+    -----
+    Means after Welch, medians by bootstrap, shares after Newcombe: see `custaudience.stats.contrast`. A feature
+    the segments were made from differs between them by construction: its interval says how much, and no p-value is
+    given, since it would be small for segments cut out of noise, too (Gao, Bien and Witten 2022).
+    """
+    table, names, made_from = customers_with(segments, matrix)
+    if not len(table):
+        raise EmptyTableError("describe_segments: no customer of the matrix has a segment. Do the ids agree?")
+    if len(found := list(names.cat.categories)) < 2:
+        raise DataError("describe_segments: there is one segment only, and nobody to compare it with.")
+    wanted = [str(name) for name in table.columns]
+    hidden = {} if include_sensitive else {name: topic for name in wanted if (topic := sensitive_topic(name))}
+    notes = [
+        f"{name} is left out: sensitive ({topic}). include_sensitive=True shows it in aggregate."
+        for name, topic in hidden.items()
+    ]
+    # who orders often has bought of everything once, so that "any at all" would tell how often, not what
+    means = {*by_mean, *(name for name in wanted if name.startswith(CATEGORY_SHARE))}
+    table = table[[name for name in wanted if name not in hidden]]
+    profile, faults = contrast(table, names, terms, by_mean=means)
+    notes += faults
+    made = profile["feature"].isin(made_from)
+    profile = profile.rename(columns={"group": "segment"}).assign(p_value=profile["p_value"].mask(made))
+    profile = judge(profile, terms.level)
+    profile.insert(len(profile.columns) - 1, "made_from", made)
+    order = profile.assign(
+        place=profile["segment"].map({name: i for i, name in enumerate(found)}), size=-profile["effect"].abs()
+    ).sort_values(["place", "size", "feature", "category"], kind="stable", na_position="last")
+    if made_from:
+        notes.append("No p-values for what the segments were made from: they differ in it by construction.")
+    return SegmentProfiles(profile.loc[order.index].reset_index(drop=True), terms.level, terms.least, tuple(notes))
 
 
 @dataclass(frozen=True)
@@ -67,10 +151,9 @@ class SegmentTree:
     segments : DataFrame, one row per segment, on the hold-out
         ``segment``, ``n``, ``recall`` (share of its customers the rules send to it) with ``recall_low`` and
         ``recall_high``, ``precision`` (share of those sent to it who belong there) likewise; NaN when none is sent.
-    fidelity, low, high, level : float
-        Share of the hold-out that the rules send to their segment, with Wilson's interval.
-    baseline : float
-        The same for "everybody is in the largest segment".
+    fidelity, low, high, baseline, level : float
+        Share of the hold-out that the rules send to their segment, with Wilson's interval, and the same for "everybody
+        is in the largest segment".
     n_train, n_hold_out : int
     conditions : tuple of pairs (conditions, segment)
         The rules for `apply`; exactly one holds for any customer.
@@ -119,7 +202,6 @@ def segment_rules(
         Segments weigh the same however many customers they have: a rule names the segment that is more frequent where
         it holds than elsewhere, and not only the one that most belong to.
     terms : Terms, optional
-        Its ``level`` and ``seed``.
 
     Notes
     -----
@@ -129,12 +211,8 @@ def segment_rules(
     """
     if not 1 <= max_depth <= 3:
         raise ValueError(f"max_depth: expected 1 to 3, got {max_depth}; deeper rules are no longer read")
-    table = by_customer(matrix)
-    names = (segments.segments if isinstance(segments, CustomerSegments) else segments).reindex(table.index)
-    features = segments.preparation.features if isinstance(segments, CustomerSegments) else list(table.columns)
-    features = [name for name in features if not sensitive_topic(str(name))]
-    placed = names.notna().to_numpy()
-    table, names = table.loc[placed, list(features)], names[placed].astype("category").cat.remove_unused_categories()
+    table, names, made_from = customers_with(segments, matrix)
+    table = table[[name for name in made_from or table.columns if not sensitive_topic(str(name))]]
     found = [str(name) for name in names.cat.categories]
     label = names.cat.codes.to_numpy().astype(int)
     if len(found) < 2:
@@ -174,10 +252,7 @@ def _split(label: np.ndarray, hold_out: float, rng: np.random.Generator) -> tupl
 
 def _numbers(values: pd.Series) -> np.ndarray:
     """Return numbers, or the places of an ordered category, with NaN for missing."""
-    if kind_of(values) == "ordered":
-        codes = values.cat.codes.to_numpy().astype(float)
-        return np.where(codes < 0, np.nan, codes)
-    return as_numbers(values)
+    return as_numbers(values.cat.codes.where(values.notna()) if kind_of(values) == "ordered" else values)
 
 
 def _encode(table: pd.DataFrame, train: np.ndarray) -> tuple[np.ndarray, list[tuple[str, Any]], dict[str, float]]:
@@ -229,11 +304,6 @@ def round_limit(limit: float, values: np.ndarray) -> float:
     """Return the shortest number that divides the values nearly as `limit` does.
 
     Within a hundredth of their standard deviation, or anywhere between the two values around it.
-
-    Examples
-    --------
-    >>> round_limit(3.5, np.array([1.0, 2.0, 3.0, 4.0, 5.0])), round_limit(1234.567, np.linspace(0, 3000, 301))
-    (3.0, 1230.0)
     """
     below, above = values[values <= limit], values[values > limit]
     if not len(below) or not len(above):
@@ -256,18 +326,14 @@ def _shortened(path: tuple[Condition, ...]) -> tuple[Condition, ...]:
         tighter = {"at most": min, "above": max}.get(condition.test)
         key = (condition.feature, condition.test, "" if tighter else str(condition.value))
         if tighter and key in kept:
-            value = tighter(float(kept[key].value), float(condition.value))
-            kept[key] = Condition(condition.feature, condition.test, value)
-        else:
-            kept[key] = condition
+            condition = replace(condition, value=tighter(float(kept[key].value), float(condition.value)))
+        kept[key] = condition
     return tuple(kept.values())
 
 
 def _apply(conditions: Rules, table: pd.DataFrame, middle: dict[str, float]) -> np.ndarray:
-    said = np.full(len(table), "", dtype=object)
-    for tests, segment in conditions:
-        said[_all_hold(tests, table, middle)] = segment
-    return said
+    held = [_all_hold(tests, table, middle) for tests, _ in conditions]
+    return np.select(held, [segment for _, segment in conditions], "")
 
 
 def _all_hold(tests: Sequence[Condition], table: pd.DataFrame, middle: dict[str, float]) -> np.ndarray:
@@ -282,9 +348,8 @@ def rule_text(tests: Sequence[Condition]) -> str:
 def _rule_table(conditions: Rules, table: pd.DataFrame, middle: dict[str, float], true: np.ndarray) -> pd.DataFrame:
     rows = []
     for tests, segment in conditions:
-        held = _all_hold(tests, table, middle)
-        right = float((true[held] == segment).mean()) if held.any() else np.nan
-        rows.append((rule_text(tests), segment, int(held.sum()), right))
+        right = true[_all_hold(tests, table, middle)] == segment
+        rows.append((rule_text(tests), segment, len(right), right.mean() if len(right) else np.nan))
     frame = pd.DataFrame(rows, columns=["rule", "segment", "n", "right"])
     return frame.sort_values(["segment", "n"], ascending=[True, False], kind="stable", ignore_index=True)
 
@@ -292,9 +357,7 @@ def _rule_table(conditions: Rules, table: pd.DataFrame, middle: dict[str, float]
 def _segment_table(found: list[str], said: np.ndarray, true: np.ndarray, level: float) -> pd.DataFrame:
     rows = []
     for name in found:
-        right = int(((said == name) & (true == name)).sum())
-        recall = share_interval(right, int((true == name).sum()), level)
-        precision = share_interval(right, int((said == name).sum()), level)
-        rows.append((name, int((true == name).sum()), *recall, *precision))
+        right, n, n_said = (int(who.sum()) for who in ((said == name) & (true == name), true == name, said == name))
+        rows.append((name, n, *share_interval(right, n, level), *share_interval(right, n_said, level)))
     measures = [f"{measure}{end}" for measure in ("recall", "precision") for end in ("", "_low", "_high")]
     return pd.DataFrame(rows, columns=["segment", "n", *measures])

@@ -8,16 +8,15 @@ from typing import Literal
 
 import pandas as pd
 
+from custaudience.customers.drivers.columns import BEHAVIOUR
 from custaudience.customers.drivers.drivers import Drivers
-from custaudience.customers.drivers.names import BEHAVIOUR
 from custaudience.customers.features.attributes import CATEGORY_SHARE
 from custaudience.customers.features.features import CustomerFeatures
 from custaudience.customers.rfm.segments import load_segment_rules
 from custaudience.customers.segments.choosing_k import GroupCount
 from custaudience.customers.segments.clusters import CustomerSegments, SegmentStability
 from custaudience.customers.segments.preparation import Preparation, learn_preparation
-from custaudience.customers.segments.profiles import SegmentProfiles, describe_segments
-from custaudience.customers.segments.rules import Condition, SegmentTree, rule_text
+from custaudience.customers.segments.rules import Condition, SegmentProfiles, SegmentTree, describe_segments, rule_text
 from custaudience.evidence import Terms, suppress_small, template
 
 View = Literal["auto", "baskets", "behaviour"]
@@ -49,23 +48,12 @@ _DESCRIBING = ("attribute", "not_a_number", "not_known_for_all", "other_view")
 class SearchPlan:
     """What a search for groups looks at.
 
-    Attributes
-    ----------
-    variables : DataFrame, one row per variable
-        ``variable``; ``name`` (what a reader calls it); ``kind`` ("category_share", "behaviour",
-        "attribute"); ``share_known`` (missing for what was left out); ``use`` ("search", "describe", "not_used");
-        ``why`` (a code: "passed", one of `_DESCRIBING`, "no_evidence", "too_little_data", "left_out", "not_tested");
-        ``reason`` in English.
-    matrix : DataFrame, one row per customer
-        ``customer_id`` and all variables, of the customers to search. Private.
-    preparation : Preparation
-        How the columns with ``use`` "search" enter.
-    view : {"baskets", "behaviour"}
-        By what people buy (shares of categories), or by how they buy.
-    min_orders : int
-        Orders of those searched; 1 when nobody has as many as asked for.
-    tested : bool
-        False when no test of the variables could be made.
+    `variables`, one row each: ``variable``; ``name`` (what a reader calls it); ``kind``; ``share_known`` (missing for
+    what was left out); ``use`` ("search", "describe", "not_used"); ``why`` (a code: "passed", one of `_DESCRIBING`,
+    "no_evidence", "too_little_data", "left_out", "not_tested"); ``reason`` in English. `matrix`: ``customer_id`` and
+    all variables, of the customers to search; private. `preparation`: how the columns to search by enter. `view`: by
+    what people buy, or by how they buy. `min_orders`: of those searched; 1 when nobody has as many as asked for.
+    `tested`: whether the variables could be tested at all.
     """
 
     variables: pd.DataFrame
@@ -85,17 +73,10 @@ class SearchPlan:
 class CustomerGroups:
     """The groups of customers at a date, and all that may be said of them.
 
-    Attributes
-    ----------
-    labels : DataFrame, one row per customer
-        ``customer_id``; ``group`` (ordered category; missing = cannot be placed); ``searched`` (False: placed
-        afterwards by the same rule). Private.
-    basis : {"found", "rfm"}
-        "rfm": no groups were found, and the RFM segments stand in: made by rules, not found.
-    features, plan, count, segments
-        How they were found; `segments` is one group when none were.
-    profiles, stability, rules
-        None when there is one group only; the latter two unless groups were found.
+    `labels`, one row per customer, private: ``customer_id``; ``group`` (ordered category; missing = cannot be placed);
+    ``searched`` (False: placed afterwards by the same rule). `basis` "rfm": no groups were found, `segments` is one
+    group, and the RFM segments stand in, made by rules. `profiles`, `stability` and `rules` are None when there is one
+    group only; the latter two unless groups were found.
     """
 
     labels: pd.DataFrame
@@ -144,20 +125,18 @@ def plan_search(
     searched = matrix[enough] if enough.any() else matrix
     rows, kinds = [], kinds_of(features)
     found = {} if drivers is None else drivers.variables.set_index("variable").to_dict("index")
-    for entry in features.dictionary.to_dict("records"):
-        column = str(entry["column"])
-        kind = kinds[column]
-        verdict = found.get(column, {"verdict": "not_tested", "reason": ""})
+    for entry in features.dictionary.itertuples():
+        kind = kinds[entry.column]
+        verdict = found.get(entry.column, {"verdict": "not_tested", "reason": ""})
         why = str(verdict["verdict"])
         if why == "influences":
-            why = _role(kind, str(entry["type"]), bool(searched[column].notna().all()))
+            why = _role(kind, entry.type, bool(searched[entry.column].notna().all()))
         reason = _REASONS.get(why, str(verdict["reason"]))
-        rows.append((column, name_of(column, kind), kind, float(entry["share_known"]), why, reason))
-    for left in features.left_out.to_dict("records"):
-        column = str(left["column"])
+        rows.append((entry.column, name_of(entry.column, kind), kind, float(entry.share_known), why, reason))
+    for column, reason in features.left_out[["column", "reason"]].itertuples(index=False):
         kind = "behaviour" if column in NAMES else "attribute"
         kind = "category_share" if column.startswith(CATEGORY_SHARE) else kind
-        rows.append((column, name_of(column, kind), kind, math.nan, "left_out", left["reason"]))
+        rows.append((column, name_of(column, kind), kind, math.nan, "left_out", reason))
     variables = pd.DataFrame(rows, columns=["variable", "name", "kind", "share_known", "why", "reason"])
     passed, share = variables["why"] == "passed", variables["kind"] == "category_share"
     by_baskets = view == "baskets" or (view == "auto" and (passed & share).sum() >= 2)
@@ -227,12 +206,10 @@ def profile_table(profiles: SegmentProfiles, features: CustomerFeatures, *, min_
     noticeably, and for what follows from shares of categories when the groups are made from those.
     """
     table = profiles.table.rename(columns={"segment": "group"}).astype({"group": "str"})
-    kinds = kinds_of(features)
-    units = features.dictionary.set_index("column")["unit"]
-    kind = table["feature"].map(kinds)
+    kind = table["feature"].map(kinds_of(features))
     table.insert(2, "kind", kind)
     table.insert(3, "name", [name_of(c, k) for c, k in zip(table["feature"], kind, strict=True)])
-    table.insert(4, "unit", table["feature"].map(units).astype("str"))
+    table.insert(4, "unit", table["feature"].map(features.dictionary.set_index("column")["unit"]).astype("str"))
     size = table["effect"].abs().where((table["status"] == "measured") & (table["effect"].abs() >= WORTH))
     row = [table["feature"], table["category"]]
     widest = size.groupby(row).transform("max")
@@ -240,14 +217,13 @@ def profile_table(profiles: SegmentProfiles, features: CustomerFeatures, *, min_
     made_from_baskets = bool((table["made_from"].astype(bool) & (kind == "category_share")).any())
     telling = best & widest.notna() & ~(table["feature"].isin(KIN_OF_BASKETS) & made_from_baskets)
     first = table.assign(size=widest)[telling].sort_values("size", ascending=False, kind="stable")
-    first = first.drop_duplicates("feature")[["feature", "category"]].reset_index(drop=True)
+    first = first.drop_duplicates("feature")[["feature", "category"]]
     first["place"] = pd.array(range(1, len(first) + 1), dtype="Int64")
     table = table.merge(first, on=["feature", "category"], how="left", validate="many_to_one")
     table.insert(5, "place", table.pop("place"))
-    labels = ["group", "feature", "kind", "name", "unit", "place", "category", "statistic", "made_from", "status"]
-    return suppress_small(
-        table.drop(columns=["p_value"]), n="n", min_group_size=min_group_size, keep=labels, counts=["n_others"]
-    )
+    keep = ["group", "feature", "kind", "name", "unit", "place", "category", "statistic", "made_from", "status"]
+    table = table.drop(columns=["p_value"])
+    return suppress_small(table, n="n", min_group_size=min_group_size, keep=keep, counts=["n_others"])
 
 
 def about_groups(table: pd.DataFrame) -> pd.DataFrame:
@@ -255,9 +231,9 @@ def about_groups(table: pd.DataFrame) -> pd.DataFrame:
 
     Of groups that differ clearly in what groups were made from, or in another category; for names.
     """
-    made = table["made_from"].astype(bool)
-    if (table.loc[made, "kind"] == "category_share").any():  # a category that did not enter names a group as well
-        made |= table["kind"] == "category_share"
+    made, share = table["made_from"].astype(bool), table["kind"] == "category_share"
+    if (made & share).any():  # a category that did not enter names a group as well
+        made |= share
     clear = table[(table["status"] == "measured") & made]
     clear = clear.assign(up=clear["effect"] > 0, size=clear["effect"].abs())
     first = clear.sort_values(["up", "size"], ascending=False, kind="stable").drop_duplicates("group")
@@ -267,22 +243,18 @@ def about_groups(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def group_table(groups: CustomerGroups, *, min_group_size: int = 10) -> pd.DataFrame:
-    """Count groups and what they bring; of groups with fewer customers than may be shown no figures.
+    """Count groups and what they bring, the most valuable first; of groups too small to be shown no figures.
 
-    Returns
-    -------
-    DataFrame, one row per group, most valuable first
-        ``group``, ``about``, ``direction``; ``n_customers`` (of those searched) and ``share_of_customers``;
-        ``revenue_total``, ``share_of_revenue`` (of the searched; NaN when it is not positive) and
-        ``revenue_per_customer``; ``n_placed`` (customers with fewer orders put there by the same rule); ``jaccard``,
-        ``jaccard_low``, ``jaccard_high``, ``verdict`` of `segment_stability`, missing without it.
+    ``group``, ``about``, ``direction``; ``n_customers`` (of those searched), ``share_of_customers``; ``revenue_total``,
+    ``share_of_revenue`` (of the searched; NaN when it is not positive), ``revenue_per_customer``; ``n_placed``
+    (customers with fewer orders put there by the same rule); ``jaccard``, ``jaccard_low``, ``jaccard_high``,
+    ``verdict`` of `segment_stability`, missing without it.
     """
     profiles, stability = groups.profiles, groups.stability
     worth = groups.features.table.set_index("customer_id")["revenue_total"]
     table = groups.labels.assign(revenue=worth.reindex(groups.labels["customer_id"]).to_numpy())
-    inside, others = (
-        table[table["searched"] == searched].groupby("group", observed=False) for searched in (True, False)
-    )
+    searched = table["searched"].astype(bool)
+    inside, others = (table[rows].groupby("group", observed=False) for rows in (searched, ~searched))
     n, revenue = inside.size(), inside["revenue"].apply(math.fsum)
     total = math.fsum(revenue)
     result = pd.DataFrame(
@@ -331,9 +303,7 @@ def rule_table(rules: SegmentTree, features: CustomerFeatures, *, min_group_size
 
 
 def _told(test: Condition, kinds: dict[str, Kind], units: dict[str, str]) -> str:
-    name = name_of(test.feature, kinds.get(test.feature, ""))
-    if isinstance(test.value, float):
-        share = units.get(test.feature) == "share"
-        value = f"{100 * test.value:.4g}\u00a0%" if share else f"{test.value:,.12g}"
-        return f"{name} {'≤' if test.test == 'at most' else '>'} {value}"
-    return str(replace(test, feature=name))
+    told = replace(test, feature=name_of(test.feature, kinds.get(test.feature, "")))
+    if isinstance(test.value, float) and units.get(test.feature) == "share":
+        told = replace(told, value=f"{100 * test.value:.4g}\u00a0%")
+    return str(told)

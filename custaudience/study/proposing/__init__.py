@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import filecmp
 import glob
-import hashlib
 import os
 import re
 import shutil
@@ -19,8 +19,16 @@ from custaudience.errors import ConfigError, DataError, near_miss
 from custaudience.study.config import StudySection, load_config
 from custaudience.study.contracts import TABLES
 from custaudience.study.proposing import vocabulary
-from custaudience.study.proposing.documents import describe, dictionary, study_toml
-from custaudience.study.proposing.proposal import Answers, Proposal, Question, TableProposal
+from custaudience.study.proposing.proposal import (
+    Answers,
+    Proposal,
+    Question,
+    TableProposal,
+    describe,
+    dictionary,
+    question,
+    study_toml,
+)
 from custaudience.study.proposing.roles import table_of, why_no_table
 from custaudience.study.proposing.sampling import Sample, take_samples
 from custaudience.study.proposing.tables import propose_table, together
@@ -50,16 +58,16 @@ def propose_study(
     if not files:
         raise ConfigError("no export was given. Name one: custaudience init DIR --from FILE.")
     currency = _given_currency(answers)
-    con = duckdb.connect(config={"memory_limit": _MEMORY, "autoinstall_known_extensions": "false"})
-    try:
-        paths = [Path(file).expanduser().absolute() for file in files]
-        _no_file_twice(paths)
-        called = _names(paths)
+    paths = [Path(file).expanduser().absolute() for file in files]
+    _no_file_twice(paths)
+    count = Counter(path.name for path in paths)
+    with duckdb.connect(config={"memory_limit": _MEMORY, "autoinstall_known_extensions": "false"}) as con:
         samples, unused = [], []
         for path in paths:
             progress(f"looking into {path.name}")
             found, remarks = take_samples(con, path)
-            samples += [replace(sample, name=called[path]) for sample in found]
+            called = path.name if count[path.name] == 1 else f"{path.parent.name}/{path.name}"
+            samples += [replace(sample, name=called) for sample in found]
             unused += remarks
         by_table, others = _sort(samples, preset, answers)
         answers.stop_if_open()
@@ -70,8 +78,6 @@ def propose_study(
             progress(f"counting the rows of {', '.join(sample.label for sample in chosen)}")
             tables.append(TableProposal(table, chosen, together(chosen), preset=of_vendor))
             propose_table(con, tables[-1], study, answers)
-    finally:
-        con.close()
     values, why = _study_values(tables, name, answers)
     answers.finish()
     return Proposal(values, why, tables, unused)
@@ -83,7 +89,7 @@ def write_study(
     """Write study.toml and README.md into a new folder; the data stay where they are unless `copy`."""
     target = Path(folder).expanduser().absolute()
     refuse_taken(target)
-    made = _missing_folders(target)
+    made = [place for place in (target, *target.parents) if not place.exists()]  # the innermost first
     written: list[Path] = []
     try:
         target.mkdir(parents=True, exist_ok=True)
@@ -114,15 +120,9 @@ def refuse_taken(folder: Path) -> None:
         raise ConfigError(f"{folder} holds a study.toml already. Name another folder, or move that file away.")
 
 
-def _missing_folders(target: Path) -> list[Path]:
-    """Return the folders that will have to be made, the innermost first."""
-    return [place for place in (target, *target.parents) if not place.exists()]
-
-
 def _write(file: Path, text: str, written: list[Path]) -> None:
-    written.append(file)
     beside = file.with_name(f".{file.name}.new")
-    written.append(beside)
+    written += [file, beside]
     beside.write_text(text, encoding="utf-8", newline="\n")
     beside.replace(file)
 
@@ -155,30 +155,14 @@ def _paths(
     return paths
 
 
-def _names(paths: list[Path]) -> dict[Path, str]:
-    """Return what each file is called: its name, with its folder's where two have one name."""
-    count = Counter(path.name for path in paths)
-    return {path: path.name if count[path.name] == 1 else f"{path.parent.name}/{path.name}" for path in paths}
-
-
 def _no_file_twice(paths: list[Path]) -> None:
-    seen: dict[tuple[int, str], list[Path]] = {}
-    for path in paths:
-        if path.is_file():
-            with path.open("rb") as stream:
-                start = hashlib.sha256(stream.read(1 << 20)).hexdigest()
-            alike = seen.setdefault((path.stat().st_size, start), [])
-            for other in alike:
-                if _whole(path) == _whole(other):
-                    raise DataError(
-                        f"{path.name} and {other.name} are the same file; its rows would count double. Give it once."
-                    )
-            alike.append(path)
-
-
-def _whole(path: Path) -> str:
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
+    there = [path for path in paths if path.is_file()]
+    for place, path in enumerate(there):
+        for other in there[:place]:
+            if filecmp.cmp(path, other, shallow=False):
+                raise DataError(
+                    f"{path.name} and {other.name} are the same file; its rows would count double. Give it once."
+                )
 
 
 _Found = tuple[str, Preset] | None
@@ -232,26 +216,19 @@ def _one_of(table: str, pairs: list[tuple[Sample, _Found]], answers: Answers) ->
     labels = [sample.label for sample, _ in pairs]
     same = all(set(sample.header) == set(first.header) and sample.sheet is None for sample, _ in pairs)
     together = (("all", "they are parts of one table, such as one file for each month"),) if same else ()
-    answer = answers.settle(
-        Question(
-            f"{table}.files",
-            f"{', '.join(labels[:-1])} and {labels[-1]} both claim to be {table}. Which is it?",
-            (*together, *((label, "this one; the others are not used") for label in labels)),
-            "They have the same columns." if same else f"Their columns differ: {_difference(pairs)}.",
-            "all" if same else labels[0],
-        )
-    )
+    options = (*together, *((label, "this one; the others are not used") for label in labels))
+    named = f"{', '.join(labels[:-1])} and {labels[-1]}"
+    facts = {"table": table, "labels": named, "difference": "" if same else _difference(pairs)}
+    case, suggestion = ("same", "all") if same else ("", labels[0])
+    answer = answers.settle(question("files", facts, case, options=options, suggestion=suggestion))
     return pairs if answer == "all" else [pair for pair in pairs if pair[0].label == answer]
 
 
 def _difference(pairs: list[tuple[Sample, _Found]]) -> str:
     """Return the first columns that one of two files has and the other has not."""
     first, other = (set(sample.header) for sample, _ in pairs[:2])
-    only = [
-        f"only {pair[0].label} has {', '.join(map(repr, sorted(names)[:4]))}"
-        for pair, names in zip(pairs, (first - other, other - first), strict=False)
-        if names
-    ]
+    each = zip(pairs, (first - other, other - first), strict=False)
+    only = [f"only {pair[0].label} has {', '.join(map(repr, sorted(names)[:4]))}" for pair, names in each if names]
     return "; ".join(only) or "they stand on sheets of their own"
 
 
@@ -304,16 +281,8 @@ def _currency(tables: list[TableProposal], answers: Answers) -> tuple[str, str]:
     evidence = "; ".join(named.values()) + "." if named else "No file says."
     if len(named) > 1:
         evidence += " Amounts of two currencies cannot be added: leave a file out, or export it in one."
-    answer = answers.settle(
-        Question(
-            "currency",
-            "In which currency are the amounts (ISO code, such as EUR, UAH, USD)?",
-            (),
-            evidence,
-            next(iter(named), ""),
-            _no_currency,
-        )
-    )
+    asked = question("currency", {"evidence": evidence}, suggestion=next(iter(named), ""))
+    answer = answers.settle(replace(asked, check=_no_currency))
     return answer or _UNKNOWN, "as answered"
 
 
@@ -332,17 +301,9 @@ def _zone(tables: list[TableProposal], currency: str, answers: Answers) -> tuple
     if not any(table.date is not None and table.date.has_time for table in tables) and not answers.given("timezone"):
         return "UTC", "the dates have no time of day, so any zone gives the same days"
     usual = "" if currency == _UNKNOWN else vocabulary.usual_zone(currency)
-    answer = answers.settle(
-        Question(
-            "timezone",
-            "In which time zone does the company count its days and months?",
-            (),
-            "The dates have a time of day, and no file names a zone for the company"
-            + (f"; {currency} suggests {usual}." if usual else "."),
-            usual,
-            _no_zone,
-        )
-    )
+    facts = {"currency": currency, "usual": usual}
+    asked = question("timezone", facts, "usual" if usual else "", suggestion=usual)
+    answer = answers.settle(replace(asked, check=_no_zone))
     return answer or "UTC", "as answered"
 
 
@@ -350,9 +311,8 @@ def _no_currency(answer: str) -> str:
     if answer in vocabulary.currency_codes():
         return ""
     code = answer.upper() if answer.upper() in vocabulary.currency_codes() else vocabulary.currency_of(answer)
-    meant = (
-        f" Did you mean {code!r}?" if code else near_miss(answer.upper(), ("EUR", "UAH", "USD", "GBP", "PLN", "VND"))
-    )
+    usual = ("EUR", "UAH", "USD", "GBP", "PLN", "VND")
+    meant = f" Did you mean {code!r}?" if code else near_miss(answer.upper(), usual)
     return f"{answer!r} is no ISO 4217 code, such as USD, EUR or UAH.{meant}"
 
 

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Mapping
 from zoneinfo import available_timezones
 
 from custaudience.errors import DataError
 from custaudience.study.contracts import TABLES
-from custaudience.study.proposing.proposal import Answers, Question, TableProposal
+from custaudience.study.proposing.proposal import Answers, TableProposal, question
 from custaudience.study.proposing.styles import AmountStyle, DateStyle, Facts
 from custaudience.study.proposing.vocabulary import currency_codes, currency_of
 
 _PAID = ("revenue", "unit_price", "quantity", "spend")  # what these say of the signs holds for the others
-_ORDERS = (("day", "the day comes first: 3 April"), ("month", "the month comes first: March 4"))
 _STRAY = 0.001  # share of dates in the other order up to which they are slips of the pen, and set aside
 
 
@@ -24,7 +24,7 @@ def settle_amounts(proposal: TableProposal, answers: Answers) -> None:
     unclear = ""
     for ours, column, style in _written(proposal):
         clash = style.mixed or _clash(column, style, decimals, groups)
-        if clash and ours not in _needed(proposal):
+        if clash and ours not in proposal.needed:
             proposal.give_up(ours, f"its numbers are written in another way, such as {clash[0]!r} beside {clash[-1]!r}")
             continue
         if clash:
@@ -56,20 +56,15 @@ def settle_currency(proposal: TableProposal, answers: Answers) -> None:
     if "currency" not in proposal.columns or not found:
         return
     theirs = proposal.columns["currency"]
-    by_code: dict[str, int] = {}
+    by_code: Counter[str] = Counter()
     for name, n in found.items():
-        by_code[_code(name)] = by_code.get(_code(name), 0) + n
+        by_code[_code(name)] += n
     shown = ", ".join(f"{name} {n:,} rows" for name, n in sorted(found.items(), key=lambda item: -item[1])[:6])
     code = next(iter(by_code))
     if len(by_code) > 1:
-        code = answers.settle(
-            Question(
-                "currency",
-                f"{proposal.sample.label} holds several currencies, which cannot be added. Which one is the study in?",
-                tuple((name, f"{n:,} rows; the others are left out") for name, n in by_code.items()),
-                f"{theirs}: {shown}.",
-            )
-        )
+        options = tuple((name, f"{n:,} rows; the others are left out") for name, n in by_code.items())
+        facts = {"label": proposal.sample.label, "theirs": theirs, "shown": shown}
+        code = answers.settle(question("currencies", facts, options=options))
         names = [name for name in found if _code(name) == code]
         proposal.settings.setdefault("only", {})[theirs] = names
         proposal.say("only", f"rows in {code}; of all: {shown}")
@@ -91,11 +86,6 @@ def _written(proposal: TableProposal) -> list[tuple[str, Facts, AmountStyle]]:
     mapped = [ours for ours in (*_PAID, *sorted(names - set(_PAID))) if ours in names and ours in proposal.columns]
     found = [(ours, proposal.facts(ours)) for ours in mapped]
     return [(ours, one, one.amount) for ours, one in found if one.kind == "VARCHAR" and one.amount is not None]
-
-
-def _needed(proposal: TableProposal) -> set[str]:
-    required = {column.name for column in TABLES[proposal.table].columns if column.required}
-    return required | (set() if "revenue" in proposal.columns else {"unit_price", "quantity"})
 
 
 def _clash(
@@ -122,17 +112,8 @@ def _settle_unclear(
         (groups if decimals else decimals)[mark] = unclear
         return
     whole, _, rest = "".join(sign for sign in unclear if sign.isdigit() or sign == mark).partition(mark)
-    answer = answers.settle(
-        Question(
-            f"{proposal.table}.amounts",
-            f"{proposal.sample.label}: is {unclear!r} {whole}{rest}, or {int(whole)} and a fraction?",
-            (
-                ("thousands", f"{whole}{rest}: {mark!r} groups thousands"),
-                ("decimal", f"{whole}.{rest}: {mark!r} is the decimal sign"),
-            ),
-            "No number in it says which.",
-        )
-    )
+    facts = {"table": proposal.table, "label": proposal.sample.label, "unclear": unclear, "mark": mark}
+    answer = answers.settle(question("amounts", {"whole": whole, "rest": rest, "least": int(whole), **facts}))
     (groups if answer == "thousands" else decimals).setdefault(mark, unclear)
 
 
@@ -159,15 +140,9 @@ def _shown(value: str) -> str:
     return repr(" ".join(value.split()))
 
 
-def _dated_column(proposal: TableProposal) -> str | None:
-    """Return our name of the first column of dates that the table has."""
-    named = (column.name for column in TABLES[proposal.table].columns if column.type == "datetime")
-    return next((name for name in named if name in proposal.columns), None)
-
-
 def propose_dates(proposal: TableProposal) -> None:
     """Say how dates are written, as far as the sample shows it."""
-    ours = _dated_column(proposal)
+    ours = TABLES[proposal.table].dated(proposal.columns)
     if ours is None:
         return
     theirs = proposal.columns[ours]
@@ -187,7 +162,7 @@ def propose_dates(proposal: TableProposal) -> None:
         )
     proposal.date = style
     if style.formats and "date_format" not in proposal.settings:
-        proposal.settings["date_format"] = style.formats[0] if len(style.formats) == 1 else list(style.formats)
+        proposal.settings["date_format"] = _one_or_all(style.formats)
         proposal.say("date_format", _in_words(style))
     zone = zone_in_header(theirs) or ("UTC" if style.zone == "UTC" else "")
     if zone and "timezone" not in proposal.settings and style.has_time:
@@ -198,7 +173,7 @@ def propose_dates(proposal: TableProposal) -> None:
 
 def settle_date_order(proposal: TableProposal, answers: Answers) -> bool:
     """Settle whether day or month comes first where the sample left it open; True when the formats changed."""
-    style, found, ours = proposal.date, proposal.scan, _dated_column(proposal)
+    style, found, ours = proposal.date, proposal.scan, TABLES[proposal.table].dated(proposal.columns)
     if style is None or ours is None or style.order not in ("unclear", "day", "month"):
         return False
     if proposal.preset and "date_format" in proposal.preset[1].settings:
@@ -213,35 +188,23 @@ def settle_date_order(proposal: TableProposal, answers: Answers) -> bool:
     if day_first or month_first:
         order = "day" if day_first > month_first else "month"
         rows = max(day_first, month_first)
-        proposal.say(
-            "date_format",
-            f"the {order} comes first: in {rows:,} {'row' if rows == 1 else 'rows'} that number is over 12",
-        )
+        counted = f"{rows:,} {'row' if rows == 1 else 'rows'}"
+        proposal.say("date_format", f"the {order} comes first: in {counted} that number is over 12")
     else:
-        order = answers.settle(
-            Question(
-                f"{proposal.table}.date_order",
-                f"{proposal.sample.label}, {theirs}: in {proposal.facts(ours).values[0]!r}, does the day or the month "
-                "come first?",
-                _ORDERS,
-                "No date in it has a number above 12 in front or behind, so the file cannot say.",
-            )
-        )
+        facts = {"label": proposal.sample.label, "theirs": theirs, "date": proposal.facts(ours).values[0]}
+        order = answers.settle(question("date_order", {"table": proposal.table, **facts}))
         proposal.say("date_format", f"the {order} comes first, as answered")
     if order == "month":
-        formats = style.swapped
-        proposal.settings["date_format"] = formats[0] if len(formats) == 1 else list(formats)
+        proposal.settings["date_format"] = _one_or_all(style.swapped)
     return order == "month"
 
 
-def zone_in_header(header: str) -> str:
-    """Return the time zone that the header of a date names, "" when it names none.
+def _one_or_all(formats: tuple[str, ...]) -> str | list[str]:
+    return formats[0] if len(formats) == 1 else list(formats)
 
-    Examples
-    --------
-    >>> zone_in_header("Created (UTC)")
-    'UTC'
-    """
+
+def zone_in_header(header: str) -> str:
+    """Return the time zone that the header of a date names, as "Created (UTC)" does; "" when it names none."""
     for word in re.findall(r"[\[(]([^\])]+)[\])]", header) + header.replace("_", " ").split()[-1:]:
         if word.strip().upper() in ("UTC", "GMT", "UTC+0", "UTC+00:00"):
             return "UTC"
@@ -255,9 +218,10 @@ def _in_words(style: DateStyle) -> str:
     if style.order == "day":
         return f"the day comes first{example}" if example else "dates with points are written day first"
     if style.order == "count":
-        units = {"unix": "seconds", "unix_ms": "milliseconds", "unix_us": "microseconds"}
-        counts = {name: f"{unit} since 1970" for name, unit in units.items()}
-        counts["excel"] = "days as a spreadsheet counts them, from 30 December 1899"
+        counts = {
+            "unix": "seconds since 1970", "unix_ms": "milliseconds since 1970", "unix_us": "microseconds since 1970",
+            "excel": "days as a spreadsheet counts them, from 30 December 1899",
+        }  # fmt: skip
         return counts.get(style.formats[0], "year, month and day without a sign between")
     words = {"month": "the month comes first", "name": "the month by its name", "year": "the year comes first"}
     return words[style.order] + example if style.order in words else ""

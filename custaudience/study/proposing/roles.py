@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from custaudience.errors import DataError, near_miss
 from custaudience.study.contracts import TABLES, Column
-from custaudience.study.proposing.proposal import Answers, Question
+from custaudience.study.proposing.proposal import Answers, Question, question
 from custaudience.study.proposing.sampling import Sample
 from custaudience.study.proposing.vocabulary import name_score
 
@@ -14,6 +14,9 @@ _GUESSED = ("transactions", "spend", "products", "customers", "campaigns")
 _COUNTING = ("order_id", "refunded")  # optional columns on which the figures depend
 _PRICED = ("unit_price", "quantity")  # and these, where there is no revenue
 _SURE = 1.7  # score of a name above which it says more than half of what the header says
+_UNFIT = {
+    "datetime": "no date in figures, such as 2025-04-03 or 03.04.2025", "money": "no number", "number": "no number"
+}  # fmt: skip
 _OFFERED = 8  # columns offered as an answer
 _UNIQUE = 0.95  # share of distinct values that a key must have in the sample
 
@@ -35,14 +38,7 @@ def table_of(sample: Sample, answers: Answers) -> str | None:
     if stem in fitting or (stem in TABLES and stem not in _GUESSED and _can_be(stem, sample)):
         return stem
     if {"transactions", "customers"} <= set(fitting) and _may_be_list_of_customers(sample):
-        return answers.settle(
-            Question(
-                f"table.{sample.label}",
-                f"Is {sample.label} a list of sales, or of customers?",
-                (("transactions", "each row is a sale"), ("customers", "each row is a customer, once")),
-                "No customer occurs twice in the rows looked at, and nothing names an order, a product or a quantity.",
-            )
-        )
+        return answers.settle(question("table", {"label": sample.label}))
     return fitting[0] if fitting else None
 
 
@@ -56,18 +52,17 @@ def _may_be_list_of_customers(sample: Sample) -> bool:
 def _can_be(table: str, sample: Sample) -> bool:
     found = candidates(table, sample)
     taken = {pairs[0][1] for pairs in found.values() if pairs}
-    needs = [column.name for column in TABLES[table].columns if column.required]
+    needs = TABLES[table].required
     if table == "transactions":
         priced = all(found[name] for name in _PRICED)
         return bool(found["customer_id"] and found["ordered_at"] and (found["revenue"] or priced))
     if not all(found[name] for name in needs) or len(taken) < len(needs):
         return False
     key = TABLES[table].key
-    if key is not None:
-        named = sample.facts[found[key][0][1]]
-        beside = [name for name, pairs in found.items() if pairs and name != key]
-        return named.distinct >= _UNIQUE and (table == "customers" or bool(beside))
-    return True
+    if key is None:
+        return True
+    beside = any(pairs for name, pairs in found.items() if name != key)
+    return sample.facts[found[key][0][1]].distinct >= _UNIQUE and (table == "customers" or beside)
 
 
 def why_no_table(table: str, sample: Sample) -> str:
@@ -107,18 +102,14 @@ def _unfit(table: str, column: Column, sample: Sample) -> str:
     for name, one in sample.facts.items():
         if name_score(name, table, column.name) >= _SURE and not one.fits(column):
             shown = ", ".join(map(repr, list(dict.fromkeys(one.values))[:3])) or "nothing"
-            kinds = {"datetime": "no date in figures, such as 2025-04-03 or 03.04.2025", "money": "no number"}
-            kinds["number"] = "no number"
-            return f"{name!r} is named so, but holds {shown}: {kinds.get(column.type, 'dates or sums of money')}."
+            return f"{name!r} is named so, but holds {shown}: {_UNFIT.get(column.type, 'dates or sums of money')}."
     return ""
 
 
 def assign(table: str, sample: Sample, answers: Answers) -> dict[str, tuple[str, str]]:
     """Return, by our column, the file's column and why; what several columns may be is asked."""
     found = candidates(table, sample)
-    chosen: dict[str, tuple[str, str]] = {}
-    for ours, named in _given(table, sample, answers):
-        chosen[ours] = (named, "as answered")
+    chosen = {ours: (named, "as answered") for ours, named in _given(table, sample, answers)}
     order = sorted(TABLES[table].columns, key=lambda column: -(found[column.name][0][0] if found[column.name] else 0))
     for column in order:
         if column.name in chosen:
@@ -142,8 +133,8 @@ def assign(table: str, sample: Sample, answers: Answers) -> dict[str, tuple[str,
         chosen.pop("unit_price", None)
         chosen.pop("discount", None)
     priced = set(_PRICED) <= set(chosen)
-    for column in TABLES[table].columns:
-        if column.required and column.name not in chosen and not (column.name == "revenue" and priced):
+    for name in TABLES[table].required:
+        if name not in chosen and not (name == "revenue" and priced):
             raise DataError(why_no_table(table if table != "transactions" else "", sample))
     return {column.name: chosen[column.name] for column in TABLES[table].columns if column.name in chosen}
 
@@ -165,8 +156,10 @@ def _which(sample: Sample, table: str, column: Column, best: list[str], offered:
     def values(name: str) -> str:
         return ", ".join(list(dict.fromkeys(sample.facts[name].values[:200]))[:3])
 
-    why = f"Only part of the name speaks for {best[0]!r} ({values(best[0])})."
-    if len(best) > 1:
-        why = "Several are named so: " + "; ".join(f"{name!r} ({values(name)})" for name in best[:_OFFERED]) + "."
-    text = f"Which column of {table} is {column.name} ({column.meaning.split(';')[0]})?"
-    return Question(f"{table}.{column.name}", text, tuple((name, values(name)) for name in offered), why)
+    facts = {
+        "table": table, "column": column.name, "meaning": column.meaning.split(";")[0],
+        "likely": best[0], "values": values(best[0]),
+        "named": "; ".join(f"{name!r} ({values(name)})" for name in best[:_OFFERED]),
+    }  # fmt: skip
+    options = tuple((name, values(name)) for name in offered)
+    return question("column", facts, "several" if len(best) > 1 else "", options=options)

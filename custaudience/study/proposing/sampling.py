@@ -15,18 +15,15 @@ from typing import Any
 import duckdb
 
 from custaudience.errors import DataError, near_miss
+from custaudience.study import sources
 from custaudience.study.proposing.styles import Facts, is_plain_value
 from custaudience.study.reading import is_total
-from custaudience.study.sources import literal, refuse_disguised
-from custaudience.study.spreadsheets import SPREADSHEETS, open_workbook, sheets_with_content, text_rows
 
 _START, _BLOCK, _BLOCKS = 1 << 20, 1 << 17, 12
 _SEPARATORS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
 _ENCODINGS = ["cp1251", "cp1252", "cp1250", "koi8_u", "cp866", "cp1258"]
 _BYTE_ORDERS = {"utf-16": "utf-16-le", "utf-16-le": "utf-16-le", "utf-16-be": "utf-16-be"}
 _ROWS = 20_000
-_TEXTS, _PARQUET = {".csv", ".tsv", ".tab", ".txt"}, {".parquet", ".pq"}
-_KINDS = _TEXTS | _PARQUET | SPREADSHEETS
 _LOOKED_AT = 60  # lines at the top among which the header is looked for
 
 
@@ -34,20 +31,8 @@ _LOOKED_AT = 60  # lines at the top among which the header is looked for
 class Sample:
     """A table as a file (or a sheet of it) holds it, and how it is written.
 
-    Attributes
-    ----------
-    header : tuple of str
-        Column names as they stand there.
-    rows : list of list of str
-        Up to 20,000 rows from all parts of the file, in its order, as text; "" = empty.
-    tail : list of list of str
-        Its last rows, where totals stand.
-    evidence : dict
-        Why the encoding, separator and header row are taken as they are, one sentence each.
-    types : dict
-        DuckDB types of a Parquet file's columns; empty for text.
-    name : str
-        What the file is called: its name, with the folder's before it where two files have one name.
+    ``rows`` are up to 20,000 from all parts of the file, ``tail`` its last, where totals stand; as text, "" = empty.
+    ``evidence`` says why encoding, separator and header row are taken so; ``types`` are DuckDB's of a Parquet file.
     """
 
     file: Path
@@ -60,7 +45,7 @@ class Sample:
     header_row: int = 1
     evidence: dict[str, str] = field(default_factory=dict)
     types: dict[str, str] = field(default_factory=dict)
-    name: str = ""
+    name: str = ""  # with the folder's before it where two files have one name
 
     @cached_property
     def facts(self) -> dict[str, Facts]:
@@ -83,22 +68,22 @@ def take_samples(con: duckdb.DuckDBPyConnection, file: Path) -> tuple[list[Sampl
     """Look into a file and return the tables it holds: one, or one for each sheet that is not empty."""
     _refuse_missing(file)
     try:
-        refuse_disguised(file)
+        sources.refuse_disguised(file)
     except OSError as error:
         raise DataError(f"{file.name} cannot be opened: {error.strerror}. Close it elsewhere, or copy it.") from None
     kind = file.suffix.lower()
-    if kind in _PARQUET:
+    if kind in sources.PARQUET:
         return [_sample_parquet(con, file)], []
-    if kind in SPREADSHEETS:
+    if kind in sources.SPREADSHEETS:
         return _sample_workbook(file)
-    if kind in _TEXTS:
+    if kind in sources.TEXTS:
         return [_sample_text(file)], []
     raise DataError(f"{file.name}: give a CSV (.csv, .tsv, .txt), an Excel workbook (.xlsx) or a Parquet file.")
 
 
 def _refuse_missing(file: Path) -> None:
     if file.is_dir():
-        held = sorted(p.name for p in file.iterdir() if p.suffix.lower() in _KINDS)
+        held = sorted(p.name for p in file.iterdir() if p.suffix.lower() in sources.KINDS)
         such = f" It holds {', '.join(held[:5])}{', …' if len(held) > 5 else ''}." if held else ""
         raise DataError(f"{file.name} is a folder.{such} Give the files in it, each with --from.")
     if not file.is_file():
@@ -107,7 +92,7 @@ def _refuse_missing(file: Path) -> None:
 
 
 def _sample_parquet(con: duckdb.DuckDBPyConnection, file: Path) -> Sample:
-    source = f"read_parquet({literal(str(file))})"
+    source = f"read_parquet({sources.literal(str(file))})"
     try:
         types = {row[0]: row[1] for row in con.execute(f"DESCRIBE SELECT * FROM {source}").fetchall()}
         picked = f"SELECT CAST(COLUMNS(*) AS VARCHAR) FROM {source}"
@@ -123,8 +108,8 @@ def _sample_parquet(con: duckdb.DuckDBPyConnection, file: Path) -> Sample:
 
 
 def _sample_workbook(file: Path) -> tuple[list[Sample], list[str]]:
-    book = open_workbook(file)
-    sheets = sheets_with_content(book)
+    book = sources.open_workbook(file)
+    sheets = sources.sheets_with_content(book)
     if not sheets:
         raise DataError(
             f"{file.name}: every sheet ({', '.join(map(repr, book.sheet_names))}) is empty. Export it again, or name "
@@ -133,7 +118,7 @@ def _sample_workbook(file: Path) -> tuple[list[Sample], list[str]]:
     samples: list[Sample] = []
     faults: list[DataError] = []
     for name in sheets:
-        rows = list(text_rows(book.get_sheet_by_name(name)))
+        rows = list(sources.text_rows(book.get_sheet_by_name(name)))
         try:
             header_row, why = _find_header(f"{file.name}, sheet {name!r}", rows[:_LOOKED_AT], _usual_width(rows))
         except DataError as error:  # a cover sheet beside the table
@@ -218,12 +203,8 @@ def _find_header(label: str, rows: list[list[str]], usual: int) -> tuple[int, st
 
 def _named(label: str, cells: list[str]) -> tuple[str, ...]:
     header = tuple(cell.strip() or f"column {number}" for number, cell in enumerate(cells, start=1))
-    twice = sorted({name for name in header if header.count(name) > 1})
-    if twice and all(cell.strip() for cell in cells):  # a gap speaks of two tables, which is said when all is read
-        raise DataError(
-            f"{label}: the header names {', '.join(map(repr, twice))} more than once. Rename one in the export; which "
-            "is meant cannot be guessed."
-        )
+    if all(cell.strip() for cell in cells):  # a gap speaks of two tables, which is said when all is read
+        sources.refuse_twice(label, header)
     return header
 
 

@@ -13,10 +13,11 @@ from typing import Any
 import duckdb
 
 from custaudience.errors import ColumnError, DataError
+from custaudience.study.compiling import listed
 from custaudience.study.config import TableSection
 from custaudience.study.proposing.sampling import Sample
 from custaudience.study.reading import rejected_lines
-from custaudience.study.sources import Source, literal, open_file, quote, wrong_encoding
+from custaudience.study.sources import Source, literal, open_file, quote, unreadable
 from custaudience.study.values import Declared, trimmed, typed_value
 
 LARGEST = 2_000_000_000  # bytes of text; above, every row is left to `check`, which reads them once anyway
@@ -36,52 +37,26 @@ class Counted:
 
 @dataclass(frozen=True)
 class Scan:
-    """What every row of a table says.
+    """What every row of a table says."""
 
-    Attributes
-    ----------
-    rows : int
-        Rows of all its files that a parser takes.
-    kept : int
-        Those that no rule leaves out; the other figures, but `statuses`, are theirs.
-    columns : dict
-        By our column: `Counted`.
-    day_first, month_first : int
-        Dates that can only be read with the day, or with the month, in front; `day_example` and `month_example` are one
-        of each.
-    first, last : str
-        The earliest and latest date.
-    ids : list of str
-        The commonest customer ids, about in their order.
-    statuses : dict
-        By the file's column and its value, capitals or not: rows, and rows with an amount above zero.
-    currencies : dict
-        Values of the currency column, in capitals, and their rows.
-    broken : int
-        Lines with more or fewer fields than the header; `broken_line` says which is the first.
-    """
-
-    rows: int = 0
-    kept: int = 0
+    rows: int = 0  # of all its files that a parser takes
+    kept: int = 0  # those that no rule leaves out; the other figures, but `statuses`, are theirs
     columns: dict[str, Counted] = field(default_factory=dict)
-    day_first: int = 0
+    day_first: int = 0  # dates that can only be read with the day in front
     month_first: int = 0
     day_example: str = ""
     month_example: str = ""
-    first: str = ""
+    first: str = ""  # the earliest date
     last: str = ""
-    ids: list[str] = field(default_factory=list)
-    statuses: dict[str, dict[str, tuple[int, int]]] = field(default_factory=dict)
-    currencies: dict[str, int] = field(default_factory=dict)
-    broken: int = 0
-    broken_line: str = ""
+    ids: list[str] = field(default_factory=list)  # the commonest of customers, about in their order
+    statuses: dict[str, dict[str, tuple[int, int]]] = field(default_factory=dict)  # rows, and those above zero
+    currencies: dict[str, int] = field(default_factory=dict)  # in capitals, and their rows
+    broken: int = 0  # lines with more or fewer fields than the header
+    broken_line: str = ""  # the first
 
 
 def scan(declared: Declared, mapped: Mapping[str, str], files: list[Path], statuses: list[str], scratch: Path) -> Scan:
-    """Look once at every row of a table's files.
-
-    `mapped` is our column by the file's; of `statuses`, the file's columns, the values are counted.
-    """
+    """Look once at every row of a table's files; of `statuses`, the file's columns, the values are counted."""
     found = []
     for file in files:
         source = open_file(declared.con, file, declared.section, scratch)
@@ -125,11 +100,8 @@ def _scan_file(look: _Look, file: Path) -> Scan:
         sql = f"SELECT {named} FROM (SELECT {', '.join(_cells(look))} FROM {source.sql})"
         got: dict[str, Any] = dict(zip(figures, con.execute(sql).fetchall()[0], strict=True))
     except duckdb.Error as error:
-        if "not utf-8" in str(error) or "nvalid unicode" in str(error):
-            raise DataError(wrong_encoding(file, section.encoding, "bytes that no UTF-8 text has")) from None
-        if "state machine" in str(error):
-            raise DataError(_mixed_lines(file)) from None
-        raise DataError(f"{file.name} cannot be read: {str(error).splitlines()[0][:300]}") from None
+        mixed = "state machine" in str(error)
+        raise DataError(_mixed_lines(file) if mixed else unreadable(error, [file], section.encoding)) from None
     broken, broken_line = _broken_lines(con, source) if source.text else (0, "")
     if source.text and not got["rows"] and not broken:
         raise DataError(_mixed_lines(file))
@@ -156,17 +128,9 @@ def _mixed_lines(file: Path) -> str:
 
 def _kept(section: TableSection) -> str:
     """Return the SQL that is true for the rows that no rule so far leaves out, as the reader takes the rules."""
-    tests = ["true"]
-    for rules, wanted in ((section.only, True), (section.exclude, False)):
-        for theirs, values in rules.items():
-            cell = f"coalesce(lower(trim(CAST({quote(theirs)} AS VARCHAR))), '')"
-            lowered = [value.strip().lower() for value in values]
-            plain = ", ".join(literal(value) for value in lowered if "*" not in value)
-            shapes = (".*".join(map(re.escape, value.split("*"))) for value in lowered if "*" in value)
-            hits = [f"{cell} IN ({plain})"] if plain else []
-            hit = " OR ".join([*hits, *(f"regexp_full_match({cell}, {literal(shape)}, 's')" for shape in shapes)])
-            tests.append(f"({hit})" if wanted else f"NOT ({hit})")
-    return " AND ".join(tests)
+    only = (f"({listed(theirs, values)})" for theirs, values in section.only.items())
+    exclude = (f"NOT ({listed(theirs, values)})" for theirs, values in section.exclude.items())
+    return " AND ".join(["true", *only, *exclude])
 
 
 def _ours(look: _Look) -> list[str]:
@@ -180,19 +144,11 @@ def _cells(look: _Look) -> Iterator[str]:
     for column in look.declared.table.columns:
         if theirs := look.mapped.get(column.name):
             text = quote(theirs) if look.source.columns[theirs] == "VARCHAR" else f"CAST({quote(theirs)} AS VARCHAR)"
-            yield f"nullif({trimmed(text)}, '') AS {_cell(column.name)}"
-            yield f"{typed_value(look.declared, column, theirs, look.source).sql} AS {_read(column.name)}"
+            yield f"nullif({trimmed(text)}, '') AS \"cell {column.name}\""
+            yield f'{typed_value(look.declared, column, theirs, look.source).sql} AS "read {column.name}"'
     for place, theirs in enumerate(look.statuses):
         text = f"CAST({quote(theirs)} AS VARCHAR)"
         yield f"coalesce({trimmed(text)}, '') AS {quote(f'status {place}')}"
-
-
-def _cell(ours: str) -> str:
-    return quote(f"cell {ours}")
-
-
-def _read(ours: str) -> str:
-    return quote(f"read {ours}")
 
 
 def _figures(look: _Look) -> Iterator[tuple[str, str]]:
@@ -200,29 +156,28 @@ def _figures(look: _Look) -> Iterator[tuple[str, str]]:
     yield "rows", "count(*)"
     yield "kept", f"count(*) FILTER ({_KEPT})"
     for name in _ours(look):
-        cell, read = _cell(name), _read(name)
+        cell, read = f'"cell {name}"', f'"read {name}"'
         yield f"filled {name}", f"count({cell}) FILTER ({_KEPT})"
         yield f"read {name}", f"count({read}) FILTER ({_KEPT} AND {cell} IS NOT NULL)"
         yield f"unread {name}", f"any_value({cell}) FILTER ({read} IS NULL AND {_KEPT})"
     yield from _date_figures(look)
     for name, figure, counted in (
-        ("customer_id", "ids", f"approx_top_k({_cell('customer_id')}, {_TOP})"),
-        ("currency", "currencies", f"histogram(upper({_cell('currency')}))"),
+        ("customer_id", "ids", f'approx_top_k("cell customer_id", {_TOP})'),
+        ("currency", "currencies", 'histogram(upper("cell currency"))'),
     ):
         if name in look.mapped:
-            yield figure, f"{counted} FILTER ({_KEPT} AND {_cell(name)} IS NOT NULL)"
-    amount = next((_read(name) for name in ("revenue", "unit_price") if name in look.mapped), "NULL")
+            yield figure, f'{counted} FILTER ({_KEPT} AND "cell {name}" IS NOT NULL)'
+    amount = next((f'"read {name}"' for name in ("revenue", "unit_price") if name in look.mapped), "NULL")
     for place in range(len(look.statuses)):
         yield f"values {place}", f"histogram({quote(f'status {place}')})"
         yield f"above {place}", f"histogram({quote(f'status {place}')}) FILTER ({amount} > 0)"
 
 
 def _date_figures(look: _Look) -> Iterator[tuple[str, str]]:
-    columns, section = look.declared.table.columns, look.declared.section
-    dated = next((column.name for column in columns if column.type == "datetime" and column.name in look.mapped), None)
+    section, dated = look.declared.section, look.declared.table.dated(look.mapped)
     if dated is None:
         return
-    cell, read = _cell(dated), _read(dated)
+    cell, read = f'"cell {dated}"', f'"read {dated}"'
     yield "first", f"CAST(min({read}) FILTER ({_KEPT}) AS DATE)"
     yield "last", f"CAST(max({read}) FILTER ({_KEPT}) AS DATE)"
     declared = (section.date_format,) if isinstance(section.date_format, str) else section.date_format or ()
@@ -279,14 +234,9 @@ def _add(found: list[Scan]) -> Scan:
         each = [one.columns[name] for one in found]
         unreadable = next((counted.unreadable for counted in each if counted.unreadable), "")
         columns[name] = Counted(sum(c.filled for c in each), sum(c.read for c in each), unreadable)
-    summed: dict[str, Any] = {
-        name: sum(getattr(one, name) for one in found)
-        for name in ("rows", "kept", "day_first", "month_first", "broken")
-    }
-    shown: dict[str, Any] = {
-        name: next((text for one in found if (text := getattr(one, name))), "")
-        for name in ("day_example", "month_example", "broken_line")
-    }
+    counts_of, texts_of = (*_NUMBERS, "broken"), ("day_example", "month_example", "broken_line")
+    summed: dict[str, Any] = {name: sum(getattr(one, name) for one in found) for name in counts_of}
+    shown: dict[str, Any] = {name: next(filter(None, (getattr(one, name) for one in found)), "") for name in texts_of}
     return Scan(
         columns=columns, first=min((one.first for one in found if one.first), default=""),
         last=max(one.last for one in found), ids=list(dict.fromkeys(name for one in found for name in one.ids)),

@@ -38,38 +38,32 @@ _ENOUGH = 0.8  # of the values must be so before a column is taken for dates or 
 class DateStyle:
     """How a column writes dates.
 
-    ``formats`` are tried in turn, () where the reader needs none; ``order`` is what comes first: "year", "day",
-    "month", "name" (a month's name), "count" (a number counts), "unclear", "mixed", or "turned" (a spreadsheet took
-    some for dates in its own order). ``swapped`` are the formats for the other order when it is unclear. ``zone`` is
-    "offset" when each value has one, "UTC" when it says so. ``examples`` show the order.
+    ``order`` is what comes first: "year", "day", "month", "name" (a month's name), "count" (a number counts),
+    "unclear", "mixed", or "turned" (a spreadsheet took some for dates in its own order).
     """
 
-    formats: tuple[str, ...]
+    formats: tuple[str, ...]  # tried in turn, () where the reader needs none
     order: str
     n: int
     n_agree: int
     has_time: bool
-    zone: str = ""
-    swapped: tuple[str, ...] = ()
-    examples: tuple[str, ...] = ()
+    zone: str = ""  # "offset" when each value has one, "UTC" when it says so
+    swapped: tuple[str, ...] = ()  # the formats for the other order when it is unclear
+    examples: tuple[str, ...] = ()  # of the order
 
 
 @dataclass(frozen=True)
 class AmountStyle:
-    """How a column writes numbers: "" = it does not show.
-
-    ``unclear`` is a value that can be read in two ways, ``mixed`` are two that contradict each other, ``signs`` what
-    stands at the numbers, the commonest first.
-    """
+    """How a column writes numbers: "" = it does not show."""
 
     decimal: str
     thousands: str
     sign: str
     n: int
     n_agree: int
-    unclear: str = ""
-    mixed: tuple[str, ...] = ()
-    signs: tuple[str, ...] = ()
+    unclear: str = ""  # a value that can be read in two ways
+    mixed: tuple[str, ...] = ()  # two that contradict each other
+    signs: tuple[str, ...] = ()  # what stands at the numbers, the commonest first
 
 
 def is_plain_value(cell: str) -> bool:
@@ -84,24 +78,14 @@ def date_style(values: Sequence[str]) -> DateStyle | None:
     if len(matches) < _ENOUGH * len(values) or not values:
         return _named_months(values)
     order, examples = _order(matches)
-    shapes = Counter(_shape(match, order) for match in matches)
-    formats = tuple(_format(shape, "%d", "%m") for shape, _ in shapes.most_common())
-    swapped = tuple(_format(shape, "%m", "%d") for shape, _ in shapes.most_common())
-    if order == "month":
-        formats = swapped
+    written = Counter(_formats(match, order) for match in matches)
+    day_first, month_first = (tuple(dict.fromkeys(each)) for each in zip(*dict(written.most_common()), strict=True))
+    formats = month_first if order == "month" else day_first
     timed = any(m["time"] for m in matches)
     zone = "offset" if all(m["offset"] for m in matches) else "UTC" if any(m["utc"] for m in matches) else ""
     whole = all(len(m["a"]) == 4 and m["sign"] == "-" and not (m["half"] or m["utc"]) for m in matches)
-    return DateStyle(
-        () if whole else tuple(dict.fromkeys(formats)),
-        order,
-        len(values),
-        len(matches),
-        timed,
-        zone,
-        tuple(dict.fromkeys(swapped)) if order == "unclear" else (),
-        tuple(match[0] for match in examples),
-    )
+    swapped, shown = month_first if order == "unclear" else (), tuple(match[0] for match in examples)
+    return DateStyle(() if whole else formats, order, len(values), len(matches), timed, zone, swapped, shown)
 
 
 def _order(matches: list[re.Match[str]]) -> tuple[str, list[re.Match[str]]]:
@@ -147,7 +131,7 @@ def counted_date(values: Sequence[str]) -> DateStyle | None:
     }
     for unit, (pattern, low, high) in units.items():
         fits = [v for v in values if re.fullmatch(pattern, v) and low <= float(v.replace(",", ".")) <= high]
-        if len(fits) >= 0.95 * len(values) and (unit != "%Y%m%d" or all(_is_day(v) for v in fits)):
+        if len(fits) >= 0.95 * len(values) and (unit != "%Y%m%d" or all(_parses(v, unit) for v in fits)):
             timed = unit.startswith("unix") or any(re.search(r"[.,]", v) for v in fits)
             zone = "UTC" if unit.startswith("unix") else ""
             return DateStyle((unit,), "count", len(values), len(fits), timed, zone)
@@ -201,31 +185,25 @@ def _is_currency(text: str) -> bool:
     return bool(currency_of(text)) or text.upper() in currency_codes()
 
 
-def _shape(match: re.Match[str], order: str) -> tuple[str, ...]:
-    year_first = len(match["a"]) == 4 or order == "year"
+def _formats(match: re.Match[str], order: str) -> tuple[str, str]:
+    """Return the format of a date, with the day and with the month before the other."""
     year = "%Y" if len(match["a"]) == 4 or len(match["c"]) == 4 else "%y"
-    clock = ""
+    sign, half, offset = match["sign"], match["half"] or "", match["offset"] or ""
+    rest = ""
     if match["time"]:
-        seconds = match["time"].count(":") == 2
-        clock = (
-            ("%I:%M" if match["half"] else "%H:%M") + (":%S" if seconds else "") + (".%f" if match["fraction"] else "")
-        )
-        clock += " %p" if (match["half"] or "").startswith(" ") else "%p" if match["half"] else ""
-        clock = re.sub(" +", " ", match["joint"]) + clock
-    offset = (" " if (match["offset"] or "").startswith(" ") else "") + "%z" if match["offset"] else ""
-    return ("year" if year_first else "", match["sign"], year, clock, offset, match["utc"] or "")
-
-
-def _format(shape: tuple[str, ...], first: str, second: str) -> str:
-    year_first, sign, year, clock, offset, utc = shape
-    day = f"{year}{sign}%m{sign}%d" if year_first else f"{first}{sign}{second}{sign}{year}"
-    return day + clock + offset + utc
+        rest = re.sub(" +", " ", match["joint"]) + ("%I:%M" if half else "%H:%M")
+        rest += ":%S" if match["time"].count(":") == 2 else ""
+        rest += ".%f" if match["fraction"] else ""
+        rest += re.sub("[AaPp][Mm]", "%p", half)
+    rest += re.sub("[^ ].*", "%z", offset) + (match["utc"] or "")
+    if len(match["a"]) == 4 or order == "year":
+        return (f"{year}{sign}%m{sign}%d{rest}",) * 2
+    return f"%d{sign}%m{sign}{year}{rest}", f"%m{sign}%d{sign}{year}{rest}"
 
 
 def _named_months(values: Sequence[str]) -> DateStyle | None:
     found: Counter[str] = Counter()
-    step = max(1, len(values) // 500)
-    looked_at = values[::step]
+    looked_at = values[:: max(1, len(values) // 500)]
     if sum(1 for value in looked_at if _MONTH.search(value)) < _ENOUGH * len(looked_at):
         return None
     for value in looked_at:
@@ -243,10 +221,6 @@ def _parses(value: str, date_format: str) -> bool:
     except ValueError:
         return False
     return True
-
-
-def _is_day(value: str) -> bool:
-    return _parses(value, "%Y%m%d")
 
 
 @dataclass(frozen=True)

@@ -24,30 +24,20 @@ _BRACKETS = re.compile(r"[\[(][^\])]*[\])]")
 @cache
 def vocabulary() -> dict[str, Any]:
     """Return vocabulary.toml."""
-    text = files("custaudience.study.proposing").joinpath("vocabulary.toml").read_text(encoding="utf-8")
-    return tomllib.loads(text)
+    return tomllib.loads(files(__package__).joinpath("vocabulary.toml").read_text(encoding="utf-8"))
 
 
 def plain_name(header: str) -> str:
-    """Return a header in small letters, without brackets, signs and currency.
-
-    Examples
-    --------
-    >>> plain_name("Сума, грн")
-    'сума'
-    >>> plain_name("orderDate (UTC)")
-    'order date'
-    """
+    """Return a header in small letters, without brackets, signs and currency: "Сума, грн" is "сума"."""
     text = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", _BRACKETS.sub(" ", header))
     text = text.split(",")[0] if currency_of(text.rpartition(",")[2]) else text.replace(",", " ")
     return " ".join(word for word in _SPLIT.split(text.lower().strip()) if word)
 
 
 def name_score(header: str, table: str, column: str) -> float:
-    """Return how well a header names a column.
+    """Return how well a header names a column: 3 by its name, 2 by a hint, 1 by a mere guess, 0 when nothing fits.
 
-    3 by its name, 2 by a hint, 1 by a mere guess; less when the name is only part of the header, the less the smaller
-    that part: 1.7 when it is half of its words. 0 when nothing fits.
+    Less when the name is only part of the header, the less the smaller that part: 1.7 when it is half of its words.
     """
     words = vocabulary().get(table, {}).get(column, {})
     plain = plain_name(header)
@@ -64,11 +54,8 @@ def name_score(header: str, table: str, column: str) -> float:
 
 def status_of(value: str) -> str:
     """Return what a status says of its rows: "left_out", "refunds", "unsure", "sales", or "" for one not known."""
-    plain = plain_name(value)
-    for kind in ("left_out", "refunds", "unsure", "sales"):
-        if plain in vocabulary()["status"][kind]:
-            return kind
-    return ""
+    kinds = ("left_out", "refunds", "unsure", "sales")
+    return next((kind for kind in kinds if plain_name(value) in vocabulary()["status"][kind]), "")
 
 
 def is_status_column(header: str) -> bool:
@@ -78,8 +65,8 @@ def is_status_column(header: str) -> bool:
 
 def is_state_column(header: str) -> bool:
     """Say whether a header names the state of an order, and not perhaps the kind of a thing."""
-    words = ("status", "state", "mode", "статус", "стан", "состояние", "trạng thái", "tình trạng")
-    return any(word in plain_name(header).split() or plain_name(header) == word for word in words)
+    plain = plain_name(header)
+    return any(word in plain.split() or plain == word for word in vocabulary()["status"]["state"])
 
 
 def is_guest(customer_id: str) -> bool:
@@ -139,13 +126,9 @@ class Preset(BaseModel):
 
     def columns_of(self, header: Header) -> dict[str, str]:
         """Return our columns and the file's own names of them; one that the file has not is left out."""
-        mapped = {}
-        for ours, theirs in self.columns.items():
-            wanted = (theirs,) if isinstance(theirs, str) else theirs
-            found = next((hit for name in wanted if (hit := self._find(name, header))), None)
-            if found is not None:
-                mapped[ours] = found
-        return mapped
+        wanted = {ours: (theirs,) if isinstance(theirs, str) else theirs for ours, theirs in self.columns.items()}
+        found = {ours: [self._find(name, header) for name in names] for ours, names in wanted.items()}
+        return {ours: next(filter(None, names)) for ours, names in found.items() if any(names)}
 
     def settings_of(self, header: Header) -> dict[str, Any]:
         """Return the settings, with column names as the file has them; a rule on a column it has not is left out."""
@@ -185,8 +168,7 @@ def presets() -> dict[str, Preset]:
 def find_preset(header: Header, wanted: str | None) -> tuple[str, Preset] | None:
     """Return the preset that is wanted, or the one whose signature the file has; the longest signature wins."""
     known = presets()
-    _refuse_unknown(wanted, known)
-    if wanted is not None and known[wanted].fits(header):
+    if wanted is not None and _wanted(wanted).fits(header):
         return wanted, known[wanted]
     fitting = [(name, preset) for name, preset in known.items() if preset.fits(header)]
     return max(fitting, key=lambda pair: len(pair[1].signature), default=None)
@@ -194,19 +176,19 @@ def find_preset(header: Header, wanted: str | None) -> tuple[str, Preset] | None
 
 def why_not_preset(files: Mapping[str, Header], wanted: str) -> str:
     """Return which columns each file lacks when none is of the preset that is wanted; else ""."""
-    known = presets()
-    _refuse_unknown(wanted, known)
-    lacks = [(known[wanted].missing(header), label) for label, header in files.items()]
-    if not all(names for names, _ in lacks):
-        return ""
+    preset = _wanted(wanted)
+    lacks = [(preset.missing(header), label) for label, header in files.items()]
     names, label = min(lacks, key=lambda pair: len(pair[0]))
+    if not names:
+        return ""
     return (
-        f"no file has the columns of preset {wanted} ({known[wanted].title}): {label} lacks "
-        f"{', '.join(map(repr, names))}. Export it with these, or leave --preset out. It is documented at "
-        f"{known[wanted].source}."
+        f"no file has the columns of preset {wanted} ({preset.title}): {label} lacks {', '.join(map(repr, names))}. "
+        f"Export it with these, or leave --preset out. It is documented at {preset.source}."
     )
 
 
-def _refuse_unknown(wanted: str | None, known: Mapping[str, Preset]) -> None:
-    if wanted is not None and wanted not in known:
-        raise ConfigError(f"preset {wanted!r} is not known.{near_miss(wanted, known)} Known: {', '.join(known)}.")
+def _wanted(name: str) -> Preset:
+    known = presets()
+    if name not in known:
+        raise ConfigError(f"preset {name!r} is not known.{near_miss(name, known)} Known: {', '.join(known)}.")
+    return known[name]

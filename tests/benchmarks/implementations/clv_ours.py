@@ -4,8 +4,7 @@ import os
 
 import pandas as pd
 
-from custaudience.customers.clv.gammagamma import GammaGamma
-from custaudience.customers.clv.purchases import BgNbd
+from custaudience.customers.clv.purchases import BgNbd, GammaGamma
 
 
 def compute(path, as_of):

@@ -106,7 +106,7 @@ def test_a_file_that_another_program_holds(put, refused, monkeypatch) -> None:
     def locked(file: Path) -> None:
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr("custaudience.study.proposing.sampling.refuse_disguised", locked)
+    monkeypatch.setattr("custaudience.study.sources.refuse_disguised", locked)
     assert "orders.csv cannot be opened: Permission denied. Close it elsewhere" in refused(put("orders.csv", HEAD))
 
 

@@ -9,7 +9,7 @@ from order_lines import HEAD, lines
 
 from custaudience.reports.studies import Talk, Wishes, make_study
 from custaudience.study.proposing import describe
-from custaudience.study.proposing.documents import dictionary, study_toml
+from custaudience.study.proposing.proposal import dictionary, study_toml
 
 PEOPLE = [("Олена Коваль", "olena@example.com", "+380 50 123 45 67"), ("John Smith", "John@example.com", "0501234568")]
 

@@ -7,9 +7,11 @@ side: `card_sheet`. The same as text, as data and as a picture: `card_files`.
 from __future__ import annotations
 
 import math
+import re
+import tomllib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
@@ -17,9 +19,7 @@ from babel import Locale
 from markupsafe import Markup
 
 from custaudience.evidence import template as _
-from custaudience.present.card_drawing import drawing
 from custaudience.present.card_evidence import STATUS_SHOWN, clean, evidence_line, sentence
-from custaudience.present.card_fit import print_scale
 from custaudience.present.figures import in_language
 from custaudience.present.style import ACCENTS, BLUE, GREEN, PURPLE, REST, VERMILION, css_tokens
 from custaudience.present.words import Say, render
@@ -45,6 +45,14 @@ HEADINGS = {
     "problems": _("Problems and challenges"), "barriers": _("What holds them back, and who decides"),
     "advice": _("Say to them")
 }  # fmt: skip
+# Sizes of card.css for print at scale 1, in pixels; widths of the widest fallback font (DejaVu Sans).
+_PAGE_HEIGHT, _PAGE, _COLUMN = 1047.0, 718.0, 346.0
+_CHARACTER = 0.555
+_LARGEST, _SMALLEST = 1.06, 0.62
+# Cards of the shipped studies came out 14 to 20 % lower than the sum of their parts; a part of that is kept in reserve.
+_OBSERVED = 0.93
+MOST_SHAPES = 3
+_PLACES = ((26, 94, 1.12), (66, 94, 1.12), (106, 94, 1.12))
 _WIDEST = 4.0  # ratio at which a bar ends
 SMALL_RATIO = 0.095  # below it one decimal would read as none
 
@@ -253,3 +261,110 @@ def stylesheet() -> Markup:
 def direction_of(language: str) -> str:
     """Return in which direction a language is written: ltr or rtl."""
     return Locale.parse(language).text_direction
+
+
+@cache
+def _shapes() -> dict[str, Any]:
+    """Return the words that call for each shape, and how it is drawn."""
+    return tomllib.loads((Path(__file__).parent / "templates" / "card_shapes.toml").read_text(encoding="utf-8"))
+
+
+def shape_of(category: str) -> str:
+    """Return the shape that stands for a category, by the beginnings of its words: a parcel where none is known."""
+    tokens = re.findall(r"[\w'’]+", category[:200].casefold())
+    found = (s for s, words in _shapes()["shapes"].items() if any(t.startswith(w) for t in tokens for w in words))
+    return next(found, "parcel")
+
+
+def drawing(initial: str, things: Sequence[str], *, accent: str, dark: str, light: str, label: str) -> Markup:
+    """Draw a persona: its initial above the shapes of what it buys most.
+
+    Of `things`, categories, the first three different shapes are drawn; without one the letter stands alone. `label`
+    says what the picture shows. Everything given is escaped.
+    """
+    shapes = list(dict.fromkeys(shape_of(thing) for thing in things))[:MOST_SHAPES]
+    places = {0: (), 1: ((66, 93, 1.5),), 2: ((42, 93, 1.3), (90, 93, 1.3)), 3: _PLACES}[len(shapes)]
+    colors, parts = {"{c}": accent, "{d}": dark, "{l}": light}, []
+    for shape, (x, y, scale) in zip(shapes, places, strict=True):
+        drawn = str(_shapes()["drawings"][shape])
+        for mark, color in colors.items():
+            drawn = drawn.replace(mark, color)
+        parts.append(Markup('<g transform="translate({} {}) scale({})">{}</g>').format(x, y, scale, Markup(drawn)))
+    middle, radius, size = (38, 27, 32) if shapes else (66, 44, 52)
+    return Markup(
+        '<svg viewBox="0 0 132 132" role="img" aria-label="{label}"><rect width="132" height="132" fill="{light}"/>'
+        '<path d="M0 116h132v16H0z" fill="{accent}" opacity=".16"/><circle cx="66" cy="{y}" r="{r}" fill="{accent}"/>'
+        '<text x="66" y="{base}" text-anchor="middle" font-size="{size}" font-weight="700" fill="#fff">{letter}</text>'
+        "{parts}</svg>"
+    ).format(
+        label=label, light=light, accent=accent, y=middle, r=radius, base=round(middle + 0.36 * size, 1), size=size,
+        letter=initial[:1], parts=Markup("").join(parts),
+    )  # fmt: skip
+
+
+def print_scale(card: dict[str, Any]) -> float:
+    """Return the factor for all sizes of a card's print: 1 where it fits as it is."""
+    scale = _LARGEST
+    while scale > _SMALLEST and _height(card, scale) > _PAGE_HEIGHT - 12:
+        scale -= 0.02
+    return round(scale, 2)
+
+
+def _height(card: dict[str, Any], scale: float) -> float:
+    """Estimate the height of a printed card."""
+    blocks = [_block_height(block, scale) for block in card["blocks"]]
+    rows = sum(max(blocks[i : i + 2]) + 10 for i in range(0, len(blocks), 2))
+    notes = " · ".join([*_texts(card["notes"]), card["as_of"], *_texts(card["imagined"])])
+    caveats = " ".join([card["study"], *_texts(card["caveats"])])
+    height = _head(card, scale) + rows
+    height += (
+        text_height(notes, 11.5, _PAGE, scale)
+        + 10
+        + (text_height(caveats, 11.5, _PAGE, scale) + 5 if caveats.strip() else 0)
+    )
+    if card["entries"]:
+        lines = [text_height(f"{e['text']} {e['rests_on']}", 10.5, _COLUMN - 30, scale) + 1.5 for e in card["entries"]]
+        height += 26 + sum(lines) / 2 + 14
+    return _OBSERVED * height * scale + 24
+
+
+def _head(card: dict[str, Any], scale: float) -> float:
+    beside = _PAGE - 124 * scale
+    text = sum(text_height(line["text"], 13.5, beside, scale) for line in card["size"])
+    text += sum(text_height(f"{line['text']} {line['pill']}", 24, beside, scale) for line in card["heading"]) + 8
+    text += sum(text_height(f"{line['text']} {line['pill']}", 14.5, beside - 20, scale) for line in card["story"])
+    if not card["facts"]:
+        return max(100.0, text) + 12
+    width = (_PAGE - 16 * len(card["facts"])) / len(card["facts"])
+    facts = max(
+        32
+        + text_height(f["label"], 11.5, width, scale)
+        + text_height(f["others"], 11.5, width, scale)
+        + (20 if f["pill"] else 0)
+        for f in card["facts"]
+    )
+    return max(100.0, text) + 44 + facts
+
+
+def _block_height(block: dict[str, Any], scale: float) -> float:
+    height = text_height(f"{block['heading']} {block['pill']}", 14, _COLUMN, scale) + 4
+    height += sum(
+        text_height(f"{line['head']} {line['rest']}", 11.5, _COLUMN - 22, scale) + 17 for line in block["blank"]
+    )
+    height += sum(text_height(bar["name"], 12.5, _COLUMN - 184, scale) + 2 for bar in block["bars"])
+    height += 34 if block["bars"] else 0
+    height += sum(text_height(f"{x['text']} {x['pill']} ··", 12.5, _COLUMN - 14, scale) + 2 for x in block["lines"])
+    if block["same"]:
+        same = "; ".join([block["same_word"], *(f"{line['text']}··" for line in block["same"])])
+        height += text_height(same, 12, _COLUMN - 14, scale) + 4
+    return height + sum(text_height(line["text"], 11.5, _COLUMN, scale) + 4 for line in block["known"])
+
+
+def text_height(text: str, size: float, width: float, scale: float) -> float:
+    """Return the height of a text at scale 1 when its line is broken at `scale`; a tenth of each line stays empty."""
+    per_line = max(4.0, 0.94 * width / (size * scale * _CHARACTER))
+    return math.ceil(max(1, len(text)) / per_line) * size * 1.4
+
+
+def _texts(lines: Iterable[dict[str, Any]]) -> Sequence[str]:
+    return [str(line["text"]) for line in lines]

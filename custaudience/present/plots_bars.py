@@ -33,12 +33,8 @@ _ON_HATCH = {"facecolor": PAPER, "edgecolor": "none", "pad": 1.5}
 def plot_months(chart: Chart, table: pd.DataFrame, *, value: str = "revenue_per_trading_day") -> Axes:
     """Draw one figure per month as bars; the last month is dark, an incomplete one hatched.
 
-    Parameters
-    ----------
-    table : DataFrame
-        Columns ``month`` ("2017-12"), the column named by `value`, optionally ``is_complete``.
-    value : str
-        One of the monthly figures.
+    Columns: ``month`` ("2017-12"), the column named by `value`, optionally ``is_complete``. `value`: one of the monthly
+    figures.
     """
     ax = chart.open(7.4, 3.4)
     name, form = _MONTH_VALUES[value]
@@ -67,12 +63,8 @@ def plot_months(chart: Chart, table: pd.DataFrame, *, value: str = "revenue_per_
 def plot_segments(chart: Chart, table: pd.DataFrame, *, names: Mapping[str, str] | None = None) -> Axes:
     """Draw each segment's share of customers (striped) and of revenue (solid).
 
-    Parameters
-    ----------
-    table : DataFrame
-        Columns ``segment``, ``n_customers`` (NA = too few to show), ``share_of_customers``,
-        ``share_of_revenue`` as fractions.
-    names : mapping of segment to its name, optional
+    Columns: ``segment``, ``n_customers`` (NA = too few to show), ``share_of_customers``, ``share_of_revenue`` as
+    fractions. `names`: mapping of segment to its name.
     """
     ax = chart.open(5.6, 1.3 + 0.62 * len(table))
     for i, row in enumerate(table.to_dict("records")):
@@ -95,12 +87,8 @@ def plot_segments(chart: Chart, table: pd.DataFrame, *, names: Mapping[str, str]
 def plot_lifecycle(chart: Chart, table: pd.DataFrame, *, names: Mapping[str, str] | None = None) -> Axes:
     """Draw the shares of primary, potential and lost customers, whole or by segment.
 
-    Parameters
-    ----------
-    table : DataFrame
-        Columns ``state``, ``n_customers``, ``share`` (fraction of the row's customers) and, for one bar per
-        segment, ``segment``.
-    names : mapping of segment to its name, optional
+    Columns: ``state``, ``n_customers``, ``share`` (fraction of the row's customers) and, for one bar per segment,
+    ``segment``. `names`: mapping of segment to its name.
     """
     rows = [("", table)] if "segment" not in table else list(table.groupby("segment", sort=False))
     ax = chart.open(5.6, 1.5 + 0.5 * len(rows))
@@ -130,11 +118,8 @@ def _inside(chart: Chart, x: float, y: float, text: str, *, dark: bool, hatch: s
 def plot_contact_lists(chart: Chart, table: pd.DataFrame) -> Axes:
     """Draw how many customers each list has: to write to, held out, without consent.
 
-    Parameters
-    ----------
-    table : DataFrame
-        A row per list: ``name``, ``n_customers``, ``n_to_write``, ``n_held_out``, ``n_may_not`` (NA = too few to
-        show), ``consent_known`` (bool).
+    A row per list: ``name``, ``n_customers``, ``n_to_write``, ``n_held_out``, ``n_may_not`` (NA = too few to show),
+    ``consent_known`` (bool).
     """
     ax = chart.open(6.4, 1.5 + 0.62 * len(table))
     longest = max(1.0, float(table["n_customers"].astype("float64").max(skipna=True) or 0))
@@ -170,11 +155,8 @@ def plot_contact_lists(chart: Chart, table: pd.DataFrame) -> Axes:
 def plot_cut_offs(chart: Chart, table: pd.DataFrame) -> Axes:
     """Draw how many customers would be ideal with each cut-off moved, and how many of them are so as set.
 
-    Parameters
-    ----------
-    table : DataFrame
-        Columns ``cut_off``, ``name``, ``direction``, ``value``, ``n_customers`` and ``n_kept`` (NA = too few to show),
-        ``share_of_revenue``; the row of the cut-offs as set first.
+    Columns: ``cut_off``, ``name``, ``direction``, ``value``, ``n_customers`` and ``n_kept`` (NA = too few to show),
+    ``share_of_revenue``; the row of the cut-offs as set first.
     """
     ax = chart.open(7.4, 1.9 + 0.42 * max(1, len(table)))
     names = []
@@ -227,10 +209,7 @@ def _cut_off_bar(chart: Chart, row: dict[Any, Any], at: int) -> None:
 def plot_concentration(chart: Chart, table: pd.DataFrame) -> Axes:
     """Draw the share of revenue that the best customers bring, with intervals.
 
-    Parameters
-    ----------
-    table : DataFrame
-        Columns ``top`` (fraction of customers), ``n_customers`` (NA = too few to show), ``share``, ``low``, ``high``.
+    Columns: ``top`` (fraction of customers), ``n_customers`` (NA = too few to show), ``share``, ``low``, ``high``.
     """
     ax = chart.open(6.4, 1.2 + 0.55 * len(table))
     names = []
@@ -257,11 +236,8 @@ def plot_concentration(chart: Chart, table: pd.DataFrame) -> Axes:
 def plot_repeat_frequency(chart: Chart, table: pd.DataFrame) -> Axes:
     """Draw how many customers have bought again how often, and how many each model expects.
 
-    Parameters
-    ----------
-    table : DataFrame
-        Columns ``n_repeat`` ("0", "1", …, "7+"), ``actual`` (customers; NA = too few to show), then a column per
-        model, named by it.
+    Columns: ``n_repeat`` ("0", "1", …, "7+"), ``actual`` (customers; NA = too few to show), then a column per model,
+    named by it.
     """
     ax = chart.open(7.2, 3.8)
     places = range(len(table))
@@ -296,12 +272,7 @@ def plot_repeat_frequency(chart: Chart, table: pd.DataFrame) -> Axes:
 def plot_gaps(chart: Chart, table: pd.DataFrame, *, marks: Mapping[str, float] | None = None) -> Axes:
     """Draw how many days lie between one order and the next.
 
-    Parameters
-    ----------
-    table : DataFrame
-        Columns ``days`` (left edge of the class, ascending) and ``n_gaps``.
-    marks : mapping of words to days, optional
-        Lines to draw, such as a cut-off.
+    Columns: ``days`` (left edge of the class, ascending) and ``n_gaps``. `marks`: lines to draw, such as a cut-off.
     """
     ax = chart.open(7.4, 3.4)
     edges = table["days"].astype("float64").to_numpy()
@@ -325,12 +296,8 @@ def plot_gaps(chart: Chart, table: pd.DataFrame, *, marks: Mapping[str, float] |
 def plot_new_customers(chart: Chart, table: pd.DataFrame, *, period: str = "W") -> Axes:
     """Draw how many customers have their first order in the data, by period.
 
-    Parameters
-    ----------
-    table : DataFrame
-        Columns ``start`` (first day of the period) and ``n_customers`` (NA = too few to show).
-    period : {"W", "M", "Q"}
-        Length of a period.
+    Columns: ``start`` (first day of the period) and ``n_customers`` (NA = too few to show). `period` ("W", "M", "Q"):
+    length of a period.
     """
     ax = chart.open(7.4, 3.2)
     places = range(len(table))

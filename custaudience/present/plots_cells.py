@@ -26,11 +26,8 @@ _FORMATS = {"currency": "money0", "share": "percent", "days": "count", "orders":
 def plot_rfm_grid(chart: Chart, table: pd.DataFrame) -> Axes:
     """Draw how many customers have each pair of recency and frequency scores.
 
-    Parameters
-    ----------
-    table : DataFrame
-        Columns ``r_score``, ``f_score``, ``n_customers`` (NA = too few to show); a pair without
-        customers may be absent or 0.
+    Columns: ``r_score``, ``f_score``, ``n_customers`` (NA = too few to show); a pair without customers may be absent or
+    0.
     """
     ax = chart.open(5.6, 4.4)
     grid = table.pivot(index="r_score", columns="f_score", values="n_customers").sort_index(ascending=False)
@@ -56,13 +53,8 @@ def plot_rfm_grid(chart: Chart, table: pd.DataFrame) -> Axes:
 def plot_retention(chart: Chart, table: pd.DataFrame, *, age_unit: str = "weeks") -> Axes:
     """Draw a heat map of cohorts by age; what is not yet observed stays blank.
 
-    Parameters
-    ----------
-    table : DataFrame
-        Columns ``cohort``, ``age`` (0, 1, …), ``n_customers`` (size of the cohort), ``share``
-        (fraction; NaN = not yet observed).
-    age_unit : {"days", "weeks", "months"}
-        Of the ages.
+    Columns: ``cohort``, ``age`` (0, 1, …), ``n_customers`` (size of the cohort), ``share`` (fraction; NaN = not yet
+    observed). `age_unit` ("days", "weeks", "months"): of the ages.
     """
     grid = table.pivot(index="cohort", columns="age", values="share")
     ax = chart.open(7.4, 1.8 + 0.3 * len(grid))
@@ -92,11 +84,8 @@ def plot_retention(chart: Chart, table: pd.DataFrame, *, age_unit: str = "weeks"
 def plot_group_count(chart: Chart, table: pd.DataFrame) -> Axes:
     """Draw what speaks for each number of groups: a row per criterion, a tick where it is met, a cross where not.
 
-    Parameters
-    ----------
-    table : DataFrame
-        From `count_table`: ``k``, ``chosen``, ``large_enough``, ``prediction_strength``, ``strength_se``, ``between``
-        (missing = without bound), ``p_value``, ``silhouette``, ``eligible``.
+    From `count_table`: ``k``, ``chosen``, ``large_enough``, ``prediction_strength``, ``strength_se``, ``between``
+    (missing = without bound), ``p_value``, ``silhouette``, ``eligible``.
     """
     criteria = [
         _("Found again by another half (80\u00a0% or more)"),
@@ -140,14 +129,8 @@ def _criteria(chart: Chart, row: dict[Any, Any]) -> list[tuple[bool | None, str]
 def plot_profiles(chart: Chart, table: pd.DataFrame, *, names: Mapping[str, str] | None = None, most: int = 12) -> Axes:
     """Draw each group against all others: an arrow up for more, down for less, with the group's own figure.
 
-    Parameters
-    ----------
-    table : DataFrame
-        From `profile_table`: ``group``, ``name``, ``unit``, ``place``, ``category``, ``statistic``, ``value``,
-        ``effect``, ``status``.
-    names : mapping of group to its name, optional
-    most : int
-        Rows with a ``place`` up to it are drawn.
+    From `profile_table`: ``group``, ``name``, ``unit``, ``place``, ``category``, ``statistic``, ``value``, ``effect``,
+    ``status``. `names`: mapping of group to its name. `most`: rows with a ``place`` up to it are drawn.
     """
     groups = list(dict.fromkeys(table["group"]))
     shown = table[table["place"].notna() & (table["place"] <= most)].sort_values("place", kind="stable")

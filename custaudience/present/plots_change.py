@@ -24,11 +24,8 @@ _DOWN: dict[str, Any] = {"facecolor": PAPER, "edgecolor": REST, "hatch": "////"}
 def plot_bridge(chart: Chart, table: pd.DataFrame) -> Axes:
     """Draw a waterfall from the revenue of one month to that of another; the totals start at zero.
 
-    Parameters
-    ----------
-    table : DataFrame
-        Columns ``kind`` ("total" or another), ``name``, ``change``, ``start``, ``end`` (money), and for totals
-        ``first_day`` and ``last_day`` (ISO text).
+    Columns: ``kind`` ("total" or another), ``name``, ``change``, ``start``, ``end`` (money), and for totals
+    ``first_day`` and ``last_day`` (ISO text).
     """
     ax = chart.open(7.4, 1.7 + 0.42 * len(table))
     rows = table.to_dict("records")
@@ -86,11 +83,8 @@ def _days(row: dict[Any, Any], language: str) -> str:
 def plot_bridge_history(chart: Chart, table: pd.DataFrame) -> Axes:
     """Draw what each part did in this change and in every earlier one, in percent of the revenue before.
 
-    Parameters
-    ----------
-    table : DataFrame
-        Columns ``month``, ``kind``, ``name``, ``share`` (fraction; NaN = too few customers to show), ``is_this``
-        (the change in question); parts in the order to draw them.
+    Columns: ``month``, ``kind``, ``name``, ``share`` (fraction; NaN = too few customers to show), ``is_this`` (the
+    change in question); parts in the order to draw them.
     """
     parts = list(dict.fromkeys(table["name"]))
     ax = chart.open(7.4, 1.9 + 0.42 * len(parts))

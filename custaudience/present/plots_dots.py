@@ -48,16 +48,11 @@ _ROW, _TALL, _HEADING = 0.16, 0.19, 0.36  # inches
 def plot_drivers(chart: Chart, table: pd.DataFrame, *, outcome: str = "", most: int = 18) -> Axes:
     """Draw the share of the differences in an outcome that goes with each variable, with its interval.
 
-    Parameters
-    ----------
-    table : DataFrame
-        Columns ``name``, ``kind`` ("behaviour", "category_share", "date", "attribute"), ``outcome``, ``n``,
-        ``share_explained``, ``share_low``, ``share_high`` (fractions, NaN = not tested), ``verdict``, ``proxy``
-        (goes with the outcome only through a stronger one).
-    outcome : str
-        The outcome to draw; by default, or where the table does not have it, the first of the table.
-    most : int
-        So many variables at most: those not drawn are counted below. Attributes go before behaviour.
+    Columns: ``name``, ``kind`` ("behaviour", "category_share", "date", "attribute"), ``outcome``, ``n``,
+    ``share_explained``, ``share_low``, ``share_high`` (fractions, NaN = not tested), ``verdict``, ``proxy`` (goes with
+    the outcome only through a stronger one). `outcome`: the outcome to draw; by default, or where the table does not
+    have it, the first of the table. `most`: so many variables at most: those not drawn are counted below. Attributes go
+    before behaviour.
     """
     if not table["outcome"].eq(outcome).any():
         outcome = str(table["outcome"].iloc[0]) if len(table) else ""
@@ -112,14 +107,9 @@ def _broken(name: str) -> str:
 def plot_second_order(chart: Chart, table: pd.DataFrame, *, days: int | None = None) -> Axes:
     """Draw the share that orders a second time, of all customers and by what their first order was like.
 
-    Parameters
-    ----------
-    table : DataFrame
-        Columns ``name`` ("" = all customers), ``kind``, ``group``, ``n`` (NA = too few to show), ``share``,
-        ``low``, ``high`` (fractions, NaN = not watched long enough), ``verdict`` ("more often", "less often", "no
-        clear difference", "" for all).
-    days : int, optional
-        Horizon of the shares; by default that of a column ``days``.
+    Columns: ``name`` ("" = all customers), ``kind``, ``group``, ``n`` (NA = too few to show), ``share``, ``low``,
+    ``high`` (fractions, NaN = not watched long enough), ``verdict`` ("more often", "less often", "no clear difference",
+    "" for all). `days`: horizon of the shares; by default that of a column ``days``.
     """
     groups = [(key, part) for key, part in table.groupby("name", sort=False)]
     ax = chart.open(7.4, 1.9 + 0.4 * (len(table) + len(groups)))
@@ -161,13 +151,9 @@ def _second_order(chart: Chart, row: dict[Any, Any], at: int) -> None:
 def plot_traits(chart: Chart, table: pd.DataFrame, *, most: int = 16) -> Axes:
     """Draw how many times as often, or as much, each trait is among ideal customers as among the rest.
 
-    Parameters
-    ----------
-    table : DataFrame
-        Columns ``name``, ``kind`` ("behaviour", "category_share", "date", "attribute"), ``unit``, ``category``,
-        ``statistic``, ``value``, ``value_others``, ``ratio``, ``ratio_low``, ``ratio_high``, ``status``.
-    most : int
-        So many rows at most, clear ones first; those not drawn are counted below.
+    Columns: ``name``, ``kind`` ("behaviour", "category_share", "date", "attribute"), ``unit``, ``category``,
+    ``statistic``, ``value``, ``value_others``, ``ratio``, ``ratio_low``, ``ratio_high``, ``status``. `most`: so many
+    rows at most, clear ones first; those not drawn are counted below.
     """
     rows = table[table["ratio"].notna() & (table["ratio"] > 0) & (table["status"] != "too_few")]
     place = (rows["status"] != "measured").astype(int)
@@ -234,13 +220,8 @@ def _dot(chart: Chart, ends: tuple[Any, Any, Any], y: float, text: str, *, clear
 def plot_response(chart: Chart, table: pd.DataFrame, *, overall: float | None = None) -> Axes:
     """Draw which share of each group answers: dot and interval, filled where it differs clearly from the others.
 
-    Parameters
-    ----------
-    table : DataFrame
-        Columns ``attribute`` (a heading; the rows of one stand together), ``value`` (the group),
-        ``response_rate``, ``low``, ``high`` (fractions), ``n`` (NA = too few to show), ``verdict``.
-    overall : float, optional
-        Share of all, marked by a line.
+    Columns: ``attribute`` (a heading; the rows of one stand together), ``value`` (the group), ``response_rate``,
+    ``low``, ``high`` (fractions), ``n`` (NA = too few to show), ``verdict``. `overall`: share of all, marked by a line.
     """
     names = [textwrap.fill(chart.label(value), 32) for value in table["value"]]
     heads = table["attribute"].ne(table["attribute"].shift()).tolist()
@@ -289,13 +270,9 @@ def plot_response(chart: Chart, table: pd.DataFrame, *, overall: float | None = 
 def plot_before(chart: Chart, table: pd.DataFrame, *, n_days: int) -> Axes:
     """Draw what each group brought before a campaign (hollow) and during it (filled), with intervals.
 
-    Parameters
-    ----------
-    table : DataFrame
-        Columns ``group`` ("responded", "no_response", "not_sent"), ``n_customers`` (NA = too few to show),
-        ``spend_before``, ``before_low``, ``before_high``, ``spend_during``, ``during_low``, ``during_high``.
-    n_days : int
-        Of the campaign, and of the time before it.
+    Columns: ``group`` ("responded", "no_response", "not_sent"), ``n_customers`` (NA = too few to show),
+    ``spend_before``, ``before_low``, ``before_high``, ``spend_during``, ``during_low``, ``during_high``. `n_days`: of
+    the campaign, and of the time before it.
     """
     ax = chart.open(7.4, 1.8 + 0.75 * len(table))
     names = []
@@ -326,15 +303,9 @@ def plot_before(chart: Chart, table: pd.DataFrame, *, n_days: int) -> Axes:
 def plot_pairs(chart: Chart, table: pd.DataFrame, *, most: int = 12, min_lift: float | None = None) -> Axes:
     """Draw how much more often pairs stand in one basket than unrelated things would: dot and interval.
 
-    Parameters
-    ----------
-    table : DataFrame
-        Columns ``item_a``, ``item_b``, ``lift``, ``lift_low``, ``lift_high``, ``n_customers``, ``verdict``, in
-        the order to draw; rows without an interval are left out.
-    most : int
-        So many pairs at most.
-    min_lift : float, optional
-        Marked by a line: from here a pair counts as strong.
+    Columns: ``item_a``, ``item_b``, ``lift``, ``lift_low``, ``lift_high``, ``n_customers``, ``verdict``, in the order to
+    draw; rows without an interval are left out. `most`: so many pairs at most. `min_lift`: marked by a line: from here
+    a pair counts as strong.
     """
     shown = table.dropna(subset=["lift", "lift_low", "lift_high"]).head(most)
     names = [

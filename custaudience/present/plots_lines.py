@@ -29,13 +29,8 @@ def plot_survival(
 ) -> Axes:
     """Draw step curves with their intervals, named at their ends, and the numbers at risk below.
 
-    Parameters
-    ----------
-    table : DataFrame
-        Columns ``group``, ``time``, ``at_risk``, ``share``, ``low``, ``high`` (fractions); up to four groups.
-    time_unit : {"days", "weeks", "months"}
-        Of the times.
-    names : mapping of group to its name, optional
+    Columns: ``group``, ``time``, ``at_risk``, ``share``, ``low``, ``high`` (fractions); up to four groups. `time_unit`
+    ("days", "weeks", "months"): of the times. `names`: mapping of group to its name.
     """
     ax = chart.open(7.4, 4.4)
     groups = list(table.groupby("group", sort=False))
@@ -69,13 +64,9 @@ def plot_survival(
 def plot_tracking(chart: Chart, table: pd.DataFrame, *, model: str = "") -> Axes:
     """Draw actual against expected repeat purchases, cumulated, and where the model stopped to see.
 
-    Parameters
-    ----------
-    table : DataFrame
-        Columns ``until`` (last day of a week), ``actual_cumulative``, ``expected_cumulative``, ``held_out`` and, for
-        the caption, ``n_customers``; rows without figures (too few customers yet) are left out.
-    model : str
-        Its name, for the label of its line.
+    Columns: ``until`` (last day of a week), ``actual_cumulative``, ``expected_cumulative``, ``held_out`` and, for the
+    caption, ``n_customers``; rows without figures (too few customers yet) are left out. `model`: its name, for the
+    label of its line.
     """
     ax = chart.open(7.4, 4.0)
     shown = table.dropna(subset=["actual_cumulative"])

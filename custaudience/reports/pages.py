@@ -16,10 +16,9 @@ import pandas as pd
 
 from custaudience.evidence import Claim
 from custaudience.evidence import template as _
-from custaudience.present import figure_bytes
+from custaudience.present.charts import sparkline
 from custaudience.present.figures import in_language
-from custaudience.present.sparkline import sparkline
-from custaudience.present.style import ACCENTS, use_style
+from custaudience.present.style import ACCENTS, figure_bytes, use_style
 from custaudience.present.tables import fewer_than
 from custaudience.present.words import format_value, label, render, render_claim, status_name, translator
 from custaudience.reports.ledger import Evidence, Ledger

@@ -217,7 +217,7 @@ def _values(
             if form == "sentence" and isinstance(inner, str) and name not in asked:
                 pending.append(inner)
             asked[name] = "money" if asked.get(name) == "money" or form.startswith("money") else form
-    values = {name: fact for name, fact in facts.items() if not gated or (_is_text(fact) and name in asked)}
+    values = {name: fact for name, fact in facts.items() if not gated or (is_text(fact) and name in asked)}
     wanted = [*asked, *(["currency"] if "money" in asked.values() else []), *(["least"] if gated else [])]
     values |= {name: ready[name] for name in wanted if name not in values and ready.get(name) is not None}
     if missing := [name for name in asked if name not in values or _absent(values[name])]:
@@ -225,7 +225,7 @@ def _values(
     return values
 
 
-def _is_text(value: Any) -> bool:
+def is_text(value: Any) -> bool:
     """Say whether it is words and no figure: a text, or one per language."""
     return all(isinstance(part, str) for part in (value.values() if isinstance(value, Mapping) else [value]))
 

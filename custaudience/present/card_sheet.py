@@ -18,6 +18,7 @@ from custaudience.present.cards import (
     card_parts,
     fact_parts,
     fill_page,
+    fitting,
     line_parts,
     text_height,
 )
@@ -62,7 +63,9 @@ def persona_sheet(
         "study": built[0]["study"], "as_of": built[0]["as_of"], "level": next((c["level"] for c in built), ""),
         **_evidence(numbers, rows, say),
     }  # fmt: skip
-    parts = {"sheet": sheet, "scale": sheet_scale(sheet), "links": links, "top": top or "", "foot": foot or ""}
+    # the factor for all sizes of its print, so that it stays on one A4 page, landscape
+    scale = fitting(lambda scale: _height_of(sheet, scale), _HEIGHT - 10, _LARGEST, _SMALLEST)
+    parts = {"sheet": sheet, "scale": scale, "links": links, "top": top or "", "foot": foot or ""}
     return fill_page("card_sheet.html.j2", language, **parts)
 
 
@@ -100,7 +103,7 @@ def _short(claim: Claim, say: Say) -> str:
 
 def _evidence(numbers: Numbers, rows: Sequence[Mapping[str, Any]], say: Say) -> dict[str, Any]:
     """Return the evidence by persona; a way of measuring that several lines share is said once, under a letter."""
-    parts = {claim.id: (claim, number, *evidence_parts(claim, say)) for claim, number in numbers.items()}
+    parts = {key: (claim, number, *evidence_parts(claim, say)) for key, (claim, number) in numbers.items()}
     used = Counter(method for claim, _n, method, _base, _rest in parts.values() if method and claim.kind != "advice")
     shared = [method for method, n in used.items() if n > 1][: len(string.ascii_lowercase)]
     letters = dict(zip(shared, string.ascii_lowercase, strict=False))
@@ -128,16 +131,8 @@ def _entry(
 ) -> dict[str, Any]:  # fmt: skip
     letter = letters.get(method, "")
     said = "; ".join(part for part in ("" if letter else method, "" if base == shared else base, rest) if part)
-    rests = [known for needed in claim.rests_on if (known := numbers.known(needed))]
-    return {"id": claim.id, "number": number, "letter": letter, "text": escape(said), "rests_on": rests}
-
-
-def sheet_scale(sheet: dict[str, Any]) -> float:
-    """Return the factor for all sizes of the comparison sheet's print, so that it stays on one A4 page, landscape."""
-    scale = _LARGEST
-    while scale > _SMALLEST and _height_of(sheet, scale) > _HEIGHT - 10:
-        scale -= 0.02
-    return round(scale, 2)
+    found = {"id": claim.id, "number": number, "letter": letter, "text": escape(said)}
+    return found | {"rests_on": numbers.rests_on(claim)}
 
 
 def _height_of(sheet: dict[str, Any], scale: float) -> float:

@@ -9,10 +9,9 @@ from __future__ import annotations
 import math
 import re
 import tomllib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache, lru_cache
-from importlib.resources import files
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from babel import Locale
@@ -21,8 +20,8 @@ from markupsafe import Markup
 from custaudience.evidence import template as _
 from custaudience.present.card_evidence import STATUS_SHOWN, clean, evidence_line, sentence
 from custaudience.present.figures import in_language
-from custaudience.present.style import ACCENTS, BLUE, GREEN, PURPLE, REST, VERMILION, css_tokens
-from custaudience.present.words import Say, render
+from custaudience.present.style import ACCENTS, BLUE, GREEN, PURPLE, REST, VERMILION, stylesheet, template_text
+from custaudience.present.words import Say, format_value, render
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -38,7 +37,7 @@ _SHADES = {
     PURPLE: ("#63307f", "#f2eaf7"),
     REST: ("#4b535c", "#eef1f4"),
 }
-_IN_ORDER = (BLUE, GREEN, VERMILION, PURPLE)
+_IN_ORDER = dict(enumerate((BLUE, GREEN, VERMILION, PURPLE)))
 HEADINGS = {
     "demographics": _("Who they are"), "categories": _("What they buy, against all others"),
     "behaviour": _("How they buy"), "sources": _("Sources and channels"), "goals": _("Goals and values"),
@@ -53,6 +52,7 @@ _LARGEST, _SMALLEST = 1.06, 0.62
 _OBSERVED = 0.93
 MOST_SHAPES = 3
 _PLACES = ((26, 94, 1.12), (66, 94, 1.12), (106, 94, 1.12))
+_SHAPES = tomllib.loads(template_text("card_shapes.toml"))  # the words that call for each, and how it is drawn
 _WIDEST = 4.0  # ratio at which a bar ends
 SMALL_RATIO = 0.095  # below it one decimal would read as none
 
@@ -69,13 +69,7 @@ class Link:
 def persona_card(persona: Persona, *, language: str = "en", links: Sequence[Link] = ()) -> str:
     """Return a persona's card as one HTML page: no script, nothing from elsewhere, one A4 page when printed.
 
-    Parameters
-    ----------
-    persona : Persona
-    language : str
-        One that is shipped.
-    links : sequence of Link
-        To other pages, above the card; not printed.
+    `links` to other pages stand above the card and are not printed.
     """
     card = card_parts(persona, Say(language))
     title = f"{card['name']} · {card['study']}"
@@ -85,36 +79,27 @@ def persona_card(persona: Persona, *, language: str = "en", links: Sequence[Link
 def fill_page(template: str, language: str, **parts: Any) -> str:
     """Return a page of cards in a language."""
     page = environment_of(language).get_template(template)
-    return page.render(lang=language, direction=direction_of(language), css=stylesheet(), **parts)
+    direction = Locale.parse(language).text_direction
+    return page.render(lang=language, direction=direction, css=stylesheet("card.css"), **parts)
 
 
 def accent_of(persona: Persona) -> str:
     """Return the colour a persona wears: its RFM segment's own, or by its place among groups that were found."""
     if persona.system == "found":
-        return _IN_ORDER[persona.place] if persona.place < len(_IN_ORDER) else REST
-    if persona.system == "typed":
-        return BLUE
-    return ACCENTS.get(persona.segment, REST)
+        return _IN_ORDER.get(persona.place, REST)
+    return BLUE if persona.system == "typed" else ACCENTS.get(persona.segment, REST)
 
 
-class Numbers:
-    """The numbers of footnotes, given in the order of reading."""
-
-    def __init__(self) -> None:
-        self._claims: dict[str, Claim] = {}
+class Numbers(dict[str, tuple[Any, int]]):
+    """Claims and the numbers of their footnotes by id, given in the order of reading."""
 
     def of(self, claim: Claim) -> int:
         """Return the claim's number, a new one when it is cited first."""
-        self._claims.setdefault(claim.id, claim)
-        return list(self._claims).index(claim.id) + 1
+        return self.setdefault(claim.id, (claim, len(self) + 1))[1]
 
-    def known(self, claim_id: str) -> int | None:
-        """Return the number of a claim that was cited."""
-        return list(self._claims).index(claim_id) + 1 if claim_id in self._claims else None
-
-    def items(self) -> Iterator[tuple[Claim, int]]:
-        """Yield the claims with their numbers."""
-        yield from ((claim, i) for i, claim in enumerate(self._claims.values(), 1))
+    def rests_on(self, claim: Claim) -> list[int]:
+        """Return the numbers of what a claim rests on, as far as it was cited."""
+        return [self[needed][1] for needed in claim.rests_on if needed in self]
 
 
 def card_parts(persona: Persona, say: Say) -> dict[str, Any]:
@@ -142,9 +127,13 @@ def card_parts(persona: Persona, say: Say) -> dict[str, Any]:
         "imagined": lines_of((claim for claim in notes if claim.kind == "imagined"), None, say),
         "caveats": lines_of((claim for claim in notes if claim.kind == "typed"), None, say),
     }  # fmt: skip
-    levels = [claim.level for claim, _number in numbers.items() if claim.level is not None]
+    levels = [claim.level for claim, _number in numbers.values() if claim.level is not None]
     card["level"] = say(_("intervals at {level:percent}"), level=levels[0]) if levels else ""
-    card["entries"] = [_entry(claim, number, numbers, say) for claim, number in numbers.items()]
+    card["entries"] = [
+        {"id": claim.id, "number": number, "text": evidence_line(claim, say), "rests_on": numbers.rests_on(claim),
+         "status": claim.status}
+        for claim, number in numbers.values()
+    ]  # fmt: skip
     card["scale"] = print_scale(card)
     return card
 
@@ -231,48 +220,23 @@ def _bar(claim: Claim, numbers: Numbers, say: Say) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _entry(claim: Claim, number: int, numbers: Numbers, say: Say) -> dict[str, Any]:
-    rests = [known for needed in claim.rests_on if (known := numbers.known(needed))]
-    line = evidence_line(claim, say)
-    return {"id": claim.id, "number": number, "text": line, "rests_on": rests, "status": claim.status}
-
-
 @lru_cache(maxsize=8)
 def environment_of(language: str) -> Environment:
     """Return where templates are rendered in a language."""
     from jinja2 import Environment, PackageLoader, StrictUndefined  # the command line need not wait for it
 
-    environment = Environment(
-        loader=PackageLoader("custaudience.present", "templates"), autoescape=True, undefined=StrictUndefined,
-        trim_blocks=True, lstrip_blocks=True,
-    )  # fmt: skip
+    loader, look = PackageLoader("custaudience.present", "templates"), {"trim_blocks": True, "lstrip_blocks": True}
+    environment = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, **look)
     environment.globals["_"] = lambda text, **values: Markup(render(text, values, language=language, html=True))
+    environment.globals["fmt"] = lambda value, form: format_value(value, form, language=language)
+    environment.filters["below_appendix"] = lambda path: path.removeprefix("appendix/")
     return environment
-
-
-@lru_cache(maxsize=1)
-def stylesheet() -> Markup:
-    """Return the look of cards and sheets."""
-    # Our own stylesheet, part of the package: not to be escaped.
-    text = files("custaudience.present").joinpath("templates", "card.css").read_text(encoding="utf-8")
-    return Markup(css_tokens() + text)
-
-
-def direction_of(language: str) -> str:
-    """Return in which direction a language is written: ltr or rtl."""
-    return Locale.parse(language).text_direction
-
-
-@cache
-def _shapes() -> dict[str, Any]:
-    """Return the words that call for each shape, and how it is drawn."""
-    return tomllib.loads((Path(__file__).parent / "templates" / "card_shapes.toml").read_text(encoding="utf-8"))
 
 
 def shape_of(category: str) -> str:
     """Return the shape that stands for a category, by the beginnings of its words: a parcel where none is known."""
     tokens = re.findall(r"[\w'’]+", category[:200].casefold())
-    found = (s for s, words in _shapes()["shapes"].items() if any(t.startswith(w) for t in tokens for w in words))
+    found = (s for s, words in _SHAPES["shapes"].items() if any(t.startswith(w) for t in tokens for w in words))
     return next(found, "parcel")
 
 
@@ -286,7 +250,7 @@ def drawing(initial: str, things: Sequence[str], *, accent: str, dark: str, ligh
     places = {0: (), 1: ((66, 93, 1.5),), 2: ((42, 93, 1.3), (90, 93, 1.3)), 3: _PLACES}[len(shapes)]
     colors, parts = {"{c}": accent, "{d}": dark, "{l}": light}, []
     for shape, (x, y, scale) in zip(shapes, places, strict=True):
-        drawn = str(_shapes()["drawings"][shape])
+        drawn = str(_SHAPES["drawings"][shape])
         for mark, color in colors.items():
             drawn = drawn.replace(mark, color)
         parts.append(Markup('<g transform="translate({} {}) scale({})">{}</g>').format(x, y, scale, Markup(drawn)))
@@ -304,8 +268,13 @@ def drawing(initial: str, things: Sequence[str], *, accent: str, dark: str, ligh
 
 def print_scale(card: dict[str, Any]) -> float:
     """Return the factor for all sizes of a card's print: 1 where it fits as it is."""
-    scale = _LARGEST
-    while scale > _SMALLEST and _height(card, scale) > _PAGE_HEIGHT - 12:
+    return fitting(lambda scale: _height(card, scale), _PAGE_HEIGHT - 12, _LARGEST, _SMALLEST)
+
+
+def fitting(height: Callable[[float], float], room: float, largest: float, smallest: float) -> float:
+    """Return the largest scale, in steps of 0.02, at which what is printed has room."""
+    scale = largest
+    while scale > smallest and height(scale) > room:
         scale -= 0.02
     return round(scale, 2)
 

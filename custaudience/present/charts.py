@@ -23,7 +23,7 @@ from markupsafe import Markup, escape
 from custaudience.evidence import template as _
 from custaudience.present.style import INK, PAPER, QUIET, use_style
 from custaudience.present.tables import fewer_than
-from custaudience.present.words import format_value, label, render, translator
+from custaudience.present.words import Say, label, render
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -41,6 +41,7 @@ class Chart:
 
     def __init__(self, ax: Axes | None, title: str, language: str, currency: str | None, least: int) -> None:
         self._given, self.title, self.language, self.currency, self.least = ax, title, language, currency, least
+        self.t = Say(language)
 
     def open(self, width: float, height: float) -> Axes:
         """Begin to draw: on the axes given, or on those of a new figure of that size in inches."""
@@ -57,19 +58,20 @@ class Chart:
         self.width: float = self.ax.figure.get_figwidth()  # type: ignore[union-attr]
         return self.ax
 
-    def t(self, text: str, **values: Any) -> str:
-        """Return a message in the reader's language, its placeholders filled."""
-        return render(text, values, language=self.language) if values else translator(self.language)(text)
+    def each(self, *texts: str) -> list[str]:
+        """Return messages in the reader's language."""
+        return [self.t(text) for text in texts]
 
     def figure(self, value: Any, form: str = "count") -> str:
         """Write a figure; money without a currency as a plain number."""
         if form.startswith("money") and self.currency is None:
             form = "count" if form == "money0" else "number2"
-        return format_value(value, form, language=self.language, currency=self.currency)
+        return self.t.figure(value, form, self.currency)
 
-    def label(self, name: Any, names: Mapping[str, str] | None = None) -> str:
-        """Return what something is called: by `names`, else by its key."""
-        return (names or {}).get(str(name)) or (label(str(name), self.language) if name else "")
+    def label(self, name: Any, names: Mapping[str, str] | None = None, *, wide: int = 0) -> str:
+        """Return what something is called, by `names`, else by its key, in lines of so many letters."""
+        known = (names or {}).get(str(name)) or (label(str(name), self.language) if name else "")
+        return textwrap.fill(known, wide) if wide else known
 
     @property
     def few(self) -> str:
@@ -112,7 +114,7 @@ class Chart:
         self.ax.set_yticks(range(len(names)), list(names), color=INK)
         if size:
             self.ax.tick_params(axis="y", labelsize=size)
-        self.ax.set_ylim(len(names) - below, top)
+        self.ax.set_ylim(max(len(names), 1) - below, top)
 
     def bars_from_zero(self, right: float | None = None) -> None:
         """Start lying bars at zero and leave room for their numbers."""

@@ -90,9 +90,7 @@ def _lay_out(chart: Chart, names: list[str], right: float) -> None:
     """Name the rows, the first on top, and count in whole per cent from zero."""
     from matplotlib.ticker import MaxNLocator
 
-    chart.ax.set_yticks(range(len(names)), [_broken(name) for name in names], color=INK)
-    chart.ax.tick_params(axis="y", labelsize=9.5)
-    chart.ax.set_ylim(max(len(names), 1) - 0.4, -0.9)
+    chart.rows([_broken(name) for name in names], -0.9, size=9.5)
     chart.ax.set_xlim(-0.02 * max(0.01, right), max(0.01, right) * 1.04)  # markers at zero stand free of the names
     ticks = [float(x) for x in MaxNLocator(5).tick_values(0.0, right) if 0 <= x <= max(0.01, right) * 1.04]
     chart.ax.set_xticks(ticks, [chart.figure(x, "percent" if right >= 0.1 else "percent1") for x in ticks])
@@ -170,9 +168,7 @@ def plot_traits(chart: Chart, table: pd.DataFrame, *, most: int = 16) -> Axes:
         chart.at_right(" · ".join(_trait_values(chart, row)), i, gid="values")
     ax.axvline(1.0, color=INK, linewidth=1.1, linestyle=":", zorder=1)
     names = [_trait_name(row, chart) for row in shown.to_dict("records")]
-    ax.set_yticks(range(len(names)), names, color=INK)
-    ax.tick_params(axis="y", labelsize=9.5)
-    ax.set_ylim(max(len(names), 1) - 0.4, -0.9)
+    chart.rows(names, -0.9, size=9.5)
     ax.set_xscale("log")
     ax.set_xlim(1 / reach / 1.06, reach * 1.06)
     steps = [step for step in _STEPS if 1 / reach <= step <= reach]
@@ -216,6 +212,17 @@ def _dot(chart: Chart, ends: tuple[Any, Any, Any], y: float, text: str, *, clear
     chart.note(text, (high, y), (away, 0), bbox=BEHIND)
 
 
+def _stacked(names: list[str], room: float, heads: list[bool]) -> tuple[list[float], list[float], float]:
+    """Return where rows with names of several lines begin, their middles and the end, in inches, heads above."""
+    tops, places, at = [], [], 0.0
+    for name, head in zip(names, heads, strict=True):
+        tops.append(at + _HEADING if head else at)
+        height = room + _TALL * (name.count("\n") + 1)
+        places.append(tops[-1] + height / 2)
+        at = tops[-1] + height
+    return tops, places, at
+
+
 @plot
 def plot_response(chart: Chart, table: pd.DataFrame, *, overall: float | None = None) -> Axes:
     """Draw which share of each group answers: dot and interval, filled where it differs clearly from the others.
@@ -223,18 +230,9 @@ def plot_response(chart: Chart, table: pd.DataFrame, *, overall: float | None = 
     Columns: ``attribute`` (a heading; the rows of one stand together), ``value`` (the group), ``response_rate``,
     ``low``, ``high`` (fractions), ``n`` (NA = too few to show), ``verdict``. `overall`: share of all, marked by a line.
     """
-    names = [textwrap.fill(chart.label(value), 32) for value in table["value"]]
-    heads = table["attribute"].ne(table["attribute"].shift()).tolist()
-    several = table["attribute"].nunique() > 1
-    places, at = [], 0.0
-    headings: list[tuple[float, str]] = []
-    for name, new, attribute in zip(names, heads, table["attribute"], strict=True):
-        if new and several:
-            headings.append((at + _HEADING - 0.1, chart.label(attribute)))
-            at += _HEADING
-        height = _ROW + _TALL * (name.count("\n") + 1)
-        places.append(at + height / 2)
-        at += height
+    names = [chart.label(value, wide=32) for value in table["value"]]
+    heads = table["attribute"].ne(table["attribute"].shift()) & (table["attribute"].nunique() > 1)
+    tops, places, at = _stacked(names, _ROW, heads.tolist())
     ax = chart.open(7.4, 1.7 + at)
     top = max([0.02, *table["high"].dropna()])
     written = []
@@ -247,9 +245,10 @@ def plot_response(chart: Chart, table: pd.DataFrame, *, overall: float | None = 
             _dot(chart, ends, y, share, clear=row["verdict"] != "no clear difference")
     if overall is not None and overall == overall:
         ax.axvline(overall, color=INK, linewidth=1, linestyle="--")
-    for y, text in headings:
-        edge = ("figure fraction", "data")
-        ax.annotate(text, (0.012, y), xycoords=edge, va="bottom", color=INK, weight="bold", fontsize=9.5)
+    look: dict[str, Any] = {"xycoords": ("figure fraction", "data"), "va": "bottom", "weight": "bold", "fontsize": 9.5}
+    for y, new, attribute in zip(tops, heads, table["attribute"], strict=True):
+        if new:
+            ax.annotate(chart.label(attribute), (0.012, y - 0.1), color=INK, **look)
     ax.set_yticks(places, written, color=INK, fontsize=9.5)
     ax.set_ylim(max(at, 0.3), 0)
     ax.set_xlim(0, top * 1.12)
@@ -263,7 +262,7 @@ def plot_response(chart: Chart, table: pd.DataFrame, *, overall: float | None = 
         _("filled: clearly unlike the others, after allowing for so many comparisons; hollow: no clear difference"),
         _("line: interval"), *([_("dashed: all contacts")] if overall is not None else []),
     ]  # fmt: skip
-    return chart.close(_("Who answers?"), [chart.t(line) for line in lines])
+    return chart.close(_("Who answers?"), chart.each(*lines))
 
 
 @plot
@@ -277,7 +276,7 @@ def plot_before(chart: Chart, table: pd.DataFrame, *, n_days: int) -> Axes:
     ax = chart.open(7.4, 1.8 + 0.75 * len(table))
     names = []
     for place, row in enumerate(table.to_dict("records")):
-        names.append(f"{textwrap.fill(chart.label(row['group']), 22)}\n({chart.size(row['n_customers'])})")
+        names.append(f"{chart.label(row['group'], wide=22)}\n({chart.size(row['n_customers'])})")
         if pd.isna(row["n_customers"]):
             continue
         for offset, which, fill, color in ((-0.17, "before", PAPER, REST), (0.17, "during", BLUE, BLUE)):
@@ -295,7 +294,7 @@ def plot_before(chart: Chart, table: pd.DataFrame, *, n_days: int) -> Axes:
     ax.spines["left"].set_visible(False)
     what = chart.t(_("revenue per customer in {n:count} {n:plural day|days}"), n=n_days)
     ax.set_xlabel(f"{what}, {chart.currency}" if chart.currency else what)
-    caption = [chart.t(_("hollow: before")), chart.t(_("filled: during")), chart.t(_("line: interval of the mean"))]
+    caption = chart.each(_("hollow: before"), _("filled: during"), _("line: interval of the mean"))
     return chart.close(_("What had they brought before it was sent?"), caption)
 
 
@@ -303,21 +302,17 @@ def plot_before(chart: Chart, table: pd.DataFrame, *, n_days: int) -> Axes:
 def plot_pairs(chart: Chart, table: pd.DataFrame, *, most: int = 12, min_lift: float | None = None) -> Axes:
     """Draw how much more often pairs stand in one basket than unrelated things would: dot and interval.
 
-    Columns: ``item_a``, ``item_b``, ``lift``, ``lift_low``, ``lift_high``, ``n_customers``, ``verdict``, in the order to
-    draw; rows without an interval are left out. `most`: so many pairs at most. `min_lift`: marked by a line: from here
-    a pair counts as strong.
+    Columns: ``item_a``, ``item_b``, ``lift``, ``lift_low``, ``lift_high``, ``n_customers``, ``verdict``, in order;
+    rows without an interval are left out. `most`: so many pairs at most. `min_lift`: from here a pair counts as
+    strong, marked by a line.
     """
     shown = table.dropna(subset=["lift", "lift_low", "lift_high"]).head(most)
     names = [
         f"{textwrap.fill(str(a), _WIDE)}\n+ {textwrap.fill(str(b), _WIDE, subsequent_indent='  ')}"
         for a, b in zip(shown["item_a"], shown["item_b"], strict=True)
     ]
-    lines = [name.count("\n") + 1 for name in names]
-    ax = chart.open(7.4, 1.9 + sum(0.12 + 0.19 * n for n in lines))
-    places, at = [], 0.0
-    for n in lines:
-        places.append(at + (0.12 + 0.19 * n) / 2)
-        at += 0.12 + 0.19 * n
+    _tops, places, at = _stacked(names, 0.12, [False] * len(names))
+    ax = chart.open(7.4, 1.9 + at)
     for y, row in zip(places, shown.to_dict("records"), strict=True):
         ends = (row["lift_low"], row["lift"], row["lift_high"])
         words = chart.t(_("{lift:number1} (n\u00a0=\u00a0{n:count})"), lift=row["lift"], n=row["n_customers"])

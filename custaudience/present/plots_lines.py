@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -16,10 +15,9 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 TIME_UNITS = {
-    "days": _("days since the first order"),
-    "weeks": _("weeks since the first order"),
+    "days": _("days since the first order"), "weeks": _("weeks since the first order"),
     "months": _("months since the first order"),
-}
+}  # fmt: skip
 _DASHES = ("-", "--", "-.", ":")
 
 
@@ -42,7 +40,7 @@ def plot_survival(
         color = segment_color(str(group)) if segment_color(str(group)) != REST else (INK, REST)[i % 2]
         ax.step(part["time"], part["share"], where="post", color=color, linestyle=_DASHES[i % 4], linewidth=1.8)
         ax.fill_between(part["time"], part["low"], part["high"], step="post", color=color, alpha=0.14, linewidth=0)
-        name, below = textwrap.fill(chart.label(group, names), 18), -48 - 26 * i
+        name, below = chart.label(group, names, wide=18), -48 - 26 * i
         chart.note(name, (1, heights[i] / 1.02), (8, 0), coords="axes fraction")
         chart.note(name, (1, 0), (8, below), coords="axes fraction", **quiet)
         for tick in ticks:

@@ -10,7 +10,11 @@ import io
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
+from importlib.resources import files
 from typing import TYPE_CHECKING, Any
+
+from markupsafe import Markup
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -65,14 +69,21 @@ def use_style() -> Iterator[None]:
         yield
 
 
-def css_tokens() -> str:
-    """Return the colours and fonts as CSS custom properties, for the pages."""
-    names = {
+@cache
+def template_text(name: str) -> str:
+    """Return a file of ``templates/``."""
+    return files("custaudience.present").joinpath("templates", name).read_text(encoding="utf-8")
+
+
+def stylesheet(name: str) -> Markup:
+    """Return a stylesheet of ours with the colours and fonts as CSS custom properties: not to be escaped."""
+    tokens = {
         "ink": INK, "quiet": QUIET, "line": LINE, "wash": WASH, "paper": PAPER, "blue": BLUE,
         "vermilion": VERMILION, "green": GREEN, "purple": PURPLE, "rest": REST,
         "warn-bg": WARN_BACKGROUND, "warn-line": WARN_LINE, "warn-ink": WARN_INK, "font": FONT_STACK,
     }  # fmt: skip
-    return ":root{" + "".join(f"--{name}:{value};" for name, value in names.items()) + "}"
+    properties = "".join(f"--{token}:{value};" for token, value in tokens.items())
+    return Markup(f":root{{{properties}}}{template_text(name)}")
 
 
 def show(fig: Figure | Axes, *, alt: str) -> None:

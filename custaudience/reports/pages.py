@@ -21,8 +21,7 @@ from custaudience.present.figures import in_language
 from custaudience.present.style import ACCENTS, figure_bytes, use_style
 from custaudience.present.tables import fewer_than
 from custaudience.present.words import format_value, label, render, render_claim, status_name, translator
-from custaudience.reports.ledger import Evidence, Ledger
-from custaudience.reports.manifest import RunInfo
+from custaudience.reports.ledger import Evidence, Ledger, RunInfo
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -182,7 +181,7 @@ def index_page(
     page["widest"] = max(filter(None, shares), default=1.0)
     page["personas"] = personas(source)
     elsewhere = set(said_elsewhere)
-    advice = [c for c in ledger.of_kind("advice") if _slug(c) not in elsewhere - set(acts)]
+    advice = [c for c in ledger.values() if c.kind == "advice" and _slug(c) not in elsewhere - set(acts)]
     page["advice"] = source.claims(sorted(advice, key=lambda claim: _slug(claim) in elsewhere))
     page["warnings"] = source.claims([claim for claim in ledger.warnings() if _slug(claim) not in elsewhere])
     said = {claim["text"] for claim in page["warnings"]}  # a study's caveats may be claims as well

@@ -15,7 +15,7 @@ import custaudience
 from custaudience.evidence import ledger_frame, read_claims, write_claims
 from custaudience.reports import places, swap
 from custaudience.reports.execution import Outcome, Task, execute, execute_all
-from custaudience.reports.manifest import Inputs, NotebookRun, RunInfo, read_manifest, set_status, write_manifest
+from custaudience.reports.ledger import Inputs, NotebookRun, RunInfo, read_manifest, set_status, write_manifest
 from custaudience.reports.notebooks import Notebook, find_notebooks, read_notebook, select_notebooks
 from custaudience.reports.parameters import check_parameters, last_day
 from custaudience.reports.plan import Plan, Request, make_plan, settle_month, split_by_tables, tasks_of

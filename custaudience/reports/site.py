@@ -22,11 +22,9 @@ from custaudience.present.cards import environment_of
 from custaudience.present.figures import in_language, language_of
 from custaudience.present.style import stylesheet, template_text
 from custaudience.present.words import term, terms, translator
-from custaudience.reports import persona_pages
-from custaudience.reports.ledger import read_ledger
-from custaudience.reports.manifest import NotebookRun, RunInfo, read_manifest
+from custaudience.reports import segment_pages
+from custaudience.reports.ledger import NotebookRun, RunInfo, read_ledger, read_manifest
 from custaudience.reports.pages import Source, index_page, page_name
-from custaudience.reports.segment_pages import segments_page
 from custaudience.reports.topics import PERSONAS, TOPICS, topic_page
 
 if TYPE_CHECKING:
@@ -59,14 +57,14 @@ def render_month(build: Path, info: RunInfo) -> None:
         index_page,
         said_elsewhere={PERSONAS.slug, *(topic.slug for topic in TOPICS)},
         acts={topic.slug for topic in TOPICS if topic.acts},
-        personas=persona_pages.persona_rows,
+        personas=segment_pages.persona_rows,
     )
     topics = [topic for topic in TOPICS if topic.in_ledger(ledger)]
-    if persona_pages.in_ledger(ledger):
+    if segment_pages.in_ledger(ledger):
         topics.insert(0, PERSONAS)  # the last but those of single topics: whom the segments stand for
     pages: list[tuple[str, str, Callable[[Source], dict[str, Any]], str]] = [
         ("index", "index.html.j2", index, _("Overview of the month")),
-        ("segments", "segments.html.j2", segments_page, _("Segments")),
+        ("segments", "segments.html.j2", segment_pages.segments_page, _("Segments")),
         *((topic.stem, "topic.html.j2", partial(topic_page, topic=topic), topic.name) for topic in topics),
     ]
     for language in info.languages:
@@ -82,20 +80,20 @@ def render_month(build: Path, info: RunInfo) -> None:
                 context = {"page": page, "evidence": source.evidence, "fmt": source.fmt}
                 made = _page(template, language, info, root="../" * stem.count("/"), **context)
             _write(build / page_name(stem, language, info), made)
-    persona_pages.write_cards(build, info)
+    segment_pages.write_cards(build, info)
     _write_appendix_index(build, info)
 
 
 def _persona_index(source: Source, nav: list[dict[str, Any]]) -> str:
     """Return the index of the personas, "" where the run has none: then a page says why."""
-    if not persona_pages.read_personas(source.folder):
+    if not segment_pages.read_personas(source.folder):
         return ""
     info, language = source.info, source.language
     page = {"nav": nav, "links": _links(info, language, PERSONAS.stem)}
     parts = environment_of(language).get_template("personas.html.j2")
     context = _context(language, info.languages[0]) | {"info": info, "page": page, "root": "../"}
     top, foot = (Markup(parts.render(context, part=part)) for part in ("top", "foot"))
-    return persona_pages.index_sheet(source, (), top, foot)
+    return segment_pages.index_sheet(source, (), top, foot)
 
 
 def render_appendix_page(notebook_path: Path, html_path: Path, info: RunInfo, run: NotebookRun) -> None:
@@ -163,7 +161,7 @@ def _context(language: str, study_language: str) -> dict[str, Any]:
 
 
 def _links(info: RunInfo, language: str, stem: str) -> list[dict[str, str]]:
-    say, others = translator(language), persona_pages.other_languages(stem, language, info)
+    say, others = translator(language), segment_pages.other_languages(stem, language, info)
     own = {"appendix/index.html": _("all notebooks"), "manifest.json": _("manifest"), "../index.html": _("all months")}
     links = [(href, say(name), "") for href, name in own.items()]
     return [{"href": href, "name": name, "lang": code} for href, name, code in (*links, *others)]

@@ -100,10 +100,8 @@ class Source:
         for claim in found:
             text = render_claim(claim, language=self.language)
             first, stop, rest = text.partition(". ")
-            verdict = status_name(claim.status, self.language)
-            ref, lead = self.evidence.ref(claim.id), first + stop.rstrip()
-            row = {"text": text, "lead": lead, "rest": rest, "ref": ref, "status": claim.status, "verdict": verdict}
-            printed.append(row)
+            row = {"text": text, "lead": first + stop.rstrip(), "rest": rest, "ref": self.evidence.ref(claim.id)}
+            printed.append(row | {"status": claim.status, "verdict": status_name(claim.status, self.language)})
         return printed
 
     def cited(self, *ids: str) -> list[dict[str, Any]]:
@@ -133,8 +131,7 @@ def segment_texts() -> Mapping[str, Mapping[str, Any]]:
     """Return name, meaning and action of the shipped segments by key, in English."""
     rules = files("custaudience.customers.rfm").joinpath("segments.toml")
     raw = tomllib.loads(rules.read_text(encoding="utf-8"))
-    rows = [*raw.get("segment", []), *([raw["no_order"]] if "no_order" in raw else [])]
-    return {row["key"]: row for row in rows}
+    return {row["key"]: row for row in (*raw["segment"], raw["no_order"])}
 
 
 def segment_name(key: str, language: str) -> str:
@@ -163,14 +160,11 @@ def index_page(
     page: dict[str, Any] = {"finding_ref": source.evidence.ref(finding.id) if finding else None}
     page["because"] = next(iter(source.cited("what_changed.because")), None)
     page["because_page"] = page_name("what_changed", source.language, info) if page["because"] else ""
-    page["facts"] = source.cited("data.rows_read", "data.rows_used", "data.rows_set_aside")
-    for fact in page["facts"]:
-        fact["text"] = fact["text"].rstrip(".")
-    page["finding"] = (
-        render_claim(finding, language=source.language)
-        if finding
-        else source.say(_("What the data say about {month:month}"), month=info.month)
-    )
+    facts = source.cited("data.rows_read", "data.rows_used", "data.rows_set_aside")
+    page["facts"] = [fact | {"text": fact["text"].rstrip(".")} for fact in facts]
+    page["finding"] = source.say(_("What the data say about {month:month}"), month=info.month)
+    if finding:
+        page["finding"] = render_claim(finding, language=source.language)
     page["tiles"] = _tiles(source)
     page["segments_page"] = page_name("segments", source.language, info)
     page["segments"] = segment_rows(source)
@@ -207,18 +201,13 @@ def _segment_row(source: Source, row: dict[Any, Any]) -> dict[str, Any]:
     shares = {name: None if small or pd.isna(share) else float(share) for name, share in shares.items()}
     refs = [source.evidence.ref(f"rfm_and_lifecycle.{claim}.{key}") for claim in _OF_SEGMENT]
     return shares | {
-        "key": key,
-        "anchor": "s-" + "".join(c if c.isalnum() else "-" for c in key),
-        "name": segment_name(key, source.language),
-        "color": ACCENTS.get(key, ""),
-        "small": small,
+        "key": key, "anchor": "s-" + "".join(c if c.isalnum() else "-" for c in key), "raw": row,
+        "name": segment_name(key, source.language), "color": ACCENTS.get(key, ""), "small": small,
         "customers": source.few() if small else source.fmt(row["n_customers"], "count"),
         "revenue_per_customer": source.fmt(row.get("revenue_per_customer"), "money0"),
         "days": source.fmt(row.get("median_days_since_last_order"), "number"),
-        "moved": _moved(source, row),
-        "refs": [ref for ref in refs if ref is not None],
-        "raw": row,
-    }
+        "moved": _moved(source, row), "refs": [ref for ref in refs if ref is not None],
+    }  # fmt: skip
 
 
 def _moved(source: Source, row: dict[Any, Any]) -> str:

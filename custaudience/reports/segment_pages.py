@@ -42,13 +42,9 @@ _AS_FACTS = ("segment_customers", "segment_revenue")
 _SLUG = "rfm_and_lifecycle"
 PERSONAS = "personas"  # the notebook's slug, and the folder of the pages
 _BECAME = {
-    "kept": _("stayed"),
-    "changed": _("a quarter of its customers gained or lost"),
-    "new": _("new"),
-    "split": _("new, from another persona"),
-    "gone": _("gone"),
-    "merged": _("gone into another persona"),
-}
+    "kept": _("stayed"), "changed": _("a quarter of its customers gained or lost"), "new": _("new"),
+    "split": _("new, from another persona"), "gone": _("gone"), "merged": _("gone into another persona"),
+}  # fmt: skip
 
 
 def segments_page(source: Source) -> dict[str, Any]:
@@ -71,11 +67,9 @@ def segments_page(source: Source) -> dict[str, Any]:
 
 def _details(source: Source, row: dict[str, Any]) -> dict[str, Any]:
     key = row["key"]
-    texts = segment_texts().get(key, {})
     claims = [c for c in source.ledger.under(f"{_SLUG}.") if c.id.endswith(f".{key}") and c.id.count(".") == 2]
     return {
-        "meaning": source.say(texts.get("meaning", "")),
-        "action": source.say(texts.get("action", "")),
+        **{text: source.say(segment_texts().get(key, {}).get(text, "")) for text in ("meaning", "action")},
         "rules": _rules(source, key),
         "mix": [] if row["small"] else _mix(source, key),
         "facts": [] if row["small"] else _figures(source, row),
@@ -109,9 +103,7 @@ def _rules(source: Source, key: str) -> list[str]:
     """Return a segment's rule in words, one phrase per block of scores."""
     either = source.say(_("or"))
     rules = []
-    for row in source.rows("segment_rules"):
-        if row["segment"] != key:
-            continue
+    for row in (row for row in source.rows("segment_rules") if row["segment"] == key):
         parts = []
         for dimension, words in _LEVELS.items():
             levels = [level.strip() for level in str(row[dimension]).split(",")]
@@ -132,17 +124,14 @@ def _mix(source: Source, key: str) -> list[str]:
 
 def _lifecycle(source: Source) -> list[dict[str, str]]:
     rows = {row["state"]: row for row in source.rows("lifecycle")}
-    states = [(name, rows[state]) for state, name in _STATES.items() if state in rows]
-    return [
-        {
-            "name": source.say(name),
-            "value": source.fmt(row["share"], "percent"),
-            "note": source.say(_("fewer than {n:count} customers"), n=source.info.min_group_size)
-            if pd.isna(row["n_customers"])
-            else source.say(_("{n:count} {n:plural customer|customers}"), n=row["n_customers"]),
-        }
-        for name, row in states
-    ]
+    told = []
+    for name, row in ((name, rows[state]) for state, name in _STATES.items() if state in rows):
+        note, n = _("{n:count} {n:plural customer|customers}"), row["n_customers"]
+        if pd.isna(n):
+            note, n = _("fewer than {n:count} customers"), source.info.min_group_size
+        share = source.fmt(row["share"], "percent")
+        told.append({"name": source.say(name), "value": share, "note": source.say(note, n=n)})
+    return told
 
 
 def _cuts(source: Source) -> list[dict[str, str]]:
@@ -218,10 +207,7 @@ def _changes(ledger: Ledger) -> Mapping[str, Claim]:
 def _row(source: Source, change: Claim | None, persona: Persona | None = None) -> dict[str, Any]:
     """Return one line of the table: a persona and what became of it, or one that is gone."""
     values = dict(change.values) if change is not None else {}
-    shares: dict[str, Any] = {
-        "share_before": values.get("share_before"),
-        "revenue_before": values.get("revenue_before"),
-    }
+    shares: dict[str, Any] = {key: values.get(key) for key in ("share_before", "revenue_before")}
     name, segment, href, cited = values.get("name", ""), values.get("segment_before", ""), "", change
     if persona is not None:
         size = persona.slots["size"][0]
@@ -246,15 +232,9 @@ def index_sheet(source: Source, links: Sequence[Link], top: Markup, foot: Markup
     """
     told = [c for c in _changes(source.ledger).values() if c.values["state"] != "kept"]
     personas = read_personas(source.folder)
-    return persona_sheet(
-        personas,
-        language=source.language,
-        said=[*source.ledger.chosen(f"{PERSONAS}.{key}" for key in ("finding", "changes", "blanks")), *told],
-        cards={p.key: page_name(p.key, source.language, source.info) for p in personas if p.n is not None},
-        links=links,
-        top=top,
-        foot=foot,
-    )
+    said = [*source.ledger.chosen(f"{PERSONAS}.{key}" for key in ("finding", "changes", "blanks")), *told]
+    cards = {p.key: page_name(p.key, source.language, source.info) for p in personas if p.n is not None}
+    return persona_sheet(personas, language=source.language, said=said, cards=cards, links=links, top=top, foot=foot)
 
 
 def write_cards(build: Path, info: RunInfo) -> None:

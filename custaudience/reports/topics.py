@@ -79,15 +79,12 @@ def topic_page(source: Source, topic: Topic) -> dict[str, Any]:
     lead = _printed(source, topic, topic.lead, said)
     headline = bool(lead) and len(lead[0]["text"]) <= LONGEST_HEADLINE
     return {
-        "index_page": page_name("index", source.language, source.info),
-        "name": source.say(topic.name),
-        "heading": lead[0] if headline else None,
-        "lead": lead[1:] if headline else lead,
-        "intro": source.say(topic.intro) if topic.intro else "",
-        "notebook": topic.notebook.removesuffix(".ipynb"),
+        "index_page": page_name("index", source.language, source.info), "name": source.say(topic.name),
+        "heading": lead[0] if headline else None, "lead": lead[1:] if headline else lead,
+        "intro": source.say(topic.intro), "notebook": topic.notebook.removesuffix(".ipynb"),
         "sections": [made for section in topic.sections if (made := _section(source, topic, section, said))],
         "warnings": _printed(source, topic, ("warning.*",), said),
-    }
+    }  # fmt: skip
 
 
 def _section(source: Source, topic: Topic, section: Section, said: set[str]) -> dict[str, Any] | None:
@@ -96,13 +93,11 @@ def _section(source: Source, topic: Topic, section: Section, said: set[str]) -> 
     if not claims and figure is None:
         return None
     return {
-        "heading": source.say(section.heading),
+        "heading": source.say(section.heading), "picture": figure,
         "anchor": "s-" + "-".join(c.split(".")[0] for c in section.claims[:1] or ("figure",)),
-        "claims": claims[:MOST_CLAIMS],
-        "n_more": max(0, len(claims) - MOST_CLAIMS),
-        "picture": figure,
-        "reading": source.say(section.reading) if section.reading and figure else "",
-    }
+        "claims": claims[:MOST_CLAIMS], "n_more": max(0, len(claims) - MOST_CLAIMS),
+        "reading": source.say(section.reading) if figure else "",
+    }  # fmt: skip
 
 
 def _printed(source: Source, topic: Topic, keys: tuple[str, ...], said: set[str]) -> list[dict[str, Any]]:

@@ -68,20 +68,10 @@ def _texts(key: str, entry: Any) -> Iterator[str]:
 
 
 class Teller:
-    """Makes the claims of one notebook from a room's sheet of words.
+    """Makes the claims of one notebook, a file's name, from the sheet of words of a `room`, usually ``__package__``.
 
-    Parameters
-    ----------
-    room : str
-        Package whose ``sheet.toml`` holds the words; usually ``__package__``.
-    slug : str
-        First part of every claim's id.
-    notebook : str
-        File name of the notebook that computed the figures.
-    terms : Terms
-        Date, currency, level and smallest group of all its claims.
-    source : str, optional
-        Tables all its claims rest on, where the study decides that and not the sheet.
+    `slug` is the first part of every claim's id; `source` names the tables all its claims rest on, where the study
+    decides that and not the sheet.
     """
 
     def __init__(self, room: str, slug: str, notebook: str, terms: Terms, source: str = "") -> None:

@@ -61,9 +61,8 @@ def _plain(value: Any) -> Any:
     if value is None or isinstance(value, str):
         return value
     number = float(value)
-    if not math.isfinite(number):
-        return None
-    return int(number) if number.is_integer() and not isinstance(value, float) else number
+    whole = number.is_integer() and not isinstance(value, float)
+    return int(number) if whole else number if math.isfinite(number) else None
 
 
 def card_markdown(persona: Persona, *, language: str = "en", level: int = 1) -> str:

@@ -15,19 +15,19 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 # Shape and filling tell the verdict; colour only repeats it.
-_VERDICTS: dict[str, tuple[str, str, str, str]] = {
+_VERDICTS = {
     "influences": ("o", BLUE, BLUE, _("filled dot: goes with it")),
     "no_evidence": ("D", PAPER, REST, _("empty diamond: no evidence")),
     "stand_in": ("o", PAPER, REST, _("empty dot: only through a stronger one")),
     "too_little_data": ("x", REST, REST, _("cross: too little data")),
 }
-_ENDS: dict[str, tuple[str, str, str, str]] = {
+_ENDS = {
     "more often": ("^", BLUE, BLUE, _("triangle up: more often than all others")),
     "less often": ("v", VERMILION, VERMILION, _("triangle down: less often")),
     "no clear difference": ("D", PAPER, REST, _("empty diamond: no clear difference")),
     "": ("o", INK, INK, _("dark dot and dotted line: all customers")),
 }
-_CLEAR: dict[str, tuple[str, str, str, str]] = {
+_CLEAR = {
     "measured": ("o", BLUE, BLUE, _("filled dot: clear difference")),
     "no_clear_difference": ("D", PAPER, REST, _("empty diamond: no clear difference")),
 }
@@ -111,8 +111,7 @@ def plot_second_order(chart: Chart, table: pd.DataFrame, *, days: int | None = N
     """
     groups = [(key, part) for key, part in table.groupby("name", sort=False)]
     ax = chart.open(7.4, 1.9 + 0.4 * (len(table) + len(groups)))
-    names: list[str] = []
-    heads: list[int] = []
+    names, heads = list[str](), list[int]()
     for key, part in groups:
         if key:
             heads.append(len(names))
@@ -153,11 +152,10 @@ def plot_traits(chart: Chart, table: pd.DataFrame, *, most: int = 16) -> Axes:
     ``statistic``, ``value``, ``value_others``, ``ratio``, ``ratio_low``, ``ratio_high``, ``status``. `most`: so many
     rows at most, clear ones first; those not drawn are counted below.
     """
-    rows = table[table["ratio"].notna() & (table["ratio"] > 0) & (table["status"] != "too_few")]
-    place = (rows["status"] != "measured").astype(int)
-    size = rows["effect"].abs() if "effect" in rows else rows["ratio"].abs()
-    order = rows.assign(place=place, size=-size).sort_values(["place", "size"], kind="stable").index
-    shown = rows.loc[order].head(most)
+    rows = table[(table["ratio"] > 0) & (table["status"] != "too_few")]
+    size = rows["effect" if "effect" in rows else "ratio"].abs()
+    order = rows.assign(place=rows["status"] != "measured", size=-size).sort_values(["place", "size"], kind="stable")
+    shown = rows.loc[order.index].head(most)
     ax = chart.open(7.4, 2.2 + 0.4 * max(1, len(shown)))
     reach = _reach(shown)
     for i, row in enumerate(shown.to_dict("records")):

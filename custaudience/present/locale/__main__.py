@@ -23,6 +23,7 @@ from custaudience.present.words import WordsError, plural_tags
 from custaudience.telling import sentences
 
 PACKAGE = locale.FOLDER.parents[1]
+_FILES = ("customers/rfm/segments.toml", "reports/contact_words.toml", "reports/topics.toml")
 _MARKERS = {"_", "template"}
 _FILLED = re.compile(r"\{\w+:(?!plural )[^{}]+\}")
 _PLACEHOLDER = re.compile(r"\{(\w+):([^{}]+)\}")
@@ -152,19 +153,13 @@ def _from_templates() -> Iterator[tuple[str, str]]:
 
 
 def _from_data() -> Iterator[tuple[str, str]]:
-    segments = PACKAGE / "customers" / "rfm" / "segments.toml"
-    rules = tomllib.loads(segments.read_text(encoding="utf-8"))
-    for row in (*rules["segment"], *([rules["no_order"]] if "no_order" in rules else ())):
-        for key in ("name", "meaning", "action"):
-            yield row.get(key, ""), _place(segments)
-    notes = PACKAGE / "reports" / "contact_words.toml"
-    for text in tomllib.loads(notes.read_text(encoding="utf-8")).values():
-        yield text, _place(notes)
-    topics = PACKAGE / "reports" / "topics.toml"
-    for topic in tomllib.loads(topics.read_text(encoding="utf-8"))["topic"]:
-        for row in (topic, *topic["sections"]):
-            for key in ("name", "intro", "heading", "reading"):
-                yield row.get(key, ""), _place(topics)
+    segments, notes, topics = (PACKAGE / file for file in _FILES)
+    rules, words, pages = (tomllib.loads(path.read_text(encoding="utf-8")) for path in (segments, notes, topics))
+    for row in (*rules["segment"], rules["no_order"]):
+        yield from ((row.get(key, ""), _place(segments)) for key in ("name", "meaning", "action"))
+    yield from ((text, _place(notes)) for text in words.values())
+    for row in (part for topic in pages["topic"] for part in (topic, *topic["sections"])):
+        yield from ((row.get(key, ""), _place(topics)) for key in ("name", "intro", "heading", "reading"))
     for path in sorted((PACKAGE.parent / "data").glob("*/study.toml")):
         for caveat in tomllib.loads(path.read_text(encoding="utf-8"))["study"].get("caveats", ()):
             if isinstance(caveat, str):  # one given once per language brings its translations

@@ -225,8 +225,9 @@ def environment_of(language: str) -> Environment:
     """Return where templates are rendered in a language."""
     from jinja2 import Environment, PackageLoader, StrictUndefined  # the command line need not wait for it
 
-    loader, look = PackageLoader("custaudience.present", "templates"), {"trim_blocks": True, "lstrip_blocks": True}
-    environment = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, **look)
+    loader = PackageLoader("custaudience.present", "templates")
+    environment = Environment(loader=loader, autoescape=True, undefined=StrictUndefined)
+    environment.trim_blocks = environment.lstrip_blocks = True
     environment.globals["_"] = lambda text, **values: Markup(render(text, values, language=language, html=True))
     environment.globals["fmt"] = lambda value, form: format_value(value, form, language=language)
     environment.filters["below_appendix"] = lambda path: path.removeprefix("appendix/")

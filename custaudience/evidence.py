@@ -40,34 +40,15 @@ def template(text: str) -> str:
 
 @dataclass(frozen=True)
 class Terms:
-    """What all figures of one notebook share: passed once, and explained here.
+    """What all figures of one notebook share: passed once, and explained here."""
 
-    Parameters
-    ----------
-    as_of : date
-        Last day that counts, inclusive; later rows do not exist.
-    currency : str
-        ISO code of the amounts.
-    minor_digits : int
-        Digits of the currency's minor unit: amounts are whole minor units inside and leave divided by
-        ``10 ** minor_digits``.
-    least : int
-        Smallest group of people of whom anything is shown.
-    level : float
-        Confidence level of intervals; one less it is the false discovery rate of comparisons.
-    seed : int
-        Of everything that draws at random.
-    first_orders : {"observed", "cut off", "unknown"}
-        Whether customers' first orders are in the data.
-    """
-
-    as_of: dt.date
-    currency: str = ""
-    minor_digits: int = 2
-    least: int = 10
-    level: float = 0.95
-    seed: int = 0
-    first_orders: str = "observed"
+    as_of: dt.date  # last day that counts, inclusive; later rows do not exist
+    currency: str = ""  # ISO code of the amounts
+    minor_digits: int = 2  # of its minor unit: amounts are whole minor units inside, and leave divided by 10 to this
+    least: int = 10  # smallest group of people of whom anything is shown
+    level: float = 0.95  # confidence of intervals; one less it is the false discovery rate of comparisons
+    seed: int = 0  # of everything that draws at random
+    first_orders: str = "observed"  # whether customers' first orders are in the data: observed, cut off, unknown
 
     @property
     def ends(self) -> list[float]:
@@ -244,20 +225,11 @@ def publish(
     claims: Iterable[Claim] = (),
     texts: Mapping[str, str] | None = None,
 ) -> None:
-    """Write a notebook's tables and claims below `out`; do nothing when `out` is empty.
+    """Write a notebook's tables and claims below `out`, the folder of the run; do nothing when `out` is empty.
 
-    Parameters
-    ----------
-    out : path or ""
-        Folder of the run. Tables go to ``out/tables/NAME.parquet`` and ``.csv``, claims to
-        ``out/claims/SLUG.json``.
-    slug : str
-        The notebook, for example ``rfm_and_lifecycle``.
-    tables : mapping of name to DataFrame
-        Aggregates only, small groups already merged.
-    claims : iterable of Claim
-    texts : mapping of file to text, optional
-        Further aggregates, as files below `out`; for example ``{"personas/personas.json": …}``.
+    `tables` by name, aggregates only, small groups already merged, go to ``out/tables/NAME.parquet`` and ``.csv``;
+    claims to ``out/claims/SLUG.json``, where `slug` is the notebook, such as ``rfm_and_lifecycle``; further aggregates
+    in `texts` to files below `out`, for example ``{"personas/personas.json": …}``.
 
     Raises
     ------
@@ -295,22 +267,9 @@ def suppress_small(
 ) -> pd.DataFrame:
     """Blank what a table says of groups of 1 to ``min_group_size - 1`` people.
 
-    Parameters
-    ----------
-    table : DataFrame
-    n : str
-        Column with the size of each row's group; a small one becomes NA, and with it every other figure of
-        its row.
-    min_group_size : int
-    keep : iterable of str
-        Columns that label a row and stay.
-    counts : iterable of str
-        Further columns that count people, of which single small cells become NA.
-
-    Returns
-    -------
-    DataFrame
-        No secondary suppression: a total beside the table can give one blanked cell away, and reports say so.
+    `n` is the column with the size of each row's group: a small one becomes NA, and with it every other figure of its
+    row but the labels in `keep`. In `counts`, further columns that count people, single small cells become NA.
+    No secondary suppression: a total beside the table can give one blanked cell away, and reports say so.
     """
     result = table.copy()
     for column in (n, *counts):

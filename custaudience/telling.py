@@ -68,20 +68,10 @@ def _texts(key: str, entry: Any) -> Iterator[str]:
 
 
 class Teller:
-    """Makes the claims of one notebook from a room's sheet of words.
+    """Makes the claims of one notebook, a file's name, from the sheet of words of a `room`, usually ``__package__``.
 
-    Parameters
-    ----------
-    room : str
-        Package whose ``sheet.toml`` holds the words; usually ``__package__``.
-    slug : str
-        First part of every claim's id.
-    notebook : str
-        File name of the notebook that computed the figures.
-    terms : Terms
-        Date, currency, level and smallest group of all its claims.
-    source : str, optional
-        Tables all its claims rest on, where the study decides that and not the sheet.
+    `slug` is the first part of every claim's id; `source` names the tables all its claims rest on, where the study
+    decides that and not the sheet.
     """
 
     def __init__(self, room: str, slug: str, notebook: str, terms: Terms, source: str = "") -> None:
@@ -217,7 +207,7 @@ def _values(
             if form == "sentence" and isinstance(inner, str) and name not in asked:
                 pending.append(inner)
             asked[name] = "money" if asked.get(name) == "money" or form.startswith("money") else form
-    values = {name: fact for name, fact in facts.items() if not gated or (_is_text(fact) and name in asked)}
+    values = {name: fact for name, fact in facts.items() if not gated or (is_text(fact) and name in asked)}
     wanted = [*asked, *(["currency"] if "money" in asked.values() else []), *(["least"] if gated else [])]
     values |= {name: ready[name] for name in wanted if name not in values and ready.get(name) is not None}
     if missing := [name for name in asked if name not in values or _absent(values[name])]:
@@ -225,7 +215,7 @@ def _values(
     return values
 
 
-def _is_text(value: Any) -> bool:
+def is_text(value: Any) -> bool:
     """Say whether it is words and no figure: a text, or one per language."""
     return all(isinstance(part, str) for part in (value.values() if isinstance(value, Mapping) else [value]))
 

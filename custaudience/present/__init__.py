@@ -6,7 +6,7 @@ matplotlib is imported by the first figure, not by this package: the command lin
 from custaudience.present.card_files import NotebookCard, card_data, card_markdown, card_png, card_schema, notebook_card
 from custaudience.present.card_sheet import persona_sheet
 from custaudience.present.cards import persona_card
-from custaudience.present.charts import variable_names
+from custaudience.present.charts import sparkline, variable_names
 from custaudience.present.plots_bars import (
     plot_concentration,
     plot_contact_lists,
@@ -29,9 +29,7 @@ from custaudience.present.plots_dots import (
     plot_traits,
 )
 from custaudience.present.plots_lines import plot_survival, plot_tracking
-from custaudience.present.show import figure_bytes, show
-from custaudience.present.sparkline import sparkline
-from custaudience.present.style import segment_color, use_style
+from custaudience.present.style import figure_bytes, segment_color, show, use_style
 from custaudience.present.tables import Table, Takeaways, glossary, table, takeaways
 from custaudience.present.words import (
     WordsError,

@@ -10,6 +10,7 @@ from markupsafe import Markup, escape
 from custaudience.evidence import template as _
 from custaudience.present.figures import in_language
 from custaudience.present.words import Say, WordsError, render
+from custaudience.telling import is_text
 
 if TYPE_CHECKING:
     from custaudience.evidence import Claim
@@ -54,11 +55,6 @@ def sentence(claim: Claim, say: Say) -> Markup:
 
 def cleaned(claim: Claim, say: Say) -> dict[str, Any]:
     """Return a claim's values with every text fit to be shown."""
-
-    def is_text(value: Any) -> bool:
-        texts = value.values() if isinstance(value, dict) else [value]
-        return bool(texts) and all(isinstance(text, str) for text in texts)
-
     return {k: clean(in_language(v, say.language)) if is_text(v) else v for k, v in claim.values.items()}
 
 

@@ -8,8 +8,6 @@ import re
 import shutil
 import subprocess
 import tempfile
-from dataclasses import dataclass
-from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +16,7 @@ from custaudience.evidence import template as _
 from custaudience.present.card_evidence import STATUS_SHOWN, clean, evidence_line, sentence
 from custaudience.present.cards import HEADINGS, in_block
 from custaudience.present.figures import in_language
+from custaudience.present.style import template_text
 from custaudience.present.words import Say
 
 if TYPE_CHECKING:
@@ -45,7 +44,7 @@ def card_data(persona: Persona, *, language: str = "en") -> dict[str, Any]:
 
 def card_schema() -> str:
     """Return the JSON schema of `card_data`."""
-    return files("custaudience.present").joinpath("templates", "card.schema.json").read_text(encoding="utf-8")
+    return template_text("card.schema.json")
 
 
 def _claim_data(claim: Claim, say: Say) -> dict[str, Any]:
@@ -62,9 +61,8 @@ def _plain(value: Any) -> Any:
     if value is None or isinstance(value, str):
         return value
     number = float(value)
-    if not math.isfinite(number):
-        return None
-    return int(number) if number.is_integer() and not isinstance(value, float) else number
+    whole = number.is_integer() and not isinstance(value, float)
+    return int(number) if whole else number if math.isfinite(number) else None
 
 
 def card_markdown(persona: Persona, *, language: str = "en", level: int = 1) -> str:
@@ -158,16 +156,10 @@ def _trim(shot: Path, target: Path) -> None:
     imsave(target, np.ascontiguousarray(picture[:end]))
 
 
-@dataclass(frozen=True)
-class NotebookCard:
+class NotebookCard(str):
     """A card as a notebook displays it: no script, no style, nothing from elsewhere."""
 
-    markdown: str
-
-    def __repr__(self) -> str:
-        return self.markdown
-
-    _repr_markdown_ = __repr__
+    __repr__ = _repr_markdown_ = str.__str__
 
 
 def notebook_card(persona: Persona, *, language: str = "en") -> NotebookCard:

@@ -11,13 +11,25 @@ from markupsafe import Markup, escape
 
 from custaudience.evidence import template as _
 from custaudience.present.card_evidence import clean, evidence_parts
-from custaudience.present.card_fit import sheet_scale
-from custaudience.present.cards import SMALL_RATIO, Link, Numbers, card_parts, fact_parts, fill_page, line_parts
+from custaudience.present.cards import (
+    SMALL_RATIO,
+    Link,
+    Numbers,
+    card_parts,
+    fact_parts,
+    fill_page,
+    fitting,
+    line_parts,
+    text_height,
+)
 from custaudience.present.words import Say
 
 if TYPE_CHECKING:
     from custaudience.audience.personas.persona import Persona
     from custaudience.evidence import Claim
+
+_HEIGHT, _WIDTH = 718.0, 1047.0  # of its print, in pixels
+_LARGEST, _SMALLEST = 1.3, 0.56
 
 
 def persona_sheet(
@@ -51,7 +63,9 @@ def persona_sheet(
         "study": built[0]["study"], "as_of": built[0]["as_of"], "level": next((c["level"] for c in built), ""),
         **_evidence(numbers, rows, say),
     }  # fmt: skip
-    parts = {"sheet": sheet, "scale": sheet_scale(sheet), "links": links, "top": top or "", "foot": foot or ""}
+    # the factor for all sizes of its print, so that it stays on one A4 page, landscape
+    scale = fitting(lambda scale: _height_of(sheet, scale), _HEIGHT - 10, _LARGEST, _SMALLEST)
+    parts = {"sheet": sheet, "scale": scale, "links": links, "top": top or "", "foot": foot or ""}
     return fill_page("card_sheet.html.j2", language, **parts)
 
 
@@ -89,7 +103,7 @@ def _short(claim: Claim, say: Say) -> str:
 
 def _evidence(numbers: Numbers, rows: Sequence[Mapping[str, Any]], say: Say) -> dict[str, Any]:
     """Return the evidence by persona; a way of measuring that several lines share is said once, under a letter."""
-    parts = {claim.id: (claim, number, *evidence_parts(claim, say)) for claim, number in numbers.items()}
+    parts = {key: (claim, number, *evidence_parts(claim, say)) for key, (claim, number) in numbers.items()}
     used = Counter(method for claim, _n, method, _base, _rest in parts.values() if method and claim.kind != "advice")
     shared = [method for method, n in used.items() if n > 1][: len(string.ascii_lowercase)]
     letters = dict(zip(shared, string.ascii_lowercase, strict=False))
@@ -117,5 +131,29 @@ def _entry(
 ) -> dict[str, Any]:  # fmt: skip
     letter = letters.get(method, "")
     said = "; ".join(part for part in ("" if letter else method, "" if base == shared else base, rest) if part)
-    rests = [known for needed in claim.rests_on if (known := numbers.known(needed))]
-    return {"id": claim.id, "number": number, "letter": letter, "text": escape(said), "rests_on": rests}
+    found = {"id": claim.id, "number": number, "letter": letter, "text": escape(said)}
+    return found | {"rests_on": numbers.rests_on(claim)}
+
+
+def _height_of(sheet: dict[str, Any], scale: float) -> float:
+    """Estimate the height of the printed sheet."""
+    facts = 58.0 if sheet["roomy"] else 46.0 if sheet["heads"] else 0.0
+    lines = _WIDTH * (0.26 if sheet["heads"] else 0.66)
+    height = 30 + text_height(f"{sheet['study']} {sheet['as_of']}", 11, _WIDTH * 0.5, scale)
+    height += sum(text_height(f"{line['text']}.", 11, _WIDTH, scale) for line in sheet["notes"])
+    height += sum(text_height(line["text"], 12, _WIDTH, scale) + 3 for line in sheet["said"])
+    height += 34 if sheet["heads"] else 8
+    for row in sheet["rows"]:
+        who = sum(text_height(f"{x['text']}", 13.5, _WIDTH * 0.19, scale) for x in row["card"]["heading"])
+        who += sum(text_height(f"{x['text']}··", 10.5, _WIDTH * 0.19, scale) for x in row["size"])
+        said = [*(x["short"] or x["text"] for x in row["lines"]), *(f"{x['text']} {x['word']} " for x in row["advice"])]
+        told = sum(text_height(f"{text}··", 11, lines - 24, scale) + 2 for text in said)
+        height += max(who, 52.0, told, facts) + 11
+    parts = [
+        f"{g['title']} {g['base']} " + " ".join(f"{e['number']} {e['letter']} {e['text']}" for e in g["entries"])
+        for g in sheet["groups"]
+    ]
+    height += 24 + sum(text_height(f"{letter} {text}; ", 9.8, _WIDTH, scale) for letter, text in sheet["methods"]) * 0.6
+    height += sum(text_height(part, 9.8, _WIDTH / 2 - 14, scale) + 3 for part in parts) / 2 + 14
+    runs_wide = any("\u0400" <= letter <= "\u04ff" for letter in sheet["as_of"])  # Latin letters are narrower
+    return height * scale * (1.0 if runs_wide else 0.94) + 20

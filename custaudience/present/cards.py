@@ -7,22 +7,21 @@ side: `card_sheet`. The same as text, as data and as a picture: `card_files`.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import re
+import tomllib
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 from babel import Locale
 from markupsafe import Markup
 
 from custaudience.evidence import template as _
-from custaudience.present.card_drawing import drawing
 from custaudience.present.card_evidence import STATUS_SHOWN, clean, evidence_line, sentence
-from custaudience.present.card_fit import print_scale
 from custaudience.present.figures import in_language
-from custaudience.present.style import ACCENTS, BLUE, GREEN, PURPLE, REST, VERMILION, css_tokens
-from custaudience.present.words import Say, render
+from custaudience.present.style import ACCENTS, BLUE, GREEN, PURPLE, REST, VERMILION, stylesheet, template_text
+from custaudience.present.words import Say, format_value, render
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -38,13 +37,22 @@ _SHADES = {
     PURPLE: ("#63307f", "#f2eaf7"),
     REST: ("#4b535c", "#eef1f4"),
 }
-_IN_ORDER = (BLUE, GREEN, VERMILION, PURPLE)
+_IN_ORDER = dict(enumerate((BLUE, GREEN, VERMILION, PURPLE)))
 HEADINGS = {
     "demographics": _("Who they are"), "categories": _("What they buy, against all others"),
     "behaviour": _("How they buy"), "sources": _("Sources and channels"), "goals": _("Goals and values"),
     "problems": _("Problems and challenges"), "barriers": _("What holds them back, and who decides"),
     "advice": _("Say to them")
 }  # fmt: skip
+# Sizes of card.css for print at scale 1, in pixels; widths of the widest fallback font (DejaVu Sans).
+_PAGE_HEIGHT, _PAGE, _COLUMN = 1047.0, 718.0, 346.0
+_CHARACTER = 0.555
+_LARGEST, _SMALLEST = 1.06, 0.62
+# Cards of the shipped studies came out 14 to 20 % lower than the sum of their parts; a part of that is kept in reserve.
+_OBSERVED = 0.93
+MOST_SHAPES = 3
+_PLACES = ((26, 94, 1.12), (66, 94, 1.12), (106, 94, 1.12))
+_SHAPES = tomllib.loads(template_text("card_shapes.toml"))  # the words that call for each, and how it is drawn
 _WIDEST = 4.0  # ratio at which a bar ends
 SMALL_RATIO = 0.095  # below it one decimal would read as none
 
@@ -61,13 +69,7 @@ class Link:
 def persona_card(persona: Persona, *, language: str = "en", links: Sequence[Link] = ()) -> str:
     """Return a persona's card as one HTML page: no script, nothing from elsewhere, one A4 page when printed.
 
-    Parameters
-    ----------
-    persona : Persona
-    language : str
-        One that is shipped.
-    links : sequence of Link
-        To other pages, above the card; not printed.
+    `links` to other pages stand above the card and are not printed.
     """
     card = card_parts(persona, Say(language))
     title = f"{card['name']} · {card['study']}"
@@ -77,36 +79,27 @@ def persona_card(persona: Persona, *, language: str = "en", links: Sequence[Link
 def fill_page(template: str, language: str, **parts: Any) -> str:
     """Return a page of cards in a language."""
     page = environment_of(language).get_template(template)
-    return page.render(lang=language, direction=direction_of(language), css=stylesheet(), **parts)
+    direction = Locale.parse(language).text_direction
+    return page.render(lang=language, direction=direction, css=stylesheet("card.css"), **parts)
 
 
 def accent_of(persona: Persona) -> str:
     """Return the colour a persona wears: its RFM segment's own, or by its place among groups that were found."""
     if persona.system == "found":
-        return _IN_ORDER[persona.place] if persona.place < len(_IN_ORDER) else REST
-    if persona.system == "typed":
-        return BLUE
-    return ACCENTS.get(persona.segment, REST)
+        return _IN_ORDER.get(persona.place, REST)
+    return BLUE if persona.system == "typed" else ACCENTS.get(persona.segment, REST)
 
 
-class Numbers:
-    """The numbers of footnotes, given in the order of reading."""
-
-    def __init__(self) -> None:
-        self._claims: dict[str, Claim] = {}
+class Numbers(dict[str, tuple[Any, int]]):
+    """Claims and the numbers of their footnotes by id, given in the order of reading."""
 
     def of(self, claim: Claim) -> int:
         """Return the claim's number, a new one when it is cited first."""
-        self._claims.setdefault(claim.id, claim)
-        return list(self._claims).index(claim.id) + 1
+        return self.setdefault(claim.id, (claim, len(self) + 1))[1]
 
-    def known(self, claim_id: str) -> int | None:
-        """Return the number of a claim that was cited."""
-        return list(self._claims).index(claim_id) + 1 if claim_id in self._claims else None
-
-    def items(self) -> Iterator[tuple[Claim, int]]:
-        """Yield the claims with their numbers."""
-        yield from ((claim, i) for i, claim in enumerate(self._claims.values(), 1))
+    def rests_on(self, claim: Claim) -> list[int]:
+        """Return the numbers of what a claim rests on, as far as it was cited."""
+        return [self[needed][1] for needed in claim.rests_on if needed in self]
 
 
 def card_parts(persona: Persona, say: Say) -> dict[str, Any]:
@@ -134,9 +127,13 @@ def card_parts(persona: Persona, say: Say) -> dict[str, Any]:
         "imagined": lines_of((claim for claim in notes if claim.kind == "imagined"), None, say),
         "caveats": lines_of((claim for claim in notes if claim.kind == "typed"), None, say),
     }  # fmt: skip
-    levels = [claim.level for claim, _number in numbers.items() if claim.level is not None]
+    levels = [claim.level for claim, _number in numbers.values() if claim.level is not None]
     card["level"] = say(_("intervals at {level:percent}"), level=levels[0]) if levels else ""
-    card["entries"] = [_entry(claim, number, numbers, say) for claim, number in numbers.items()]
+    card["entries"] = [
+        {"id": claim.id, "number": number, "text": evidence_line(claim, say), "rests_on": numbers.rests_on(claim),
+         "status": claim.status}
+        for claim, number in numbers.values()
+    ]  # fmt: skip
     card["scale"] = print_scale(card)
     return card
 
@@ -223,33 +220,121 @@ def _bar(claim: Claim, numbers: Numbers, say: Say) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _entry(claim: Claim, number: int, numbers: Numbers, say: Say) -> dict[str, Any]:
-    rests = [known for needed in claim.rests_on if (known := numbers.known(needed))]
-    line = evidence_line(claim, say)
-    return {"id": claim.id, "number": number, "text": line, "rests_on": rests, "status": claim.status}
-
-
 @lru_cache(maxsize=8)
 def environment_of(language: str) -> Environment:
     """Return where templates are rendered in a language."""
     from jinja2 import Environment, PackageLoader, StrictUndefined  # the command line need not wait for it
 
-    environment = Environment(
-        loader=PackageLoader("custaudience.present", "templates"), autoescape=True, undefined=StrictUndefined,
-        trim_blocks=True, lstrip_blocks=True,
-    )  # fmt: skip
+    loader = PackageLoader("custaudience.present", "templates")
+    environment = Environment(loader=loader, autoescape=True, undefined=StrictUndefined)
+    environment.trim_blocks = environment.lstrip_blocks = True
     environment.globals["_"] = lambda text, **values: Markup(render(text, values, language=language, html=True))
+    environment.globals["fmt"] = lambda value, form: format_value(value, form, language=language)
+    environment.filters["below_appendix"] = lambda path: path.removeprefix("appendix/")
     return environment
 
 
-@lru_cache(maxsize=1)
-def stylesheet() -> Markup:
-    """Return the look of cards and sheets."""
-    # Our own stylesheet, part of the package: not to be escaped.
-    text = files("custaudience.present").joinpath("templates", "card.css").read_text(encoding="utf-8")
-    return Markup(css_tokens() + text)
+def shape_of(category: str) -> str:
+    """Return the shape that stands for a category, by the beginnings of its words: a parcel where none is known."""
+    tokens = re.findall(r"[\w'’]+", category[:200].casefold())
+    found = (s for s, words in _SHAPES["shapes"].items() if any(t.startswith(w) for t in tokens for w in words))
+    return next(found, "parcel")
 
 
-def direction_of(language: str) -> str:
-    """Return in which direction a language is written: ltr or rtl."""
-    return Locale.parse(language).text_direction
+def drawing(initial: str, things: Sequence[str], *, accent: str, dark: str, light: str, label: str) -> Markup:
+    """Draw a persona: its initial above the shapes of what it buys most.
+
+    Of `things`, categories, the first three different shapes are drawn; without one the letter stands alone. `label`
+    says what the picture shows. Everything given is escaped.
+    """
+    shapes = list(dict.fromkeys(shape_of(thing) for thing in things))[:MOST_SHAPES]
+    places = {0: (), 1: ((66, 93, 1.5),), 2: ((42, 93, 1.3), (90, 93, 1.3)), 3: _PLACES}[len(shapes)]
+    colors, parts = {"{c}": accent, "{d}": dark, "{l}": light}, []
+    for shape, (x, y, scale) in zip(shapes, places, strict=True):
+        drawn = str(_SHAPES["drawings"][shape])
+        for mark, color in colors.items():
+            drawn = drawn.replace(mark, color)
+        parts.append(Markup('<g transform="translate({} {}) scale({})">{}</g>').format(x, y, scale, Markup(drawn)))
+    middle, radius, size = (38, 27, 32) if shapes else (66, 44, 52)
+    return Markup(
+        '<svg viewBox="0 0 132 132" role="img" aria-label="{label}"><rect width="132" height="132" fill="{light}"/>'
+        '<path d="M0 116h132v16H0z" fill="{accent}" opacity=".16"/><circle cx="66" cy="{y}" r="{r}" fill="{accent}"/>'
+        '<text x="66" y="{base}" text-anchor="middle" font-size="{size}" font-weight="700" fill="#fff">{letter}</text>'
+        "{parts}</svg>"
+    ).format(
+        label=label, light=light, accent=accent, y=middle, r=radius, base=round(middle + 0.36 * size, 1), size=size,
+        letter=initial[:1], parts=Markup("").join(parts),
+    )  # fmt: skip
+
+
+def print_scale(card: dict[str, Any]) -> float:
+    """Return the factor for all sizes of a card's print: 1 where it fits as it is."""
+    return fitting(lambda scale: _height(card, scale), _PAGE_HEIGHT - 12, _LARGEST, _SMALLEST)
+
+
+def fitting(height: Callable[[float], float], room: float, largest: float, smallest: float) -> float:
+    """Return the largest scale, in steps of 0.02, at which what is printed has room."""
+    scale = largest
+    while scale > smallest and height(scale) > room:
+        scale -= 0.02
+    return round(scale, 2)
+
+
+def _height(card: dict[str, Any], scale: float) -> float:
+    """Estimate the height of a printed card."""
+    blocks = [_block_height(block, scale) for block in card["blocks"]]
+    rows = sum(max(blocks[i : i + 2]) + 10 for i in range(0, len(blocks), 2))
+    notes = " · ".join([*_texts(card["notes"]), card["as_of"], *_texts(card["imagined"])])
+    caveats = " ".join([card["study"], *_texts(card["caveats"])])
+    height = _head(card, scale) + rows
+    height += (
+        text_height(notes, 11.5, _PAGE, scale)
+        + 10
+        + (text_height(caveats, 11.5, _PAGE, scale) + 5 if caveats.strip() else 0)
+    )
+    if card["entries"]:
+        lines = [text_height(f"{e['text']} {e['rests_on']}", 10.5, _COLUMN - 30, scale) + 1.5 for e in card["entries"]]
+        height += 26 + sum(lines) / 2 + 14
+    return _OBSERVED * height * scale + 24
+
+
+def _head(card: dict[str, Any], scale: float) -> float:
+    beside = _PAGE - 124 * scale
+    text = sum(text_height(line["text"], 13.5, beside, scale) for line in card["size"])
+    text += sum(text_height(f"{line['text']} {line['pill']}", 24, beside, scale) for line in card["heading"]) + 8
+    text += sum(text_height(f"{line['text']} {line['pill']}", 14.5, beside - 20, scale) for line in card["story"])
+    if not card["facts"]:
+        return max(100.0, text) + 12
+    width = (_PAGE - 16 * len(card["facts"])) / len(card["facts"])
+    facts = max(
+        32
+        + text_height(f["label"], 11.5, width, scale)
+        + text_height(f["others"], 11.5, width, scale)
+        + (20 if f["pill"] else 0)
+        for f in card["facts"]
+    )
+    return max(100.0, text) + 44 + facts
+
+
+def _block_height(block: dict[str, Any], scale: float) -> float:
+    height = text_height(f"{block['heading']} {block['pill']}", 14, _COLUMN, scale) + 4
+    height += sum(
+        text_height(f"{line['head']} {line['rest']}", 11.5, _COLUMN - 22, scale) + 17 for line in block["blank"]
+    )
+    height += sum(text_height(bar["name"], 12.5, _COLUMN - 184, scale) + 2 for bar in block["bars"])
+    height += 34 if block["bars"] else 0
+    height += sum(text_height(f"{x['text']} {x['pill']} ··", 12.5, _COLUMN - 14, scale) + 2 for x in block["lines"])
+    if block["same"]:
+        same = "; ".join([block["same_word"], *(f"{line['text']}··" for line in block["same"])])
+        height += text_height(same, 12, _COLUMN - 14, scale) + 4
+    return height + sum(text_height(line["text"], 11.5, _COLUMN, scale) + 4 for line in block["known"])
+
+
+def text_height(text: str, size: float, width: float, scale: float) -> float:
+    """Return the height of a text at scale 1 when its line is broken at `scale`; a tenth of each line stays empty."""
+    per_line = max(4.0, 0.94 * width / (size * scale * _CHARACTER))
+    return math.ceil(max(1, len(text)) / per_line) * size * 1.4
+
+
+def _texts(lines: Iterable[dict[str, Any]]) -> Sequence[str]:
+    return [str(line["text"]) for line in lines]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import inspect
 import itertools
+import math
 import textwrap
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -17,16 +18,21 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 from babel.dates import format_date
+from markupsafe import Markup, escape
 
 from custaudience.evidence import template as _
 from custaudience.present.style import INK, PAPER, QUIET, use_style
 from custaudience.present.tables import fewer_than
-from custaudience.present.words import format_value, label, render, translator
+from custaudience.present.words import Say, label, render
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 BEHIND = {"facecolor": PAPER, "edgecolor": "none", "pad": 1}  # figures stand clear of lines
+_WIDTH, _HEIGHT, _MARGIN = 120.0, 36.0, 4.0
+# A line drawn from its minimum to its maximum makes noise look like news: the height stands for at
+# least this share of the mean.
+_LEAST_SPAN = 0.2
 _off_screen: ContextVar[bool] = ContextVar("_off_screen", default=False)
 
 
@@ -35,6 +41,7 @@ class Chart:
 
     def __init__(self, ax: Axes | None, title: str, language: str, currency: str | None, least: int) -> None:
         self._given, self.title, self.language, self.currency, self.least = ax, title, language, currency, least
+        self.t = Say(language)
 
     def open(self, width: float, height: float) -> Axes:
         """Begin to draw: on the axes given, or on those of a new figure of that size in inches."""
@@ -51,19 +58,20 @@ class Chart:
         self.width: float = self.ax.figure.get_figwidth()  # type: ignore[union-attr]
         return self.ax
 
-    def t(self, text: str, **values: Any) -> str:
-        """Return a message in the reader's language, its placeholders filled."""
-        return render(text, values, language=self.language) if values else translator(self.language)(text)
+    def each(self, *texts: str) -> list[str]:
+        """Return messages in the reader's language."""
+        return [self.t(text) for text in texts]
 
     def figure(self, value: Any, form: str = "count") -> str:
         """Write a figure; money without a currency as a plain number."""
         if form.startswith("money") and self.currency is None:
             form = "count" if form == "money0" else "number2"
-        return format_value(value, form, language=self.language, currency=self.currency)
+        return self.t.figure(value, form, self.currency)
 
-    def label(self, name: Any, names: Mapping[str, str] | None = None) -> str:
-        """Return what something is called: by `names`, else by its key."""
-        return (names or {}).get(str(name)) or (label(str(name), self.language) if name else "")
+    def label(self, name: Any, names: Mapping[str, str] | None = None, *, wide: int = 0) -> str:
+        """Return what something is called, by `names`, else by its key, in lines of so many letters."""
+        known = (names or {}).get(str(name)) or (label(str(name), self.language) if name else "")
+        return textwrap.fill(known, wide) if wide else known
 
     @property
     def few(self) -> str:
@@ -106,7 +114,7 @@ class Chart:
         self.ax.set_yticks(range(len(names)), list(names), color=INK)
         if size:
             self.ax.tick_params(axis="y", labelsize=size)
-        self.ax.set_ylim(len(names) - below, top)
+        self.ax.set_ylim(max(len(names), 1) - below, top)
 
     def bars_from_zero(self, right: float | None = None) -> None:
         """Start lying bars at zero and leave room for their numbers."""
@@ -226,3 +234,35 @@ def variable_names(table: pd.DataFrame, *, language: str = "en") -> pd.Series:
     """
     names = [variable_name(str(n), k, language) for n, k in zip(table["name"], table["kind"], strict=True)]
     return pd.Series(names, index=table.index, dtype="str")
+
+
+def sparkline(values: Sequence[float | None], *, label: str) -> Markup:
+    """Return a line of months as SVG, oldest first, the last one marked; None or NaN leaves a gap.
+
+    `label` says what it shows, for readers who do not see it. Without any value nothing is drawn.
+    """
+    points = [None if v is None or math.isnan(float(v)) else float(v) for v in values]
+    known = [v for v in points if v is not None]
+    if not known:
+        return Markup("")
+    low, high = min(known), max(known)
+    lack = max(0.0, _LEAST_SPAN * abs(sum(known) / len(known)) - (high - low)) / 2
+    low, high = low - lack, high + lack
+    step = (_WIDTH - 2 * _MARGIN) / max(1, len(points) - 1)
+    scale = (_HEIGHT - 2 * _MARGIN) / (high - low) if high > low else 0.0
+    placed = [
+        None if v is None else (_MARGIN + i * step, _HEIGHT - _MARGIN - (v - low) * scale if scale else _HEIGHT / 2)
+        for i, v in enumerate(points)
+    ]
+    last_x, last_y = next(p for p in reversed(placed) if p is not None)
+    # The picture stretches with its tile; strokes and the round dot keep their shape.
+    return Markup(
+        f'<svg class="spark" viewBox="0 0 {_WIDTH:g} {_HEIGHT:g}" preserveAspectRatio="none" role="img" '
+        f'aria-label="{escape(label)}"><path d="{_path(placed)}"/>'
+        f'<path class="dot" d="M{last_x:.1f} {last_y:.1f}h0"/></svg>'
+    )
+
+
+def _path(placed: Sequence[tuple[float, float] | None]) -> str:
+    pairs = zip([None, *placed], placed, strict=False)
+    return "".join(f"{'L' if before else 'M'}{at[0]:.1f} {at[1]:.1f}" for before, at in pairs if at)

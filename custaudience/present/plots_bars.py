@@ -20,8 +20,16 @@ _MONTH_VALUES = {
     "n_customers": (_("Customers who ordered"), "count"), "n_orders": (_("Orders"), "count"),
     "revenue_per_order": (_("Revenue per order"), "money")
 }  # fmt: skip
-_STATES = {"primary": (INK, ""), "potential": (PAPER, ""), "lost": (LINE, "////")}
-_PARTS = (("n_to_write", INK, ""), ("n_held_out", PAPER, "...."), ("n_may_not", PAPER, "////"))
+_STATES: dict[str, dict[str, Any]] = {
+    "primary": {"facecolor": INK, "hatch": "", "edgecolor": QUIET},
+    "potential": {"facecolor": PAPER, "hatch": "", "edgecolor": QUIET},
+    "lost": {"facecolor": LINE, "hatch": "////", "edgecolor": QUIET},
+}
+_PARTS: dict[str, dict[str, Any]] = {
+    "n_to_write": {"facecolor": INK, "hatch": "", "edgecolor": INK},
+    "n_held_out": {"facecolor": PAPER, "hatch": "....", "edgecolor": QUIET},
+    "n_may_not": {"facecolor": PAPER, "hatch": "////", "edgecolor": QUIET},
+}
 _ROOM = 0.09  # of the longest bar: a narrower part carries no number
 _MARKS = ("o", "D", "s")
 _DASHES = ("-", "--", "-.", ":")
@@ -33,12 +41,8 @@ _ON_HATCH = {"facecolor": PAPER, "edgecolor": "none", "pad": 1.5}
 def plot_months(chart: Chart, table: pd.DataFrame, *, value: str = "revenue_per_trading_day") -> Axes:
     """Draw one figure per month as bars; the last month is dark, an incomplete one hatched.
 
-    Parameters
-    ----------
-    table : DataFrame
-        Columns ``month`` ("2017-12"), the column named by `value`, optionally ``is_complete``.
-    value : str
-        One of the monthly figures.
+    Columns: ``month`` ("2017-12"), the column named by `value`, optionally ``is_complete``. `value`: one of the monthly
+    figures.
     """
     ax = chart.open(7.4, 3.4)
     name, form = _MONTH_VALUES[value]
@@ -67,12 +71,8 @@ def plot_months(chart: Chart, table: pd.DataFrame, *, value: str = "revenue_per_
 def plot_segments(chart: Chart, table: pd.DataFrame, *, names: Mapping[str, str] | None = None) -> Axes:
     """Draw each segment's share of customers (striped) and of revenue (solid).
 
-    Parameters
-    ----------
-    table : DataFrame
-        Columns ``segment``, ``n_customers`` (NA = too few to show), ``share_of_customers``,
-        ``share_of_revenue`` as fractions.
-    names : mapping of segment to its name, optional
+    Columns: ``segment``, ``n_customers`` (NA = too few to show), ``share_of_customers``, ``share_of_revenue`` as
+    fractions. `names`: mapping of segment to its name.
     """
     ax = chart.open(5.6, 1.3 + 0.62 * len(table))
     for i, row in enumerate(table.to_dict("records")):
@@ -85,9 +85,9 @@ def plot_segments(chart: Chart, table: pd.DataFrame, *, names: Mapping[str, str]
                 fill, y = PAPER if hatch else color, i + offset
                 ax.barh(y, row[share], height=0.34, facecolor=fill, edgecolor=color, hatch=hatch)
                 ax.text(row[share], y, f" {chart.figure(row[share], 'percent')}", va="center", color=INK, fontsize=9.5)
-    chart.rows([textwrap.fill(chart.label(s, names), 20) for s in table["segment"]], -0.6)
+    chart.rows([chart.label(s, names, wide=20) for s in table["segment"]], -0.6)
     chart.bars_from_zero()
-    caption = [chart.t(_("striped: share of customers")), chart.t(_("solid: share of revenue"))]
+    caption = chart.each(_("striped: share of customers"), _("solid: share of revenue"))
     return chart.close(_("Who buys, and what do they bring?"), [*caption, chart.n_is(table["n_customers"].sum())])
 
 
@@ -95,46 +95,41 @@ def plot_segments(chart: Chart, table: pd.DataFrame, *, names: Mapping[str, str]
 def plot_lifecycle(chart: Chart, table: pd.DataFrame, *, names: Mapping[str, str] | None = None) -> Axes:
     """Draw the shares of primary, potential and lost customers, whole or by segment.
 
-    Parameters
-    ----------
-    table : DataFrame
-        Columns ``state``, ``n_customers``, ``share`` (fraction of the row's customers) and, for one bar per
-        segment, ``segment``.
-    names : mapping of segment to its name, optional
+    Columns: ``state``, ``n_customers``, ``share`` (fraction of the row's customers) and, for one bar per segment,
+    ``segment``. `names`: mapping of segment to its name.
     """
     rows = [("", table)] if "segment" not in table else list(table.groupby("segment", sort=False))
-    ax = chart.open(5.6, 1.5 + 0.5 * len(rows))
+    chart.open(5.6, 1.5 + 0.5 * len(rows))
     for i, (_key, part) in enumerate(rows):
-        left = 0.0
-        for state, (color, hatch) in _STATES.items():
-            share = part.loc[part["state"].eq(state), "share"].sum()
-            if not share > 0:
-                continue
-            ax.barh(i, share, left=left, height=0.62, facecolor=color, edgecolor=QUIET, hatch=hatch)
-            if share >= 0.07:
-                _inside(chart, left + share / 2, i, chart.figure(share, "percent"), dark=color == INK, hatch=hatch)
-            left += share
-    chart.rows([textwrap.fill(chart.label(key, names), 20) for key, _part in rows], -0.5, 0.5)
+        shares = {state: part.loc[part["state"].eq(state), "share"].sum() for state in _STATES}
+        parts = [(share, chart.figure(share, "percent"), _STATES[state]) for state, share in shares.items()]
+        _stack(chart, i, parts, least=0.07, height=0.62)
+    chart.rows([chart.label(key, names, wide=20) for key, _part in rows], -0.5, 0.5)
     chart.bars_from_zero(1.0)
-    key = [chart.t(_("dark: primary")), chart.t(_("white: potential")), chart.t(_("striped: lost"))]
-    caption = [*key, chart.n_is(table["n_customers"].sum())]
-    return chart.close(_("Who still buys, and who has gone quiet?"), caption)
+    key = chart.each(_("dark: primary"), _("white: potential"), _("striped: lost"))
+    return chart.close(_("Who still buys, and who has gone quiet?"), [*key, chart.n_is(table["n_customers"].sum())])
 
 
-def _inside(chart: Chart, x: float, y: float, text: str, *, dark: bool, hatch: str) -> None:
-    look: dict[str, Any] = {"ha": "center", "va": "center", "fontsize": 9.5, "bbox": _ON_HATCH if hatch else None}
-    chart.ax.text(x, y, text, color=PAPER if dark else INK, **look)
+def _stack(chart: Chart, y: int, parts: list[tuple[float, str, dict[str, Any]]], least: float, **look: Any) -> float:
+    """Draw the parts of a bar one after the other, each with its figure from the `least` length on; return its end."""
+    left = 0.0
+    for size, text, own in parts:
+        if size > 0:
+            chart.ax.barh(y, size, left=left, **look, **own)
+            if size >= least:
+                words: dict[str, Any] = {"color": PAPER if own["facecolor"] == INK else INK, "fontsize": 9.5}
+                words |= {"ha": "center", "va": "center", "bbox": _ON_HATCH if own["hatch"] else None}
+                chart.ax.text(left + size / 2, y, text, **words)
+            left += size
+    return left
 
 
 @plot
 def plot_contact_lists(chart: Chart, table: pd.DataFrame) -> Axes:
     """Draw how many customers each list has: to write to, held out, without consent.
 
-    Parameters
-    ----------
-    table : DataFrame
-        A row per list: ``name``, ``n_customers``, ``n_to_write``, ``n_held_out``, ``n_may_not`` (NA = too few to
-        show), ``consent_known`` (bool).
+    A row per list: ``name``, ``n_customers``, ``n_to_write``, ``n_held_out``, ``n_may_not`` (NA = too few to show),
+    ``consent_known`` (bool).
     """
     ax = chart.open(6.4, 1.5 + 0.62 * len(table))
     longest = max(1.0, float(table["n_customers"].astype("float64").max(skipna=True) or 0))
@@ -142,19 +137,12 @@ def plot_contact_lists(chart: Chart, table: pd.DataFrame) -> Axes:
         if pd.isna(row["n_customers"]):
             ax.text(0.015 * longest, i, chart.few, va="center", color=QUIET, fontsize=9.5)
             continue
-        left = 0.0
-        for part, color, hatch in _PARTS:
-            n = 0.0 if pd.isna(row[part]) else float(row[part])
-            if not n:
-                continue
-            edge = INK if color == INK else QUIET
-            ax.barh(i, n, left=left, height=0.6, facecolor=color, edgecolor=edge, hatch=hatch, linewidth=0.8)
-            if n >= _ROOM * longest:
-                _inside(chart, left + n / 2, i, chart.figure(int(n)), dark=color == INK, hatch=hatch)
-            left += n
+        sizes = {part: 0 if pd.isna(row[part]) else int(row[part]) for part in _PARTS}
+        parts = [(float(n), chart.figure(n), _PARTS[part]) for part, n in sizes.items()]
+        left = _stack(chart, i, parts, least=_ROOM * longest, height=0.6, linewidth=0.8)
         total = chart.figure(int(row["n_customers"]))
         ax.text(left + 0.015 * longest, i, total, va="center", weight="bold", color=INK, fontsize=10)
-    chart.rows([textwrap.fill(chart.label(name), 24) for name in table["name"]], -0.6, 0.5)
+    chart.rows([chart.label(name, wide=24) for name in table["name"]], -0.6, 0.5)
     chart.bars_from_zero(longest * 1.16)
     ax.spines["left"].set_color(LINE)
     known = bool(table["consent_known"].all())
@@ -163,35 +151,29 @@ def plot_contact_lists(chart: Chart, table: pd.DataFrame) -> Axes:
         _("striped: did not agree") if known else _("who agreed is not known"), _("bold: all on the list"),
     ]  # fmt: skip
     asked = _("Who is on each list, and may be written to?") if known else _("Who is on each list?")
-    return chart.close(asked, [chart.t(words) for words in caption])
+    return chart.close(asked, chart.each(*caption))
 
 
 @plot
 def plot_cut_offs(chart: Chart, table: pd.DataFrame) -> Axes:
     """Draw how many customers would be ideal with each cut-off moved, and how many of them are so as set.
 
-    Parameters
-    ----------
-    table : DataFrame
-        Columns ``cut_off``, ``name``, ``direction``, ``value``, ``n_customers`` and ``n_kept`` (NA = too few to show),
-        ``share_of_revenue``; the row of the cut-offs as set first.
+    Columns: ``cut_off``, ``name``, ``direction``, ``value``, ``n_customers`` and ``n_kept`` (NA = too few to show),
+    ``share_of_revenue``; the row of the cut-offs as set first.
     """
     ax = chart.open(7.4, 1.9 + 0.42 * max(1, len(table)))
-    names = []
-    for i, row in enumerate(table.to_dict("records")):
-        names.append(_move(chart, row))
+    rows = table.to_dict("records")
+    for i, row in enumerate(rows):
         _cut_off_bar(chart, row, i)
     as_set = table.loc[table["direction"] == "as set", "n_customers"].dropna()
     if len(as_set):
         ax.axvline(float(as_set.iloc[0]), color=INK, linewidth=1.1, linestyle=":", zorder=3)
-    ax.set_yticks(range(len(names)), names, color=INK)
-    ax.tick_params(axis="y", labelsize=9.5)
-    ax.set_ylim(max(len(names), 1) - 0.4, -0.7)
+    chart.rows([_move(chart, row) for row in rows], -0.7, size=9.5)
     top = table["n_customers"].max()
     chart.bars_from_zero(max(1.0, float(top) if pd.notna(top) else 1.0) * 1.32)
     caption = [_("dark: ideal as set and still; striped: others who would be"), _("dotted line: as set")]
-    caption.append(_("per cent: share of revenue"))
-    return chart.close(_("What if a cut-off stood a bit lower or higher?"), [chart.t(words) for words in caption])
+    caption = chart.each(*caption, _("per cent: share of revenue"))
+    return chart.close(_("What if a cut-off stood a bit lower or higher?"), caption)
 
 
 def _move(chart: Chart, row: dict[Any, Any]) -> str:
@@ -227,10 +209,7 @@ def _cut_off_bar(chart: Chart, row: dict[Any, Any], at: int) -> None:
 def plot_concentration(chart: Chart, table: pd.DataFrame) -> Axes:
     """Draw the share of revenue that the best customers bring, with intervals.
 
-    Parameters
-    ----------
-    table : DataFrame
-        Columns ``top`` (fraction of customers), ``n_customers`` (NA = too few to show), ``share``, ``low``, ``high``.
+    Columns: ``top`` (fraction of customers), ``n_customers`` (NA = too few to show), ``share``, ``low``, ``high``.
     """
     ax = chart.open(6.4, 1.2 + 0.55 * len(table))
     names = []
@@ -249,7 +228,7 @@ def plot_concentration(chart: Chart, table: pd.DataFrame) -> Axes:
         ax.text(max(row["share"], row["high"]), i, written, va="center", color=INK, fontsize=9.5)
     chart.rows(names, -0.6)
     chart.bars_from_zero(1.0)
-    caption = [chart.t(_("bars: share of revenue")), chart.t(_("lines: its interval"))]
+    caption = chart.each(_("bars: share of revenue"), _("lines: its interval"))
     return chart.close(_("Who brings how much of the revenue?"), caption)
 
 
@@ -257,11 +236,8 @@ def plot_concentration(chart: Chart, table: pd.DataFrame) -> Axes:
 def plot_repeat_frequency(chart: Chart, table: pd.DataFrame) -> Axes:
     """Draw how many customers have bought again how often, and how many each model expects.
 
-    Parameters
-    ----------
-    table : DataFrame
-        Columns ``n_repeat`` ("0", "1", …, "7+"), ``actual`` (customers; NA = too few to show), then a column per
-        model, named by it.
+    Columns: ``n_repeat`` ("0", "1", …, "7+"), ``actual`` (customers; NA = too few to show), then a column per model,
+    named by it.
     """
     ax = chart.open(7.2, 3.8)
     places = range(len(table))
@@ -296,12 +272,7 @@ def plot_repeat_frequency(chart: Chart, table: pd.DataFrame) -> Axes:
 def plot_gaps(chart: Chart, table: pd.DataFrame, *, marks: Mapping[str, float] | None = None) -> Axes:
     """Draw how many days lie between one order and the next.
 
-    Parameters
-    ----------
-    table : DataFrame
-        Columns ``days`` (left edge of the class, ascending) and ``n_gaps``.
-    marks : mapping of words to days, optional
-        Lines to draw, such as a cut-off.
+    Columns: ``days`` (left edge of the class, ascending) and ``n_gaps``. `marks`: lines to draw, such as a cut-off.
     """
     ax = chart.open(7.4, 3.4)
     edges = table["days"].astype("float64").to_numpy()
@@ -325,12 +296,8 @@ def plot_gaps(chart: Chart, table: pd.DataFrame, *, marks: Mapping[str, float] |
 def plot_new_customers(chart: Chart, table: pd.DataFrame, *, period: str = "W") -> Axes:
     """Draw how many customers have their first order in the data, by period.
 
-    Parameters
-    ----------
-    table : DataFrame
-        Columns ``start`` (first day of the period) and ``n_customers`` (NA = too few to show).
-    period : {"W", "M", "Q"}
-        Length of a period.
+    Columns: ``start`` (first day of the period) and ``n_customers`` (NA = too few to show). `period` ("W", "M", "Q"):
+    length of a period.
     """
     ax = chart.open(7.4, 3.2)
     places = range(len(table))

@@ -26,11 +26,8 @@ _FORMATS = {"currency": "money0", "share": "percent", "days": "count", "orders":
 def plot_rfm_grid(chart: Chart, table: pd.DataFrame) -> Axes:
     """Draw how many customers have each pair of recency and frequency scores.
 
-    Parameters
-    ----------
-    table : DataFrame
-        Columns ``r_score``, ``f_score``, ``n_customers`` (NA = too few to show); a pair without
-        customers may be absent or 0.
+    Columns: ``r_score``, ``f_score``, ``n_customers`` (NA = too few to show); a pair without customers may be absent or
+    0.
     """
     ax = chart.open(5.6, 4.4)
     grid = table.pivot(index="r_score", columns="f_score", values="n_customers").sort_index(ascending=False)
@@ -56,13 +53,8 @@ def plot_rfm_grid(chart: Chart, table: pd.DataFrame) -> Axes:
 def plot_retention(chart: Chart, table: pd.DataFrame, *, age_unit: str = "weeks") -> Axes:
     """Draw a heat map of cohorts by age; what is not yet observed stays blank.
 
-    Parameters
-    ----------
-    table : DataFrame
-        Columns ``cohort``, ``age`` (0, 1, …), ``n_customers`` (size of the cohort), ``share``
-        (fraction; NaN = not yet observed).
-    age_unit : {"days", "weeks", "months"}
-        Of the ages.
+    Columns: ``cohort``, ``age`` (0, 1, …), ``n_customers`` (size of the cohort), ``share`` (fraction; NaN = not yet
+    observed). `age_unit` ("days", "weeks", "months"): of the ages.
     """
     grid = table.pivot(index="cohort", columns="age", values="share")
     ax = chart.open(7.4, 1.8 + 0.3 * len(grid))
@@ -92,12 +84,11 @@ def plot_retention(chart: Chart, table: pd.DataFrame, *, age_unit: str = "weeks"
 def plot_group_count(chart: Chart, table: pd.DataFrame) -> Axes:
     """Draw what speaks for each number of groups: a row per criterion, a tick where it is met, a cross where not.
 
-    Parameters
-    ----------
-    table : DataFrame
-        From `count_table`: ``k``, ``chosen``, ``large_enough``, ``prediction_strength``, ``strength_se``, ``between``
-        (missing = without bound), ``p_value``, ``silhouette``, ``eligible``.
+    From `count_table`: ``k``, ``chosen``, ``large_enough``, ``prediction_strength``, ``strength_se``, ``between``
+    (missing = without bound), ``p_value``, ``silhouette``, ``eligible``.
     """
+    from matplotlib.patches import Rectangle
+
     criteria = [
         _("Found again by another half (80\u00a0% or more)"),
         _("Halfway between two, per 100 in their middles (85 at most)"),
@@ -107,11 +98,12 @@ def plot_group_count(chart: Chart, table: pd.DataFrame) -> Axes:
     ax = chart.open(max(5.8, 3.4 + 0.62 * len(table)), 3.3)
     for x, row in enumerate(table.to_dict("records")):
         for y, (met, text) in enumerate(_criteria(chart, row)):
-            ax.add_patch(_box(x, y, {True: INK, False: PAPER, None: WASH}[met]))
+            _box(chart, x, y, {True: INK, False: PAPER, None: WASH}[met])
             mark = {True: "✓ ", False: "✗ ", None: ""}[met]
             ax.text(x, y, f"{mark}{text}", ha="center", va="center", fontsize=9, color=PAPER if met else INK)
         if row["chosen"]:
-            ax.add_patch(_frame(x - 0.5, -0.5, 1, len(criteria)))
+            look: dict[str, Any] = {"fill": False, "edgecolor": BLUE, "linewidth": 2, "clip_on": False, "zorder": 5}
+            ax.add_patch(Rectangle((x - 0.5, -0.5), 1, len(criteria), **look))
     ax.set_xlim(-0.55, len(table) - 0.45)
     ax.set_xticks(range(len(table)), [str(k) for k in table["k"]], color=INK)
     for name, chosen in zip(ax.get_xticklabels(), table["chosen"], strict=True):
@@ -120,7 +112,7 @@ def plot_group_count(chart: Chart, table: pd.DataFrame) -> Axes:
     ax.set_xlabel(chart.t(_("number of groups")))
     chart.remove_frame()
     said = _("framed: the number chosen") if table["chosen"].any() else _("no number meets all three: no groups")
-    caption = [chart.t(_("✓ met, ✗ not met")), chart.t(said)]
+    caption = chart.each(_("✓ met, ✗ not met"), said)
     return chart.close(_("How many groups are there, if any?"), caption, room=8.2 * (chart.width - 2.4))
 
 
@@ -140,19 +132,13 @@ def _criteria(chart: Chart, row: dict[Any, Any]) -> list[tuple[bool | None, str]
 def plot_profiles(chart: Chart, table: pd.DataFrame, *, names: Mapping[str, str] | None = None, most: int = 12) -> Axes:
     """Draw each group against all others: an arrow up for more, down for less, with the group's own figure.
 
-    Parameters
-    ----------
-    table : DataFrame
-        From `profile_table`: ``group``, ``name``, ``unit``, ``place``, ``category``, ``statistic``, ``value``,
-        ``effect``, ``status``.
-    names : mapping of group to its name, optional
-    most : int
-        Rows with a ``place`` up to it are drawn.
+    From `profile_table`: ``group``, ``name``, ``unit``, ``place``, ``category``, ``statistic``, ``value``, ``effect``,
+    ``status``. `names`: mapping of group to its name. `most`: rows with a ``place`` up to it are drawn.
     """
     groups = list(dict.fromkeys(table["group"]))
     shown = table[table["place"].notna() & (table["place"] <= most)].sort_values("place", kind="stable")
     rows = list(dict.fromkeys(shown["place"]))
-    heads = [textwrap.fill(chart.label(group, names), 14) for group in groups]
+    heads = [chart.label(group, names, wide=14) for group in groups]
     above = 0.17 * max((head.count("\n") for head in heads), default=0)
     ax = chart.open(max(6.2, 3.0 + 1.15 * len(groups)), 2.0 + above + 0.46 * max(1, len(rows)))
     labels = []
@@ -170,11 +156,11 @@ def plot_profiles(chart: Chart, table: pd.DataFrame, *, names: Mapping[str, str]
     if not rows:
         none = chart.t(_("No clear difference in anything."))
         ax.text(0.5, 0.5, none, transform=ax.transAxes, ha="center", color=QUIET)
-    key = [
-        chart.t(_("▲ more than all others, ▼ less; a darker cell, a larger difference")),
-        chart.t(_("pale figure: no clear difference")),
-        chart.t(_("shares and averages; † the one in the middle")),
-    ]
+    key = chart.each(
+        _("▲ more than all others, ▼ less; a darker cell, a larger difference"),
+        _("pale figure: no clear difference"),
+        _("shares and averages; † the one in the middle"),
+    )
     room = 8.2 * (chart.width - 2.4)  # the names of the rows stand left of the title
     return chart.close(_("What sets each group apart from all others?"), key, room=room, below=-30)
 
@@ -182,13 +168,13 @@ def plot_profiles(chart: Chart, table: pd.DataFrame, *, names: Mapping[str, str]
 def _profile_cell(chart: Chart, x: int, y: int, cell: pd.Series | None) -> None:
     """Draw one group's figure in one variable."""
     if cell is None or cell["status"] == "too_few" or pd.isna(cell["value"]):
-        chart.ax.add_patch(_box(x, y, PAPER))
+        _box(chart, x, y, PAPER)
         chart.ax.text(x, y, "–", ha="center", va="center", fontsize=9, color=QUIET)
         return
     clear = cell["status"] == "measured"
     effect = float(cell["effect"]) if clear else 0.0
     fill = _mixed(BLUE if effect > 0 else VERMILION, min(1.0, abs(effect)) * 0.75)
-    chart.ax.add_patch(_box(x, y, fill))
+    _box(chart, x, y, fill)
     form = "percent" if str(cell["statistic"]).startswith("share") else _FORMATS.get(cell["unit"], "number1")
     text = chart.figure(cell["value"], form) + ("†" if cell["statistic"] == "median" else "")
     arrow = ("▲ " if effect > 0 else "▼ ") if clear else ""
@@ -206,16 +192,10 @@ def _row_name(chart: Chart, row: pd.Series) -> str:
     return "\n".join(lines[:2]) + ("…" if len(lines) > 2 else "")
 
 
-def _box(x: float, y: float, fill: Any) -> Any:
+def _box(chart: Chart, x: float, y: float, fill: Any) -> None:
     from matplotlib.patches import Rectangle
 
-    return Rectangle((x - 0.48, y - 0.45), 0.96, 0.9, facecolor=fill, edgecolor=LINE, linewidth=0.7)
-
-
-def _frame(x: float, y: float, width: float, height: float) -> Any:
-    from matplotlib.patches import Rectangle
-
-    return Rectangle((x, y), width, height, fill=False, edgecolor=BLUE, linewidth=2, clip_on=False, zorder=5)
+    chart.ax.add_patch(Rectangle((x - 0.48, y - 0.45), 0.96, 0.9, facecolor=fill, edgecolor=LINE, linewidth=0.7))
 
 
 def _mixed(color: str, strength: float) -> tuple[float, ...]:

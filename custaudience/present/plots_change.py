@@ -24,11 +24,8 @@ _DOWN: dict[str, Any] = {"facecolor": PAPER, "edgecolor": REST, "hatch": "////"}
 def plot_bridge(chart: Chart, table: pd.DataFrame) -> Axes:
     """Draw a waterfall from the revenue of one month to that of another; the totals start at zero.
 
-    Parameters
-    ----------
-    table : DataFrame
-        Columns ``kind`` ("total" or another), ``name``, ``change``, ``start``, ``end`` (money), and for totals
-        ``first_day`` and ``last_day`` (ISO text).
+    Columns: ``kind`` ("total" or another), ``name``, ``change``, ``start``, ``end`` (money), and for totals
+    ``first_day`` and ``last_day`` (ISO text).
     """
     ax = chart.open(7.4, 1.7 + 0.42 * len(table))
     rows = table.to_dict("records")
@@ -54,9 +51,9 @@ def plot_bridge(chart: Chart, table: pd.DataFrame) -> Axes:
     ax.set_xticks([])
     for side in ("bottom", "left"):
         ax.spines[side].set_visible(False)
-    caption = [_("solid: more revenue"), _("striped: less revenue"), _("dark: all revenue, from zero")]
-    said = [*(chart.t(words) for words in caption), *_staying(chart, table)]
-    return chart.close(_("What led from the one revenue to the other?"), said, room=5.6 * chart.width)
+    caption = chart.each(_("solid: more revenue"), _("striped: less revenue"), _("dark: all revenue, from zero"))
+    caption += _staying(chart, table)
+    return chart.close(_("What led from the one revenue to the other?"), caption, room=5.6 * chart.width)
 
 
 def _amount(chart: Chart, row: dict[Any, Any]) -> str:
@@ -86,11 +83,8 @@ def _days(row: dict[Any, Any], language: str) -> str:
 def plot_bridge_history(chart: Chart, table: pd.DataFrame) -> Axes:
     """Draw what each part did in this change and in every earlier one, in percent of the revenue before.
 
-    Parameters
-    ----------
-    table : DataFrame
-        Columns ``month``, ``kind``, ``name``, ``share`` (fraction; NaN = too few customers to show), ``is_this``
-        (the change in question); parts in the order to draw them.
+    Columns: ``month``, ``kind``, ``name``, ``share`` (fraction; NaN = too few customers to show), ``is_this`` (the
+    change in question); parts in the order to draw them.
     """
     parts = list(dict.fromkeys(table["name"]))
     ax = chart.open(7.4, 1.9 + 0.42 * len(parts))
@@ -103,13 +97,13 @@ def plot_bridge_history(chart: Chart, table: pd.DataFrame) -> Axes:
             ax.scatter([share], [i], s=74, marker="D", color=BLUE, zorder=3)
             chart.note(chart.figure(share, "signed_percent1"), (share, i), (0, 8), ha="center", va="bottom")
     ax.axvline(0, color=QUIET, linewidth=0.9, zorder=1)
-    chart.rows([textwrap.fill(chart.label(name), 28) for name in parts], -0.8, 0.5)
+    chart.rows([chart.label(name, wide=28) for name in parts], -0.8, 0.5)
     ax.spines["left"].set_visible(False)
     ax.xaxis.set_major_formatter(lambda v, _at: chart.figure(v, "percent"))
     ax.margins(x=0.06)
     ax.set_xlabel(chart.t(_("share of the revenue of the earlier month")))
     pairs = table.loc[~table["is_this"], "month"].nunique()
-    caption = [chart.t(_("diamond: this change")), chart.t(_("rings: the same part between earlier months"))]
+    caption = chart.each(_("diamond: this change"), _("rings: the same part between earlier months"))
     caption.append(chart.t(_("{n:count} earlier {n:plural pair|pairs} of months"), n=pairs))
     caption += _staying(chart, table)
     if table["share"].isna().any():

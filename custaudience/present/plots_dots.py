@@ -15,19 +15,19 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 # Shape and filling tell the verdict; colour only repeats it.
-_VERDICTS: dict[str, tuple[str, str, str, str]] = {
+_VERDICTS = {
     "influences": ("o", BLUE, BLUE, _("filled dot: goes with it")),
     "no_evidence": ("D", PAPER, REST, _("empty diamond: no evidence")),
     "stand_in": ("o", PAPER, REST, _("empty dot: only through a stronger one")),
     "too_little_data": ("x", REST, REST, _("cross: too little data")),
 }
-_ENDS: dict[str, tuple[str, str, str, str]] = {
+_ENDS = {
     "more often": ("^", BLUE, BLUE, _("triangle up: more often than all others")),
     "less often": ("v", VERMILION, VERMILION, _("triangle down: less often")),
     "no clear difference": ("D", PAPER, REST, _("empty diamond: no clear difference")),
     "": ("o", INK, INK, _("dark dot and dotted line: all customers")),
 }
-_CLEAR: dict[str, tuple[str, str, str, str]] = {
+_CLEAR = {
     "measured": ("o", BLUE, BLUE, _("filled dot: clear difference")),
     "no_clear_difference": ("D", PAPER, REST, _("empty diamond: no clear difference")),
 }
@@ -48,16 +48,11 @@ _ROW, _TALL, _HEADING = 0.16, 0.19, 0.36  # inches
 def plot_drivers(chart: Chart, table: pd.DataFrame, *, outcome: str = "", most: int = 18) -> Axes:
     """Draw the share of the differences in an outcome that goes with each variable, with its interval.
 
-    Parameters
-    ----------
-    table : DataFrame
-        Columns ``name``, ``kind`` ("behaviour", "category_share", "date", "attribute"), ``outcome``, ``n``,
-        ``share_explained``, ``share_low``, ``share_high`` (fractions, NaN = not tested), ``verdict``, ``proxy``
-        (goes with the outcome only through a stronger one).
-    outcome : str
-        The outcome to draw; by default, or where the table does not have it, the first of the table.
-    most : int
-        So many variables at most: those not drawn are counted below. Attributes go before behaviour.
+    Columns: ``name``, ``kind`` ("behaviour", "category_share", "date", "attribute"), ``outcome``, ``n``,
+    ``share_explained``, ``share_low``, ``share_high`` (fractions, NaN = not tested), ``verdict``, ``proxy`` (goes with
+    the outcome only through a stronger one). `outcome`: the outcome to draw; by default, or where the table does not
+    have it, the first of the table. `most`: so many variables at most: those not drawn are counted below. Attributes go
+    before behaviour.
     """
     if not table["outcome"].eq(outcome).any():
         outcome = str(table["outcome"].iloc[0]) if len(table) else ""
@@ -95,9 +90,7 @@ def _lay_out(chart: Chart, names: list[str], right: float) -> None:
     """Name the rows, the first on top, and count in whole per cent from zero."""
     from matplotlib.ticker import MaxNLocator
 
-    chart.ax.set_yticks(range(len(names)), [_broken(name) for name in names], color=INK)
-    chart.ax.tick_params(axis="y", labelsize=9.5)
-    chart.ax.set_ylim(max(len(names), 1) - 0.4, -0.9)
+    chart.rows([_broken(name) for name in names], -0.9, size=9.5)
     chart.ax.set_xlim(-0.02 * max(0.01, right), max(0.01, right) * 1.04)  # markers at zero stand free of the names
     ticks = [float(x) for x in MaxNLocator(5).tick_values(0.0, right) if 0 <= x <= max(0.01, right) * 1.04]
     chart.ax.set_xticks(ticks, [chart.figure(x, "percent" if right >= 0.1 else "percent1") for x in ticks])
@@ -112,19 +105,13 @@ def _broken(name: str) -> str:
 def plot_second_order(chart: Chart, table: pd.DataFrame, *, days: int | None = None) -> Axes:
     """Draw the share that orders a second time, of all customers and by what their first order was like.
 
-    Parameters
-    ----------
-    table : DataFrame
-        Columns ``name`` ("" = all customers), ``kind``, ``group``, ``n`` (NA = too few to show), ``share``,
-        ``low``, ``high`` (fractions, NaN = not watched long enough), ``verdict`` ("more often", "less often", "no
-        clear difference", "" for all).
-    days : int, optional
-        Horizon of the shares; by default that of a column ``days``.
+    Columns: ``name`` ("" = all customers), ``kind``, ``group``, ``n`` (NA = too few to show), ``share``, ``low``,
+    ``high`` (fractions, NaN = not watched long enough), ``verdict`` ("more often", "less often", "no clear difference",
+    "" for all). `days`: horizon of the shares; by default that of a column ``days``.
     """
     groups = [(key, part) for key, part in table.groupby("name", sort=False)]
     ax = chart.open(7.4, 1.9 + 0.4 * (len(table) + len(groups)))
-    names: list[str] = []
-    heads: list[int] = []
+    names, heads = list[str](), list[int]()
     for key, part in groups:
         if key:
             heads.append(len(names))
@@ -161,19 +148,14 @@ def _second_order(chart: Chart, row: dict[Any, Any], at: int) -> None:
 def plot_traits(chart: Chart, table: pd.DataFrame, *, most: int = 16) -> Axes:
     """Draw how many times as often, or as much, each trait is among ideal customers as among the rest.
 
-    Parameters
-    ----------
-    table : DataFrame
-        Columns ``name``, ``kind`` ("behaviour", "category_share", "date", "attribute"), ``unit``, ``category``,
-        ``statistic``, ``value``, ``value_others``, ``ratio``, ``ratio_low``, ``ratio_high``, ``status``.
-    most : int
-        So many rows at most, clear ones first; those not drawn are counted below.
+    Columns: ``name``, ``kind`` ("behaviour", "category_share", "date", "attribute"), ``unit``, ``category``,
+    ``statistic``, ``value``, ``value_others``, ``ratio``, ``ratio_low``, ``ratio_high``, ``status``. `most`: so many
+    rows at most, clear ones first; those not drawn are counted below.
     """
-    rows = table[table["ratio"].notna() & (table["ratio"] > 0) & (table["status"] != "too_few")]
-    place = (rows["status"] != "measured").astype(int)
-    size = rows["effect"].abs() if "effect" in rows else rows["ratio"].abs()
-    order = rows.assign(place=place, size=-size).sort_values(["place", "size"], kind="stable").index
-    shown = rows.loc[order].head(most)
+    rows = table[(table["ratio"] > 0) & (table["status"] != "too_few")]
+    size = rows["effect" if "effect" in rows else "ratio"].abs()
+    order = rows.assign(place=rows["status"] != "measured", size=-size).sort_values(["place", "size"], kind="stable")
+    shown = rows.loc[order.index].head(most)
     ax = chart.open(7.4, 2.2 + 0.4 * max(1, len(shown)))
     reach = _reach(shown)
     for i, row in enumerate(shown.to_dict("records")):
@@ -184,9 +166,7 @@ def plot_traits(chart: Chart, table: pd.DataFrame, *, most: int = 16) -> Axes:
         chart.at_right(" · ".join(_trait_values(chart, row)), i, gid="values")
     ax.axvline(1.0, color=INK, linewidth=1.1, linestyle=":", zorder=1)
     names = [_trait_name(row, chart) for row in shown.to_dict("records")]
-    ax.set_yticks(range(len(names)), names, color=INK)
-    ax.tick_params(axis="y", labelsize=9.5)
-    ax.set_ylim(max(len(names), 1) - 0.4, -0.9)
+    chart.rows(names, -0.9, size=9.5)
     ax.set_xscale("log")
     ax.set_xlim(1 / reach / 1.06, reach * 1.06)
     steps = [step for step in _STEPS if 1 / reach <= step <= reach]
@@ -230,30 +210,27 @@ def _dot(chart: Chart, ends: tuple[Any, Any, Any], y: float, text: str, *, clear
     chart.note(text, (high, y), (away, 0), bbox=BEHIND)
 
 
+def _stacked(names: list[str], room: float, heads: list[bool]) -> tuple[list[float], list[float], float]:
+    """Return where rows with names of several lines begin, their middles and the end, in inches, heads above."""
+    tops, places, at = [], [], 0.0
+    for name, head in zip(names, heads, strict=True):
+        tops.append(at + _HEADING if head else at)
+        height = room + _TALL * (name.count("\n") + 1)
+        places.append(tops[-1] + height / 2)
+        at = tops[-1] + height
+    return tops, places, at
+
+
 @plot
 def plot_response(chart: Chart, table: pd.DataFrame, *, overall: float | None = None) -> Axes:
     """Draw which share of each group answers: dot and interval, filled where it differs clearly from the others.
 
-    Parameters
-    ----------
-    table : DataFrame
-        Columns ``attribute`` (a heading; the rows of one stand together), ``value`` (the group),
-        ``response_rate``, ``low``, ``high`` (fractions), ``n`` (NA = too few to show), ``verdict``.
-    overall : float, optional
-        Share of all, marked by a line.
+    Columns: ``attribute`` (a heading; the rows of one stand together), ``value`` (the group), ``response_rate``,
+    ``low``, ``high`` (fractions), ``n`` (NA = too few to show), ``verdict``. `overall`: share of all, marked by a line.
     """
-    names = [textwrap.fill(chart.label(value), 32) for value in table["value"]]
-    heads = table["attribute"].ne(table["attribute"].shift()).tolist()
-    several = table["attribute"].nunique() > 1
-    places, at = [], 0.0
-    headings: list[tuple[float, str]] = []
-    for name, new, attribute in zip(names, heads, table["attribute"], strict=True):
-        if new and several:
-            headings.append((at + _HEADING - 0.1, chart.label(attribute)))
-            at += _HEADING
-        height = _ROW + _TALL * (name.count("\n") + 1)
-        places.append(at + height / 2)
-        at += height
+    names = [chart.label(value, wide=32) for value in table["value"]]
+    heads = table["attribute"].ne(table["attribute"].shift()) & (table["attribute"].nunique() > 1)
+    tops, places, at = _stacked(names, _ROW, heads.tolist())
     ax = chart.open(7.4, 1.7 + at)
     top = max([0.02, *table["high"].dropna()])
     written = []
@@ -266,9 +243,10 @@ def plot_response(chart: Chart, table: pd.DataFrame, *, overall: float | None = 
             _dot(chart, ends, y, share, clear=row["verdict"] != "no clear difference")
     if overall is not None and overall == overall:
         ax.axvline(overall, color=INK, linewidth=1, linestyle="--")
-    for y, text in headings:
-        edge = ("figure fraction", "data")
-        ax.annotate(text, (0.012, y), xycoords=edge, va="bottom", color=INK, weight="bold", fontsize=9.5)
+    look: dict[str, Any] = {"xycoords": ("figure fraction", "data"), "va": "bottom", "weight": "bold", "fontsize": 9.5}
+    for y, new, attribute in zip(tops, heads, table["attribute"], strict=True):
+        if new:
+            ax.annotate(chart.label(attribute), (0.012, y - 0.1), color=INK, **look)
     ax.set_yticks(places, written, color=INK, fontsize=9.5)
     ax.set_ylim(max(at, 0.3), 0)
     ax.set_xlim(0, top * 1.12)
@@ -282,25 +260,21 @@ def plot_response(chart: Chart, table: pd.DataFrame, *, overall: float | None = 
         _("filled: clearly unlike the others, after allowing for so many comparisons; hollow: no clear difference"),
         _("line: interval"), *([_("dashed: all contacts")] if overall is not None else []),
     ]  # fmt: skip
-    return chart.close(_("Who answers?"), [chart.t(line) for line in lines])
+    return chart.close(_("Who answers?"), chart.each(*lines))
 
 
 @plot
 def plot_before(chart: Chart, table: pd.DataFrame, *, n_days: int) -> Axes:
     """Draw what each group brought before a campaign (hollow) and during it (filled), with intervals.
 
-    Parameters
-    ----------
-    table : DataFrame
-        Columns ``group`` ("responded", "no_response", "not_sent"), ``n_customers`` (NA = too few to show),
-        ``spend_before``, ``before_low``, ``before_high``, ``spend_during``, ``during_low``, ``during_high``.
-    n_days : int
-        Of the campaign, and of the time before it.
+    Columns: ``group`` ("responded", "no_response", "not_sent"), ``n_customers`` (NA = too few to show),
+    ``spend_before``, ``before_low``, ``before_high``, ``spend_during``, ``during_low``, ``during_high``. `n_days`: of
+    the campaign, and of the time before it.
     """
     ax = chart.open(7.4, 1.8 + 0.75 * len(table))
     names = []
     for place, row in enumerate(table.to_dict("records")):
-        names.append(f"{textwrap.fill(chart.label(row['group']), 22)}\n({chart.size(row['n_customers'])})")
+        names.append(f"{chart.label(row['group'], wide=22)}\n({chart.size(row['n_customers'])})")
         if pd.isna(row["n_customers"]):
             continue
         for offset, which, fill, color in ((-0.17, "before", PAPER, REST), (0.17, "during", BLUE, BLUE)):
@@ -318,7 +292,7 @@ def plot_before(chart: Chart, table: pd.DataFrame, *, n_days: int) -> Axes:
     ax.spines["left"].set_visible(False)
     what = chart.t(_("revenue per customer in {n:count} {n:plural day|days}"), n=n_days)
     ax.set_xlabel(f"{what}, {chart.currency}" if chart.currency else what)
-    caption = [chart.t(_("hollow: before")), chart.t(_("filled: during")), chart.t(_("line: interval of the mean"))]
+    caption = chart.each(_("hollow: before"), _("filled: during"), _("line: interval of the mean"))
     return chart.close(_("What had they brought before it was sent?"), caption)
 
 
@@ -326,27 +300,17 @@ def plot_before(chart: Chart, table: pd.DataFrame, *, n_days: int) -> Axes:
 def plot_pairs(chart: Chart, table: pd.DataFrame, *, most: int = 12, min_lift: float | None = None) -> Axes:
     """Draw how much more often pairs stand in one basket than unrelated things would: dot and interval.
 
-    Parameters
-    ----------
-    table : DataFrame
-        Columns ``item_a``, ``item_b``, ``lift``, ``lift_low``, ``lift_high``, ``n_customers``, ``verdict``, in
-        the order to draw; rows without an interval are left out.
-    most : int
-        So many pairs at most.
-    min_lift : float, optional
-        Marked by a line: from here a pair counts as strong.
+    Columns: ``item_a``, ``item_b``, ``lift``, ``lift_low``, ``lift_high``, ``n_customers``, ``verdict``, in order;
+    rows without an interval are left out. `most`: so many pairs at most. `min_lift`: from here a pair counts as
+    strong, marked by a line.
     """
     shown = table.dropna(subset=["lift", "lift_low", "lift_high"]).head(most)
     names = [
         f"{textwrap.fill(str(a), _WIDE)}\n+ {textwrap.fill(str(b), _WIDE, subsequent_indent='  ')}"
         for a, b in zip(shown["item_a"], shown["item_b"], strict=True)
     ]
-    lines = [name.count("\n") + 1 for name in names]
-    ax = chart.open(7.4, 1.9 + sum(0.12 + 0.19 * n for n in lines))
-    places, at = [], 0.0
-    for n in lines:
-        places.append(at + (0.12 + 0.19 * n) / 2)
-        at += 0.12 + 0.19 * n
+    _tops, places, at = _stacked(names, 0.12, [False] * len(names))
+    ax = chart.open(7.4, 1.9 + at)
     for y, row in zip(places, shown.to_dict("records"), strict=True):
         ends = (row["lift_low"], row["lift"], row["lift_high"])
         words = chart.t(_("{lift:number1} (n\u00a0=\u00a0{n:count})"), lift=row["lift"], n=row["n_customers"])

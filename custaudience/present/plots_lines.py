@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -16,10 +15,9 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 TIME_UNITS = {
-    "days": _("days since the first order"),
-    "weeks": _("weeks since the first order"),
+    "days": _("days since the first order"), "weeks": _("weeks since the first order"),
     "months": _("months since the first order"),
-}
+}  # fmt: skip
 _DASHES = ("-", "--", "-.", ":")
 
 
@@ -29,13 +27,8 @@ def plot_survival(
 ) -> Axes:
     """Draw step curves with their intervals, named at their ends, and the numbers at risk below.
 
-    Parameters
-    ----------
-    table : DataFrame
-        Columns ``group``, ``time``, ``at_risk``, ``share``, ``low``, ``high`` (fractions); up to four groups.
-    time_unit : {"days", "weeks", "months"}
-        Of the times.
-    names : mapping of group to its name, optional
+    Columns: ``group``, ``time``, ``at_risk``, ``share``, ``low``, ``high`` (fractions); up to four groups. `time_unit`
+    ("days", "weeks", "months"): of the times. `names`: mapping of group to its name.
     """
     ax = chart.open(7.4, 4.4)
     groups = list(table.groupby("group", sort=False))
@@ -47,7 +40,7 @@ def plot_survival(
         color = segment_color(str(group)) if segment_color(str(group)) != REST else (INK, REST)[i % 2]
         ax.step(part["time"], part["share"], where="post", color=color, linestyle=_DASHES[i % 4], linewidth=1.8)
         ax.fill_between(part["time"], part["low"], part["high"], step="post", color=color, alpha=0.14, linewidth=0)
-        name, below = textwrap.fill(chart.label(group, names), 18), -48 - 26 * i
+        name, below = chart.label(group, names, wide=18), -48 - 26 * i
         chart.note(name, (1, heights[i] / 1.02), (8, 0), coords="axes fraction")
         chart.note(name, (1, 0), (8, below), coords="axes fraction", **quiet)
         for tick in ticks:
@@ -69,13 +62,9 @@ def plot_survival(
 def plot_tracking(chart: Chart, table: pd.DataFrame, *, model: str = "") -> Axes:
     """Draw actual against expected repeat purchases, cumulated, and where the model stopped to see.
 
-    Parameters
-    ----------
-    table : DataFrame
-        Columns ``until`` (last day of a week), ``actual_cumulative``, ``expected_cumulative``, ``held_out`` and, for
-        the caption, ``n_customers``; rows without figures (too few customers yet) are left out.
-    model : str
-        Its name, for the label of its line.
+    Columns: ``until`` (last day of a week), ``actual_cumulative``, ``expected_cumulative``, ``held_out`` and, for the
+    caption, ``n_customers``; rows without figures (too few customers yet) are left out. `model`: its name, for the
+    label of its line.
     """
     ax = chart.open(7.4, 4.0)
     shown = table.dropna(subset=["actual_cumulative"])

@@ -74,24 +74,11 @@ def table(
     labels: Mapping[str, str] | None = None, min_group_size: int | None = None, currency: str | None = None,
     language: str = "en"
 ) -> Table:  # fmt: skip
-    """Return a table ready to show.
+    """Return a table ready to show: its columns in order, a named index first.
 
-    Parameters
-    ----------
-    df : DataFrame
-        Columns are shown in order; a named index comes first.
-    caption : str
-        What the table answers.
-    formats : mapping of column to format
-        As in `words.format_value`; a column without one is written by its type. ``+`` before a format
-        signs it, for example ``"+count"``.
-    labels : mapping of column to heading
-        Default: the column's name with blanks for underscores.
-    min_group_size : int, optional
-        Given, a missing ``count`` is a group too small to show: "fewer than 10". Otherwise a missing
-        value is a dash.
-    currency, language : str
-        For the figures.
+    `caption` says what the table answers. `formats` by column are those of `words.format_value`, ``+`` before one signs
+    it; a column without one is written by its type. `labels` head columns in place of their names. With
+    `min_group_size` a missing ``count`` is a group too small to show: "fewer than 10"; else a missing value is a dash.
 
     Examples
     --------

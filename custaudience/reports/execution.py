@@ -302,9 +302,6 @@ def _joined(outputs: Iterable[Any]) -> list[Any]:
 
 
 def _tidy_output(output: dict[str, Any], number: int | None) -> dict[str, Any]:
-    tidy = dict(output)
-    if "data" in tidy:
-        tidy["data"] = {k: v for k, v in tidy["data"].items() if "jupyter.widget" not in k}
-    if tidy["output_type"] == "execute_result":
-        tidy["execution_count"] = number
-    return tidy
+    if "data" in output:
+        output = output | {"data": {k: v for k, v in output["data"].items() if "jupyter.widget" not in k}}
+    return output | ({"execution_count": number} if output["output_type"] == "execute_result" else {})

@@ -100,8 +100,7 @@ def notebook_map(tables: Iterable[str], folder: Path | None = None) -> pd.DataFr
     """Return every notebook, its question, its needs, and whether a study with these tables can feed it."""
     import pandas as pd
 
-    have = set(tables)
-    rows = []
+    have, rows = set(tables), []
     for notebook in find_notebooks(folder):
         missing = ", ".join(notebook.missing(have))
         can = f"no: {missing} missing" if missing else "yes"

@@ -16,14 +16,12 @@ import pandas as pd
 
 from custaudience.evidence import Claim
 from custaudience.evidence import template as _
-from custaudience.present import figure_bytes
+from custaudience.present.charts import sparkline
 from custaudience.present.figures import in_language
-from custaudience.present.sparkline import sparkline
-from custaudience.present.style import ACCENTS, use_style
+from custaudience.present.style import ACCENTS, figure_bytes, use_style
 from custaudience.present.tables import fewer_than
 from custaudience.present.words import format_value, label, render, render_claim, status_name, translator
-from custaudience.reports.ledger import Evidence, Ledger
-from custaudience.reports.manifest import RunInfo
+from custaudience.reports.ledger import Evidence, Ledger, RunInfo
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -102,10 +100,8 @@ class Source:
         for claim in found:
             text = render_claim(claim, language=self.language)
             first, stop, rest = text.partition(". ")
-            verdict = status_name(claim.status, self.language)
-            ref, lead = self.evidence.ref(claim.id), first + stop.rstrip()
-            row = {"text": text, "lead": lead, "rest": rest, "ref": ref, "status": claim.status, "verdict": verdict}
-            printed.append(row)
+            row = {"text": text, "lead": first + stop.rstrip(), "rest": rest, "ref": self.evidence.ref(claim.id)}
+            printed.append(row | {"status": claim.status, "verdict": status_name(claim.status, self.language)})
         return printed
 
     def cited(self, *ids: str) -> list[dict[str, Any]]:
@@ -135,8 +131,7 @@ def segment_texts() -> Mapping[str, Mapping[str, Any]]:
     """Return name, meaning and action of the shipped segments by key, in English."""
     rules = files("custaudience.customers.rfm").joinpath("segments.toml")
     raw = tomllib.loads(rules.read_text(encoding="utf-8"))
-    rows = [*raw.get("segment", []), *([raw["no_order"]] if "no_order" in raw else [])]
-    return {row["key"]: row for row in rows}
+    return {row["key"]: row for row in (*raw["segment"], raw["no_order"])}
 
 
 def segment_name(key: str, language: str) -> str:
@@ -165,14 +160,11 @@ def index_page(
     page: dict[str, Any] = {"finding_ref": source.evidence.ref(finding.id) if finding else None}
     page["because"] = next(iter(source.cited("what_changed.because")), None)
     page["because_page"] = page_name("what_changed", source.language, info) if page["because"] else ""
-    page["facts"] = source.cited("data.rows_read", "data.rows_used", "data.rows_set_aside")
-    for fact in page["facts"]:
-        fact["text"] = fact["text"].rstrip(".")
-    page["finding"] = (
-        render_claim(finding, language=source.language)
-        if finding
-        else source.say(_("What the data say about {month:month}"), month=info.month)
-    )
+    facts = source.cited("data.rows_read", "data.rows_used", "data.rows_set_aside")
+    page["facts"] = [fact | {"text": fact["text"].rstrip(".")} for fact in facts]
+    page["finding"] = source.say(_("What the data say about {month:month}"), month=info.month)
+    if finding:
+        page["finding"] = render_claim(finding, language=source.language)
     page["tiles"] = _tiles(source)
     page["segments_page"] = page_name("segments", source.language, info)
     page["segments"] = segment_rows(source)
@@ -183,7 +175,7 @@ def index_page(
     page["widest"] = max(filter(None, shares), default=1.0)
     page["personas"] = personas(source)
     elsewhere = set(said_elsewhere)
-    advice = [c for c in ledger.of_kind("advice") if _slug(c) not in elsewhere - set(acts)]
+    advice = [c for c in ledger.values() if c.kind == "advice" and _slug(c) not in elsewhere - set(acts)]
     page["advice"] = source.claims(sorted(advice, key=lambda claim: _slug(claim) in elsewhere))
     page["warnings"] = source.claims([claim for claim in ledger.warnings() if _slug(claim) not in elsewhere])
     said = {claim["text"] for claim in page["warnings"]}  # a study's caveats may be claims as well
@@ -209,18 +201,13 @@ def _segment_row(source: Source, row: dict[Any, Any]) -> dict[str, Any]:
     shares = {name: None if small or pd.isna(share) else float(share) for name, share in shares.items()}
     refs = [source.evidence.ref(f"rfm_and_lifecycle.{claim}.{key}") for claim in _OF_SEGMENT]
     return shares | {
-        "key": key,
-        "anchor": "s-" + "".join(c if c.isalnum() else "-" for c in key),
-        "name": segment_name(key, source.language),
-        "color": ACCENTS.get(key, ""),
-        "small": small,
+        "key": key, "anchor": "s-" + "".join(c if c.isalnum() else "-" for c in key), "raw": row,
+        "name": segment_name(key, source.language), "color": ACCENTS.get(key, ""), "small": small,
         "customers": source.few() if small else source.fmt(row["n_customers"], "count"),
         "revenue_per_customer": source.fmt(row.get("revenue_per_customer"), "money0"),
         "days": source.fmt(row.get("median_days_since_last_order"), "number"),
-        "moved": _moved(source, row),
-        "refs": [ref for ref in refs if ref is not None],
-        "raw": row,
-    }
+        "moved": _moved(source, row), "refs": [ref for ref in refs if ref is not None],
+    }  # fmt: skip
 
 
 def _moved(source: Source, row: dict[Any, Any]) -> str:

@@ -7,6 +7,7 @@ custaudience.parameters("slug")`` in the next. papermill itself only warns of an
 from __future__ import annotations
 
 import ast
+import calendar
 import datetime as dt
 import os
 import re
@@ -164,16 +165,7 @@ def _lines_by_name(source: str) -> dict[str, str]:
 class Parameters:
     """The checked parameters of a notebook; each declared name is an attribute.
 
-    Attributes
-    ----------
-    slug : str
-    study : Path
-        Folder of the study, absolute.
-    as_of : date
-        Last day that counts. When the notebook leaves it empty, the last day of the study's last complete
-        month: asking for it then opens the study.
-    out : str
-        Absolute folder to publish to, or "".
+    `study` is its folder, absolute; `out` the absolute folder to publish to, or ""; `as_of` the last day that counts.
     """
 
     def __init__(self, slug: str, values: Mapping[str, Any]) -> None:
@@ -208,24 +200,19 @@ class Parameters:
 
     @cached_property
     def as_of(self) -> dt.date:
-        """Last day that counts."""
+        """Last day that counts; left empty, the last of the study's last complete month, which opens the study."""
         given: dt.date | None = self._values["as_of"]
         return given or last_day(self._study.last_complete_month)
 
 
 def last_day(month: str) -> dt.date:
     """Return the last day of a month, such as "2024-02"."""
-    first = dt.date.fromisoformat(f"{month}-01")
-    return (first + dt.timedelta(days=32)).replace(day=1) - dt.timedelta(days=1)
+    year, number = map(int, month.split("-"))
+    return dt.date(year, number, calendar.monthrange(year, number)[1])
 
 
 def parameters(slug: str) -> Parameters:
-    """Check the parameters that the notebook set before this call, and return them.
-
-    Parameters
-    ----------
-    slug : str
-        The notebook, for example ``"cohorts"``.
+    """Check the parameters that the notebook, such as ``"cohorts"``, set before this call, and return them.
 
     Raises
     ------
@@ -286,26 +273,20 @@ def _injected_names(history: Iterable[str], known: set[str]) -> list[str]:
     that somebody types elsewhere in a notebook is not meant.
     """
     cells = [_assigned_literals(source) for source in history]
-    declaring = [i for i, names in enumerate(cells) if names and known <= set(names)]
-    if not declaring or declaring[-1] + 1 >= len(cells):
-        return []
-    return cells[declaring[-1] + 1] or []
+    after = [i + 1 for i, names in enumerate(cells) if known <= set(names)]
+    return cells[after[-1]] if after and after[-1] < len(cells) else []
 
 
-def _assigned_literals(source: str) -> list[str] | None:
-    """Return the names that a cell of literal assignments sets, None for any other cell."""
+def _assigned_literals(source: str) -> list[str]:
+    """Return the names that a cell of literal assignments sets, none for any other cell."""
+    names = []
     try:
-        statements = ast.parse(source).body
-        names = []
-        for statement in statements:
-            if isinstance(statement, ast.Assign):
-                targets = statement.targets
-            elif isinstance(statement, ast.AnnAssign) and statement.value is not None:
-                targets = [statement.target]
-            else:
-                return None
-            ast.literal_eval(statement.value)  # type: ignore[arg-type]
+        for statement in ast.parse(source).body:
+            if not isinstance(statement, (ast.Assign, ast.AnnAssign)) or statement.value is None:
+                return []
+            ast.literal_eval(statement.value)
+            targets = statement.targets if isinstance(statement, ast.Assign) else [statement.target]
             names += [target.id for target in targets if isinstance(target, ast.Name)]
     except (SyntaxError, ValueError, TypeError):
-        return None
-    return names or None
+        return []
+    return names

@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from custaudience.errors import ParameterError, near_miss
+from custaudience.present import locale
+from custaudience.present.card_files import installed_browser
 from custaudience.reports import places
 from custaudience.reports.execution import Task
 from custaudience.reports.notebooks import Notebook, find_notebooks, select_notebooks
@@ -58,8 +60,6 @@ class Plan:
 def make_plan(request: Request) -> Plan:
     """Check the usage of a run; opens the study but reads no table."""
     if request.pictures:
-        from custaudience.present.card_files import installed_browser
-
         installed_browser()
     places.refuse_address(request.study, request.out, request.private)
     month = request.month
@@ -78,15 +78,11 @@ def make_plan(request: Request) -> Plan:
 
     study = open_study(request.study)
     return Plan(
-        request=request,
-        study=study,
-        notebooks=tuple(chosen),
-        parameters=typed,
-        languages=_languages(study, request.languages),
-        month=_month_of(as_of.pop()) if as_of else month,
+        request=request, study=study, notebooks=tuple(chosen), parameters=typed,
+        languages=_languages(study, request.languages), month=_month_of(as_of.pop()) if as_of else month,
         reports=places.written_below(request.out, "reports") / study.folder_name,
         private=places.written_below(request.private, "private") / study.folder_name,
-    )
+    )  # fmt: skip
 
 
 def settle_month(study: Study, month: str | None) -> str:
@@ -148,8 +144,6 @@ def _month_of(as_of: dt.date) -> str:
 
 
 def _languages(study: Study, asked: Sequence[str]) -> tuple[str, ...]:
-    from custaudience.present import locale
-
     known = locale.languages()
     for language in asked:
         if language not in known:
@@ -161,6 +155,4 @@ def _languages(study: Study, asked: Sequence[str]) -> tuple[str, ...]:
 
 def own_language(study: Study) -> str:
     """Return the study's language, English where that is not shipped."""
-    from custaudience.present import locale
-
     return study.language if study.language in locale.languages() else locale.SOURCE_LANGUAGE

@@ -15,7 +15,7 @@ import custaudience
 from custaudience.evidence import ledger_frame, read_claims, write_claims
 from custaudience.reports import places, swap
 from custaudience.reports.execution import Outcome, Task, execute, execute_all
-from custaudience.reports.manifest import Inputs, NotebookRun, RunInfo, read_manifest, set_status, write_manifest
+from custaudience.reports.ledger import Inputs, NotebookRun, RunInfo, read_manifest, set_status, write_manifest
 from custaudience.reports.notebooks import Notebook, find_notebooks, read_notebook, select_notebooks
 from custaudience.reports.parameters import check_parameters, last_day
 from custaudience.reports.plan import Plan, Request, make_plan, settle_month, split_by_tables, tasks_of
@@ -46,23 +46,12 @@ class RunResult:
 def run_report(request: Request, progress: Progress = lambda text, stays: None) -> RunResult:
     """Run the notebooks on a study and publish one month's report.
 
-    Parameters
-    ----------
-    request : Request
-    progress : callable, optional
-        Called with lines of text; see `Progress`.
-
-    Returns
-    -------
-    RunResult
-        Also when notebooks failed: then `folder` is ``<month>.failed`` and a good month stays as it was.
+    There is a result also when notebooks failed: its folder is then ``<month>.failed``, and a good month stays.
 
     Raises
     ------
     CustaudienceError
-        If something about the usage or the data is wrong; nothing has been published then.
-    LockedError
-        If another run of the study is going on.
+        If something about the usage or the data is wrong (nothing has been published then), or another run goes on.
     """
     plan = make_plan(request)
     with _folder_made(plan.reports), swap.run_lock(plan.reports / ".lock"):
@@ -79,23 +68,11 @@ def run_notebook(
     parameters: Mapping[str, object] | None = None,
     out: str | os.PathLike[str] | None = None,
 ) -> NotebookRun:
-    """Run one notebook in this process, and write the executed notebook to `output`.
+    """Run one notebook in this process, and write the executed notebook to `output`; a failure is told by the result.
 
-    Parameters
-    ----------
-    notebook : str or path
-        A slug or number of the project's notebooks, or the path of a file.
-    study_path : path, optional
-        Relative to where you stand; by default the notebook's own study.
-    parameters : mapping, optional
-        Checked and converted as by `run_report`; ``as_of`` may be any day.
-    out : path, optional
-        Folder for the notebook's tables and claims; by default it publishes none.
-
-    Returns
-    -------
-    NotebookRun
-        A failure is told by its ``status``, ``reason`` and ``failed_cell``.
+    `notebook` is a slug or number of the project's notebooks, or the path of a file; `study_path` is relative to where
+    you stand, by default the notebook's own study. `parameters` are checked and converted as by `run_report`; ``as_of``
+    may be any day. Tables and claims go to `out`; by default none are published.
     """
     is_file = Path(notebook).is_file()
     chosen = read_notebook(Path(notebook)) if is_file else select_notebooks(find_notebooks(), [str(notebook)])[0]
@@ -129,8 +106,7 @@ def _run(plan: Plan, progress: Progress) -> RunResult:
         write_claims(build / "claims" / "data.json", data_claims)
         tasks = tasks_of(plan, month, build, can_run)
         progress(f"{plan.study.folder_name} {month}: {len(tasks)} notebooks, {jobs} at a time", True)
-        watch = _Watch(len(tasks), progress)
-        outcomes = execute_all(tasks, jobs=jobs, on_done=watch.done, on_wait=watch.wait)
+        outcomes = _execute(tasks, jobs, progress)
         info = _run_info(plan, month, _notebook_runs(plan, outcomes, reasons))
         _write_ledger(build)
         slugs = {notebook.file: notebook.slug for notebook in plan.notebooks}
@@ -145,21 +121,21 @@ def _run(plan: Plan, progress: Progress) -> RunResult:
     return RunResult(folder, private, info)
 
 
-class _Watch:
-    """Tells how far a run is."""
+def _execute(tasks: Sequence[Task], jobs: int, progress: Progress) -> list[Outcome]:
+    """Run the notebooks and tell how far the run is."""
+    started, n_done = time.monotonic(), 0
 
-    def __init__(self, total: int, progress: Progress) -> None:
-        self.total, self.progress, self.finished, self.started = total, progress, 0, time.monotonic()
-
-    def done(self, outcome: Outcome) -> None:
-        self.finished += 1
+    def done(outcome: Outcome) -> None:
+        nonlocal n_done
+        n_done += 1
         how = "" if outcome.ok else f", failed: {outcome.reason}"
         name = outcome.task.source.stem
-        self.progress(f"notebook {self.finished} of {self.total}: {name}, {outcome.seconds:.1f} s{how}", True)
+        progress(f"notebook {n_done} of {len(tasks)}: {name}, {outcome.seconds:.1f} s{how}", True)
 
-    def wait(self) -> None:
-        elapsed = time.monotonic() - self.started
-        self.progress(f"{self.finished} of {self.total} notebooks done, {elapsed:.0f} s", False)
+    def wait() -> None:
+        progress(f"{n_done} of {len(tasks)} notebooks done, {time.monotonic() - started:.0f} s", False)
+
+    return execute_all(tasks, jobs=jobs, on_done=done, on_wait=wait)
 
 
 def _notebook_runs(plan: Plan, outcomes: Sequence[Outcome], reasons: Mapping[str, str]) -> Iterator[NotebookRun]:
@@ -177,9 +153,8 @@ def _notebook_runs(plan: Plan, outcomes: Sequence[Outcome], reasons: Mapping[str
 
 
 def _notebook_run(notebook: Notebook, outcome: Outcome) -> NotebookRun:
-    status: Any = "ok" if outcome.ok else "failed"
-    how = {"seconds": outcome.seconds, "reason": outcome.reason, "failed_cell": outcome.failed_cell}
-    return NotebookRun(notebook.file, notebook.slug, notebook.title, status, **how)  # type: ignore[arg-type]
+    how = ("ok" if outcome.ok else "failed", outcome.seconds, outcome.reason, outcome.failed_cell)
+    return NotebookRun(notebook.file, notebook.slug, notebook.title, *how)  # type: ignore[arg-type]
 
 
 def _run_info(plan: Plan, month: str, notebooks: Iterator[NotebookRun]) -> RunInfo:

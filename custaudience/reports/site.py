@@ -10,24 +10,21 @@ import re
 from collections.abc import Callable, Mapping
 from functools import lru_cache, partial
 from html import unescape
-from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import nbformat
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 import custaudience
 from custaudience.evidence import template as _
+from custaudience.present.cards import environment_of
 from custaudience.present.figures import in_language, language_of
-from custaudience.present.style import css_tokens
-from custaudience.present.words import format_value, render, term, terms, translator
-from custaudience.reports import persona_pages
-from custaudience.reports.ledger import read_ledger
-from custaudience.reports.manifest import NotebookRun, RunInfo, read_manifest
+from custaudience.present.style import stylesheet, template_text
+from custaudience.present.words import term, terms, translator
+from custaudience.reports import segment_pages
+from custaudience.reports.ledger import NotebookRun, RunInfo, read_ledger, read_manifest
 from custaudience.reports.pages import Source, index_page, page_name
-from custaudience.reports.segment_pages import segments_page
 from custaudience.reports.topics import PERSONAS, TOPICS, topic_page
 
 if TYPE_CHECKING:
@@ -60,14 +57,14 @@ def render_month(build: Path, info: RunInfo) -> None:
         index_page,
         said_elsewhere={PERSONAS.slug, *(topic.slug for topic in TOPICS)},
         acts={topic.slug for topic in TOPICS if topic.acts},
-        personas=persona_pages.persona_rows,
+        personas=segment_pages.persona_rows,
     )
     topics = [topic for topic in TOPICS if topic.in_ledger(ledger)]
-    if persona_pages.in_ledger(ledger):
+    if segment_pages.in_ledger(ledger):
         topics.insert(0, PERSONAS)  # the last but those of single topics: whom the segments stand for
     pages: list[tuple[str, str, Callable[[Source], dict[str, Any]], str]] = [
         ("index", "index.html.j2", index, _("Overview of the month")),
-        ("segments", "segments.html.j2", segments_page, _("Segments")),
+        ("segments", "segments.html.j2", segment_pages.segments_page, _("Segments")),
         *((topic.stem, "topic.html.j2", partial(topic_page, topic=topic), topic.name) for topic in topics),
     ]
     for language in info.languages:
@@ -83,20 +80,20 @@ def render_month(build: Path, info: RunInfo) -> None:
                 context = {"page": page, "evidence": source.evidence, "fmt": source.fmt}
                 made = _page(template, language, info, root="../" * stem.count("/"), **context)
             _write(build / page_name(stem, language, info), made)
-    persona_pages.write_cards(build, info)
+    segment_pages.write_cards(build, info)
     _write_appendix_index(build, info)
 
 
 def _persona_index(source: Source, nav: list[dict[str, Any]]) -> str:
     """Return the index of the personas, "" where the run has none: then a page says why."""
-    if not persona_pages.read_personas(source.folder):
+    if not segment_pages.read_personas(source.folder):
         return ""
     info, language = source.info, source.language
     page = {"nav": nav, "links": _links(info, language, PERSONAS.stem)}
-    parts = _environment(language).get_template("personas.html.j2")
+    parts = environment_of(language).get_template("personas.html.j2")
     context = _context(language, info.languages[0]) | {"info": info, "page": page, "root": "../"}
     top, foot = (Markup(parts.render(context, part=part)) for part in ("top", "foot"))
-    return persona_pages.index_sheet(source, (), top, foot)
+    return segment_pages.index_sheet(source, (), top, foot)
 
 
 def render_appendix_page(notebook_path: Path, html_path: Path, info: RunInfo, run: NotebookRun) -> None:
@@ -113,7 +110,7 @@ def render_study_index(study_folder: Path) -> None:
     failed = [_listed(name, manifest) for name, manifest in found.items() if _FAILED.fullmatch(name)]
     newest: Mapping[str, Any] = next((m for m in found.values() if m), {})
     language = next(iter(newest.get("languages", ())), "en")
-    page = _environment(language).get_template("study_index.html.j2").render(
+    page = environment_of(language).get_template("study_index.html.j2").render(
         _context(language, language), months=months, failed=failed, caveats=newest.get("caveats", ()),
         name=newest.get("study_name") or newest.get("study") or study_folder.name,
     )  # fmt: skip
@@ -138,7 +135,7 @@ def _write_appendix_index(build: Path, info: RunInfo) -> None:
 
 
 def _page(template: str, language: str, info: RunInfo, **context: Any) -> str:
-    page = _environment(language).get_template(template)
+    page = environment_of(language).get_template(template)
     return page.render(_context(language, info.languages[0]) | context, info=info)
 
 
@@ -156,36 +153,15 @@ def _context(language: str, study_language: str) -> dict[str, Any]:
     return {
         "lang": language,
         "root": "",  # from a page's folder up to the month's
-        "css": Markup(css_tokens() + _template("page.css")),
+        "css": stylesheet("page.css"),
         "version": custaudience.__version__,
         "study_lang": study_lang,
         "study_text": lambda text: translate(in_language(text, language)),
     }
 
 
-@lru_cache(maxsize=8)
-def _environment(language: str) -> Environment:
-    loader = PackageLoader("custaudience.present", "templates")
-    environment = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, keep_trailing_newline=True)
-    environment.trim_blocks = environment.lstrip_blocks = True
-    translate = translator(language)
-
-    def say(text: str, **values: Any) -> str:
-        return render(text, values, language=language, html=True) if values else translate(text)
-
-    environment.globals["_"] = say
-    environment.globals["fmt"] = lambda value, form: format_value(value, form, language=language)
-    environment.filters["below_appendix"] = lambda path: path.removeprefix("appendix/")
-    return environment
-
-
-@lru_cache(maxsize=2)
-def _template(name: str) -> str:
-    return files("custaudience.present").joinpath("templates", name).read_text(encoding="utf-8")
-
-
 def _links(info: RunInfo, language: str, stem: str) -> list[dict[str, str]]:
-    say, others = translator(language), persona_pages.other_languages(stem, language, info)
+    say, others = translator(language), segment_pages.other_languages(stem, language, info)
     own = {"appendix/index.html": _("all notebooks"), "manifest.json": _("manifest"), "../index.html": _("all months")}
     links = [(href, say(name), "") for href, name in own.items()]
     return [{"href": href, "name": name, "lang": code} for href, name, code in (*links, *others)]
@@ -236,7 +212,7 @@ def _exporter() -> HTMLExporter:
     from nbconvert.preprocessors import TagRemovePreprocessor
     from traitlets.config import Config
 
-    source = _template("notebook.html.j2")
+    source = template_text("notebook.html.j2")
     config = Config()
     config.TagRemovePreprocessor.remove_cell_tags = _HIDDEN_TAGS
     name = "custaudience.html.j2"

@@ -7,17 +7,20 @@ import textwrap
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from custaudience.errors import ConfigError
+from custaudience.present import locale
+from custaudience.present.words import render_claim
 from custaudience.reports import places
 from custaudience.reports.notebooks import find_notebooks
 from custaudience.reports.parameters import Parameter, last_day
+from custaudience.study.books import explain_difference, monthly_books
+from custaudience.study.health import Health, control_claims, row_claims, warning_claims
 
 if TYPE_CHECKING:
-    from custaudience.study.health import Health
     from custaudience.study.proposing import Question
     from custaudience.study.study import Study
 
@@ -58,7 +61,6 @@ def make_study(
     talk: Talk = _PRINTING,
 ) -> bool:
     """Propose a study from exports, relative to where you stand, and write it when it is confirmed; say whether."""
-    from custaudience.present import locale
     from custaudience.study.proposing import Answers, describe, propose_study, refuse_taken, write_study
 
     places.refuse_address(folder, *files)
@@ -78,12 +80,9 @@ def make_study(
     write_study(proposal, target, copy=wishes.copy, progress=talk.progress)
     readme = f" ({target / 'README.md'} was there and is as it was)" if had_readme else f", {target / 'README.md'}"
     talk.say(f"\nWritten: {target / 'study.toml'}{readme}")
-    if any(table.table == "transactions" for table in proposal.tables):
-        talk.say(f"Next: custaudience check {target}")
-    else:
-        talk.say(
-            "There are no order lines among these files, so nothing can be said of who buys: give that export along."
-        )
+    has_lines = any(table.table == "transactions" for table in proposal.tables)
+    none = "There are no order lines among these files, so nothing can be said of who buys: give that export along."
+    talk.say(f"Next: custaudience check {target}" if has_lines else none)
     return True
 
 
@@ -93,10 +92,7 @@ def describe_study(study_path: str | os.PathLike[str], *, as_of: str | None = No
     The warnings know no line after `as_of`, by default the last day of the last month that is complete in the data;
     the months and totals of the books are those of all data.
     """
-    from custaudience.present.words import render_claim
     from custaudience.study import open_study
-    from custaudience.study.books import monthly_books
-    from custaudience.study.health import row_claims, warning_claims
 
     day = Parameter("as_of", "date").check(as_of or "")
     places.refuse_address(study_path)
@@ -143,7 +139,10 @@ def month_lines(books: pd.DataFrame, controls: pd.DataFrame, digits: int) -> lis
     for number, row in months[single].iterrows():
         line = sums(row["month"], months.loc[[number]])
         line[2] = f"{row['n_customers']:,}"
-        table.append(line + _against(given[row["month"]], digits) if row["month"] in given else line)
+        if control := given.get(row["month"]):  # in words, so that it needs no colour
+            differs = "agrees" if control.agrees else f"! {control.difference:+,.{digits}f}"
+            line += [f"{control.expected:,.{digits}f}", differs]
+        table.append(line)
     if len(months) > 1:
         table.append(sums("total", months))
     for gap in (2, 1):
@@ -154,11 +153,6 @@ def month_lines(books: pd.DataFrame, controls: pd.DataFrame, digits: int) -> lis
         return lines
     rounded = "Amounts are shown in whole units; the totals of the books were compared to the last digit."
     return [*month_lines(books, controls, 0), *_wrapped([rounded])]
-
-
-def _against(control: Any, digits: int) -> list[str]:
-    """Return a control and how the data differ from it: said in words, so that it needs no colour."""
-    return [f"{control.expected:,.{digits}f}", "agrees" if control.agrees else f"! {control.difference:+,.{digits}f}"]
 
 
 def aligned(table: list[list[str]], gap: int = 2) -> list[str]:
@@ -173,10 +167,8 @@ def _notes(study: Study, books: pd.DataFrame) -> list[str]:
     """Return what must be known to read the table of months."""
     dated = books[books["month"] != ""]
     digits, last = study.minor_digits, dated["month"].iloc[-1]
-    notes = []
-    if books["guests_net"].any():
-        why = "lines set aside for want of a customer id. A control of revenue is held against net + guests."
-        notes.append(f"Guests: {why}")
+    guests = "Guests: lines set aside for want of a customer id. A control of revenue is held against net + guests."
+    notes = [guests] if books["guests_net"].any() else []
     for name, what in (("excluded_net", "Left out as study.toml says"), ("set_aside_net", "Set aside as faulty")):
         if books[name].any():
             total, most = books[name].sum(), books.loc[books[name].abs().idxmax()]
@@ -195,10 +187,6 @@ def _notes(study: Study, books: pd.DataFrame) -> list[str]:
 
 def _control_lines(study: Study, health: Health, books: pd.DataFrame) -> list[str]:
     """Return how the controls are met, what to do where they are not, and which to ask for when there is none."""
-    from custaudience.present.words import render_claim
-    from custaudience.study.books import explain_difference
-    from custaudience.study.health import control_claims
-
     lines = []
     for row, claim in zip(health.controls.itertuples(), control_claims(health), strict=True):
         lines += _wrapped([("" if row.agrees else "! ") + render_claim(claim, language="en")])

@@ -5,7 +5,6 @@ What the pages are stands in ``topics.toml``.
 
 from __future__ import annotations
 
-import inspect
 import tomllib
 from dataclasses import dataclass
 from importlib.resources import files
@@ -80,15 +79,12 @@ def topic_page(source: Source, topic: Topic) -> dict[str, Any]:
     lead = _printed(source, topic, topic.lead, said)
     headline = bool(lead) and len(lead[0]["text"]) <= LONGEST_HEADLINE
     return {
-        "index_page": page_name("index", source.language, source.info),
-        "name": source.say(topic.name),
-        "heading": lead[0] if headline else None,
-        "lead": lead[1:] if headline else lead,
-        "intro": source.say(topic.intro) if topic.intro else "",
-        "notebook": topic.notebook.removesuffix(".ipynb"),
+        "index_page": page_name("index", source.language, source.info), "name": source.say(topic.name),
+        "heading": lead[0] if headline else None, "lead": lead[1:] if headline else lead,
+        "intro": source.say(topic.intro), "notebook": topic.notebook.removesuffix(".ipynb"),
         "sections": [made for section in topic.sections if (made := _section(source, topic, section, said))],
         "warnings": _printed(source, topic, ("warning.*",), said),
-    }
+    }  # fmt: skip
 
 
 def _section(source: Source, topic: Topic, section: Section, said: set[str]) -> dict[str, Any] | None:
@@ -97,13 +93,11 @@ def _section(source: Source, topic: Topic, section: Section, said: set[str]) -> 
     if not claims and figure is None:
         return None
     return {
-        "heading": source.say(section.heading),
+        "heading": source.say(section.heading), "picture": figure,
         "anchor": "s-" + "-".join(c.split(".")[0] for c in section.claims[:1] or ("figure",)),
-        "claims": claims[:MOST_CLAIMS],
-        "n_more": max(0, len(claims) - MOST_CLAIMS),
-        "picture": figure,
-        "reading": source.say(section.reading) if section.reading and figure else "",
-    }
+        "claims": claims[:MOST_CLAIMS], "n_more": max(0, len(claims) - MOST_CLAIMS),
+        "reading": source.say(section.reading) if figure else "",
+    }  # fmt: skip
 
 
 def _printed(source: Source, topic: Topic, keys: tuple[str, ...], said: set[str]) -> list[dict[str, Any]]:
@@ -121,11 +115,10 @@ def _picture(source: Source, section: Section, claims: list[dict[str, Any]]) -> 
     table = source.table(section.figure) if section.figure else None
     if table is None or table.empty:
         return None
-    draw, info = _DRAWN_BY[section.figure], source.info
-    given = {"currency": info.currency, "min_group_size": info.min_group_size, "language": source.language}
-    wanted = inspect.signature(draw).parameters  # each drawing takes of these what it needs
+    info, name = source.info, section.figure
+    look = {"currency": info.currency, "min_group_size": info.min_group_size, "language": source.language}
     with use_style(), off_screen():
-        ax = draw(table, **{name: value for name, value in (given | {"source": source}).items() if name in wanted})
+        ax = _CHOSEN[name](table, source, look) if name in _CHOSEN else _PLAIN[name](table, **look)
     if ax is None:
         return None
     if not section.titled:
@@ -133,64 +126,56 @@ def _picture(source: Source, section: Section, claims: list[dict[str, Any]]) -> 
     return picture(ax, " ".join([source.say(section.heading), *(claim["text"] for claim in claims[:3])]))
 
 
-def _tracking(table: pd.DataFrame, source: Source, language: str) -> Axes:
+def _tracking(table: pd.DataFrame, source: Source, look: dict[str, Any]) -> Axes:
     errors = source.table("value_errors")
     model = "" if errors is None or errors.empty else str(errors["model"].iloc[0])
-    return present.plot_tracking(table, model=model, language=language)
+    return present.plot_tracking(table, model=model, **look)
 
 
-def _pairs(table: pd.DataFrame, language: str) -> Axes:
+def _pairs(table: pd.DataFrame, source: Source, look: dict[str, Any]) -> Axes:
     kinds = table[table["level"] == "kind"] if (table["level"] == "kind").any() else table
     strong = kinds[kinds["strong"].fillna(False).astype(bool)]
-    return present.plot_pairs(strong if len(strong) else kinds, language=language)
+    return present.plot_pairs(strong if len(strong) else kinds, **look)
 
 
-def _campaigns(table: pd.DataFrame, source: Source, min_group_size: int, language: str) -> Axes | None:
+def _campaigns(table: pd.DataFrame, source: Source, look: dict[str, Any]) -> Axes | None:
     judged = table[table["response_rate"].notna()].sort_values("response_rate", ascending=False, kind="stable")
     if judged.empty:
         return None
     judged = judged.rename(columns={"n_contacted": "n"}).assign(attribute="campaign", value=judged["campaign_id"])
     rate = source.ledger.get("campaign_response.rate")
     overall = float(rate.value) if rate and rate.value is not None else None
-    return present.plot_response(judged, overall=overall, min_group_size=min_group_size, language=language)
+    return present.plot_response(judged, overall=overall, **look)
 
 
-def _response(table: pd.DataFrame, min_group_size: int, language: str) -> Axes:
+def _response(table: pd.DataFrame, source: Source, look: dict[str, Any]) -> Axes:
     own = table[table["attribute"].isin(["segment", "spend_before_the_campaigns"])]
-    shown = own if len(own) else table.head(20)
-    return present.plot_response(shown, min_group_size=min_group_size, language=language)
+    return present.plot_response(own if len(own) else table.head(20), **look)
 
 
-def _before(table: pd.DataFrame, source: Source, currency: str, min_group_size: int, language: str) -> Axes | None:
+def _before(table: pd.DataFrame, source: Source, look: dict[str, Any]) -> Axes | None:
     finding = source.ledger.get("campaign_response.finding")
     if finding is None or "days" not in finding.values:
         return None
-    look: dict[str, Any] = {"currency": currency, "min_group_size": min_group_size, "language": language}
     return present.plot_before(table, n_days=int(finding.values["days"]), **look)
 
 
-def _profiles(table: pd.DataFrame, source: Source, currency: str, language: str) -> Axes:
+def _profiles(table: pd.DataFrame, source: Source, look: dict[str, Any]) -> Axes:
     groups = source.table("groups")
     named = pd.DataFrame() if groups is None else groups.dropna(subset=["about"])
     names = {str(row["group"]): f"{row['group']} · {row['about']}" for row in named.to_dict("records")}
-    return present.plot_profiles(table, names=names, currency=currency, language=language)
+    return present.plot_profiles(table, names=names, **look)
 
 
-_DRAWN_BY: dict[str, Any] = {
-    "revenue_bridge": present.plot_bridge,
-    "revenue_bridge_history": present.plot_bridge_history,
-    "contact_lists": present.plot_contact_lists,
-    "value_concentration": present.plot_concentration,
-    "value_frequency": present.plot_repeat_frequency,
-    "value_tracking": _tracking,
-    "drivers": present.plot_drivers,
-    "second_order": present.plot_second_order,
-    "group_count": present.plot_group_count,
-    "group_profiles": _profiles,
-    "product_pairs": _pairs,
-    "ideal_cut_offs": present.plot_cut_offs,
-    "ideal_traits": present.plot_traits,
-    "response_before": _before,
-    "campaigns": _campaigns,
-    "response_groups": _response,
-}
+# Published tables, and what draws them as they are, or after a choice of rows.
+_PLAIN: dict[str, Any] = {
+    "revenue_bridge": present.plot_bridge, "revenue_bridge_history": present.plot_bridge_history,
+    "contact_lists": present.plot_contact_lists, "value_concentration": present.plot_concentration,
+    "value_frequency": present.plot_repeat_frequency, "drivers": present.plot_drivers,
+    "second_order": present.plot_second_order, "group_count": present.plot_group_count,
+    "ideal_cut_offs": present.plot_cut_offs, "ideal_traits": present.plot_traits,
+}  # fmt: skip
+_CHOSEN: dict[str, Any] = {
+    "value_tracking": _tracking, "group_profiles": _profiles, "product_pairs": _pairs, "response_before": _before,
+    "campaigns": _campaigns, "response_groups": _response,
+}  # fmt: skip

@@ -17,8 +17,7 @@ from custaudience.audience import PersonaFrame, load_profile, personas_from_json
 from custaudience.errors import CustaudienceError
 from custaudience.evidence import Terms
 from custaudience.present import card_data, card_markdown, card_png, card_schema, persona_card, persona_sheet
-from custaudience.present.card_drawing import drawing, shape_of
-from custaudience.present.cards import accent_of
+from custaudience.present.cards import accent_of, drawing, shape_of
 from custaudience.present.style import BLUE, GREEN, PURPLE, REST, VERMILION
 from custaudience.present.words import WordsError, terms
 

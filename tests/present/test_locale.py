@@ -4,8 +4,7 @@ from pathlib import Path
 import pytest
 
 from custaudience.present import locale
-from custaudience.present.locale import messages
-from custaudience.present.locale.__main__ import main
+from custaudience.present.locale import __main__ as messages
 from custaudience.present.words import terms
 
 PACKAGE = Path(locale.__file__).parents[2]
@@ -55,12 +54,12 @@ def test_placeholders_are_compared(message, translation, fault):
 def test_renewing_keeps_translations_and_checking_tells_what_lacks(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(locale, "FOLDER", tmp_path)
     monkeypatch.setattr(messages, "messages", lambda: {"Revenue": ["a.py"]})
-    assert main(["de"]) == 0
-    assert main(["check", "de"]) == 1
+    assert messages.main(["de"]) == 0
+    assert messages.main(["check", "de"]) == 1
     assert "a.py: no translation of 'Revenue'" in capsys.readouterr().out
     path = locale.catalogue_path("de")
     path.write_text(path.read_text(encoding="utf-8").replace('"Revenue"\nmsgstr ""', '"Revenue"\nmsgstr "Umsatz"'))
     monkeypatch.setattr(messages, "messages", lambda: {"Orders": ["b.py"], "Revenue": ["a.py"]})
-    main(["de"])
+    messages.main(["de"])
     assert "Umsatz" in path.read_text(encoding="utf-8")
     assert "1 without a translation" in capsys.readouterr().out

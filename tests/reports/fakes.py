@@ -62,7 +62,7 @@ class FakeStudy:
         return FakeHealth()
 
     def inputs(self):
-        from custaudience.reports.manifest import file_sha256
+        from custaudience.reports.ledger import file_sha256
 
         return {p.name: file_sha256(p) for p in sorted(self.folder.iterdir())}
 

@@ -10,9 +10,9 @@ from typing import Any
 
 import pandas as pd
 
-from custaudience.evidence import Claim, Terms, ledger_frame
+from custaudience.evidence import Claim, Terms, write_claims
 from custaudience.monitoring.claims import month_claims
-from custaudience.reports.manifest import NotebookRun, RunInfo
+from custaudience.reports.ledger import NotebookRun, RunInfo
 
 AS_OF = dt.date(2017, 12, 31)
 NOTEBOOKS = ("00_start_here", "30_rfm_and_lifecycle", "31_cohorts")
@@ -158,11 +158,12 @@ def build_month(
     )  # fmt: skip
     tables = {
         "months": months(scale), "segments": shown, "segment_rules": rules, "lifecycle": lifecycle, "rfm_cuts": cuts,
-        "lifecycle_by_segment": mix, "claims": ledger_frame([*claims(currency, scale), *extra]),
+        "lifecycle_by_segment": mix,
     }  # fmt: skip
     (folder / "tables").mkdir(parents=True, exist_ok=True)
     for name, table in tables.items():
         table.to_parquet(folder / "tables" / f"{name}.parquet", index=False)
+    write_claims(folder / "claims" / "made_up.json", [*claims(currency, scale), *extra])
     return folder
 
 

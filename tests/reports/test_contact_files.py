@@ -16,8 +16,7 @@ from typer.testing import CliRunner
 
 from custaudience.cli import app
 from custaudience.errors import DataError, ParameterError
-from custaudience.reports.contact_files import ContactFiles, judge_month
-from custaudience.reports.contact_rows import safe_cell
+from custaudience.reports.contact_files import ContactFiles, judge_month, safe_cell
 from custaudience.reports.runner import publish_private
 from custaudience.reports.swap import LockedError, run_lock
 from custaudience.study import open_study

@@ -11,7 +11,7 @@ from fakes import files_of
 
 from custaudience import __version__
 from custaudience.errors import CustaudienceError, ParameterError
-from custaudience.reports.manifest import file_sha256, read_manifest
+from custaudience.reports.ledger import file_sha256, read_manifest
 from custaudience.reports.plan import Request
 from custaudience.reports.runner import RunResult, run_notebook, run_report
 

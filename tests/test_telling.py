@@ -1,7 +1,5 @@
 """Words stand in sheets, figures come from code, and the Teller is the gate of privacy."""
 
-from __future__ import annotations
-
 import ast
 import datetime as dt
 import tomllib
@@ -65,11 +63,8 @@ def test_a_count_brings_its_own_figures(tell: Teller) -> None:
     claim = tell.say("late", n=40, all=60)
     assert (claim.id, claim.value, claim.n, claim.values) == ("slug.late", 40, 40, {"n": 40, "all": 60})
     assert (claim.status, claim.unit, claim.source, claim.as_of) == (
-        "measured",
-        "customers",
-        "transactions",
-        TERMS.as_of,
-    )
+        "measured", "customers", "transactions", TERMS.as_of,
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize("people", [1, 9, (40, 9), (None, 3)])

@@ -1,7 +1,5 @@
 """Orders, features and customers made by hand for the tests of the ideal customer."""
 
-from __future__ import annotations
-
 import datetime as dt
 from typing import Any
 
@@ -61,14 +59,10 @@ def features_of(table: pd.DataFrame, kinds: dict[str, str], units: dict[str, str
     ]
     columns = ["column", "meaning", "unit", "kind", "type", "share_known"]
     return CustomerFeatures(
-        table=table.sort_values("customer_id", ignore_index=True),
-        dictionary=pd.DataFrame(dictionary, columns=columns),
-        left_out=pd.DataFrame(columns=["column", "reason"], dtype="str"),
-        categories=(),
-        as_of=AS_OF,
-        until=AS_OF,
+        table=table.sort_values("customer_id", ignore_index=True), dictionary=pd.DataFrame(dictionary, columns=columns),
+        left_out=pd.DataFrame(columns=["column", "reason"], dtype="str"), categories=(), as_of=AS_OF, until=AS_OF,
         n_without_order=0,
-    )
+    )  # fmt: skip
 
 
 def synthetic_base(

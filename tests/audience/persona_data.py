@@ -1,7 +1,5 @@
 """A made-up shop small enough to be recounted by hand: three segments that differ where it is planted."""
 
-from __future__ import annotations
-
 import datetime as dt
 from typing import Any
 
@@ -22,14 +20,12 @@ def features_of(table: pd.DataFrame, attributes: tuple[str, ...] = ()) -> Custom
     columns = [c for c in table if c != "customer_id"]
     dictionary = pd.DataFrame(
         {
-            "column": columns,
-            "meaning": "",
-            "unit": "",
+            "column": columns, "meaning": "", "unit": "",
             "kind": ["attribute" if c in attributes else "behaviour" for c in columns],
             "type": "numeric",
             "share_known": 1.0,
         }
-    )
+    )  # fmt: skip
     return CustomerFeatures(
         table=table, dictionary=dictionary, left_out=pd.DataFrame(columns=["column", "reason"]), categories=(),
         as_of=AS_OF, until=AS_OF, n_without_order=0,

@@ -48,14 +48,11 @@ def made_up(n=600, seed=1, known=1.0, effect=0.0):
     age, sex = rng.integers(16, 80, n).astype(float), rng.choice(["F", "M"], n)
     hit = (age >= 18) & (age <= 40) & (sex == "F")
     return features_of(
-        revenue_total=rng.lognormal(4, 0.5, n),
-        n_orders=1.0 + rng.poisson(3, n),
-        weekend_share=np.clip(rng.normal(0.4, 0.1, n) + effect * hit, 0, 1),
-        evening_share=rng.random(n),
-        age=np.where(rng.random(n) < known, age, np.nan),
-        sex=pd.Categorical(sex),
+        revenue_total=rng.lognormal(4, 0.5, n), n_orders=1.0 + rng.poisson(3, n),
+        weekend_share=np.clip(rng.normal(0.4, 0.1, n) + effect * hit, 0, 1), evening_share=rng.random(n),
+        age=np.where(rng.random(n) < known, age, np.nan), sex=pd.Categorical(sex),
         income=pd.Categorical(rng.choice(BANDS, n), BANDS, ordered=True),
-    )
+    )  # fmt: skip
 
 
 def codes(definition, **options):
@@ -104,10 +101,8 @@ def test_only_sex_age_income_as_rules():
     check = check_definition(parse_definition(toml))
     assert [f.code for f in check.findings] == ["ONLY_SEX_AGE_INCOME"]
     assert [(r.variable, r.values, r.ranges) for r in check.rules] == [
-        ("age", (), ((18.0, 40.0),)),
-        ("income", ("high", "middle"), ()),
-        ("sex", ("female",), ()),
-    ]
+        ("age", (), ((18.0, 40.0),)), ("income", ("high", "middle"), ()), ("sex", ("female",), ()),
+    ]  # fmt: skip
 
 
 def test_place_is_demographic_too():
@@ -153,14 +148,11 @@ def test_minors_are_never_counted():
 @pytest.mark.parametrize(
     ("text", "topic"),
     [
-        ("Muslim women 25-40 who shop online", "religion"),
-        ("people with diabetes", "health"),
-        ("women of another nationality", "nationality or origin"),
-        ("жінки з темним кольором шкіри", "skin colour"),
-        ("мусульмани, які купують онлайн", "religion"),
-        ("black people in cities", "race or ethnicity"),
+        ("Muslim women 25-40 who shop online", "religion"), ("people with diabetes", "health"),
+        ("women of another nationality", "nationality or origin"), ("жінки з темним кольором шкіри", "skin colour"),
+        ("мусульмани, які купують онлайн", "religion"), ("black people in cities", "race or ethnicity"),
     ],
-)
+)  # fmt: skip
 def test_sensitive(text, topic):
     """X9: named with the words it rests on, whatever else is said."""
     (finding,) = (f for f in check_definition(text).findings if f.code == "SENSITIVE")
@@ -567,12 +559,9 @@ def test_negative_values_zeros_and_gaps():
 # --- properties ------------------------------------------------------------------------------------------------------
 
 RULES_OF = [
-    {"variable": "sex", "is": ["women"]},
-    {"variable": "age", "at_least": 18},
-    {"variable": "age", "at_most": 40},
-    {"variable": "income", "is_not": ["Under 15K"]},
-    {"variable": "n_orders", "above": 1},
-]
+    {"variable": "sex", "is": ["women"]}, {"variable": "age", "at_least": 18}, {"variable": "age", "at_most": 40},
+    {"variable": "income", "is_not": ["Under 15K"]}, {"variable": "n_orders", "above": 1},
+]  # fmt: skip
 
 
 @settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow])

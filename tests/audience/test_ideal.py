@@ -1,7 +1,5 @@
 """Who is ideal: worked by hand, what cannot be told, cut-offs moved, later rows, hard inputs."""
 
-from __future__ import annotations
-
 import datetime as dt
 
 import numpy as np

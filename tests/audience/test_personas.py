@@ -1,7 +1,5 @@
 """Personas: figures that recount, blanks that are honest, nothing of anybody."""
 
-from __future__ import annotations
-
 import dataclasses
 import datetime as dt
 import math

@@ -1,7 +1,5 @@
 """Typed profiles traced to their sources and to the data; messages; how far a team agrees."""
 
-from __future__ import annotations
-
 import datetime as dt
 from pathlib import Path
 
@@ -165,11 +163,9 @@ _OWEN = "1 1 1 0 0 1 0 1 0 0".split()
 _BEN = "a a b b d c c c e d d a".split()
 _GERRY = "b a b b b c c c e d d d".split()
 _FOUR = (
-    "1 2 3 3 2 1 4 1 2 . . .".split(),
-    "1 2 3 3 2 2 4 1 2 5 . 3".split(),
-    ". 3 3 3 2 3 4 2 2 5 1 .".split(),
+    "1 2 3 3 2 1 4 1 2 . . .".split(), "1 2 3 3 2 2 4 1 2 5 . 3".split(), ". 3 3 3 2 3 4 2 2 5 1 .".split(),
     "1 2 3 3 2 4 4 1 2 5 1 .".split(),
-)
+)  # fmt: skip
 
 
 @pytest.mark.parametrize(

@@ -146,11 +146,9 @@ def test_helpful_messages():
 
 CONNECTION = duckdb.connect()
 ENGINES = {
-    "pandas": lambda t: t.to_pandas(),
-    "Polars": pl.from_arrow,
-    "Polars, lazy": lambda t: pl.from_arrow(t).lazy(),
+    "pandas": lambda t: t.to_pandas(), "Polars": pl.from_arrow, "Polars, lazy": lambda t: pl.from_arrow(t).lazy(),
     "PyArrow": lambda t: t,
-}
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("engine", ENGINES)

@@ -1,7 +1,5 @@
 """What is claimed of customers: recounted by plain pandas, small groups unnamed, every sentence can be said."""
 
-from __future__ import annotations
-
 import datetime as dt
 import math
 from pathlib import Path

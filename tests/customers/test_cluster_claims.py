@@ -3,8 +3,6 @@
 tests/recount counts what is claimed of the grocery panel and the shop again from the raw files.
 """
 
-from __future__ import annotations
-
 import datetime as dt
 from dataclasses import replace
 from pathlib import Path
@@ -81,10 +79,8 @@ def test_planted_groups_are_found_and_useless_variables_kept_out(
     planted = truth.reindex(labels.index)
     assert adjusted_rand_score(planted, labels) > 0.6
     assert pd.crosstab(labels, planted.replace({"trade": "renovation"})).idxmax(axis=1).to_dict() == {
-        "A": "renovation",
-        "B": "home",
-        "C": "garden",
-    }
+        "A": "renovation", "B": "home", "C": "garden",
+    }  # fmt: skip
     assert (planted[labels == "A"] == "trade").sum() > 0.9 * (planted == "trade").sum()
     used = shop.plan.variables.set_index("name")
     assert USELESS <= set(used.index[used["use"] == "not_used"]) and (used.loc[list(USELESS), "reason"] != "").all()

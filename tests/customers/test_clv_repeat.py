@@ -140,12 +140,10 @@ def table():
     return pa.table(
         {
             "customer_id": [f"{i:04}" if i % 3 else f"клієнт {i}" for i in who],
-            "ordered_on": pa.array(day, pa.date32()),
-            "revenue_minor": pa.array(revenue.astype("int64")),
-            "refund_minor": pa.array(np.maximum(-revenue, 0).astype("int64")),
-            "is_order": pa.array(revenue > 0),
+            "ordered_on": pa.array(day, pa.date32()), "revenue_minor": pa.array(revenue.astype("int64")),
+            "refund_minor": pa.array(np.maximum(-revenue, 0).astype("int64")), "is_order": pa.array(revenue > 0),
         }
-    )
+    )  # fmt: skip
 
 
 def with_datetimes(table):

@@ -37,16 +37,10 @@ def orders(*rows):
 
 
 THREE = orders(
-    ("a", "2024-01-31", 1000),
-    ("a", "2024-02-01", 500),
-    ("a", "2024-04-10", 250),
-    ("b", "2024-01-05", 300),
-    ("b", "2024-03-05", -300),
-    ("c", "2023-12-31", -50),
-    ("c", "2024-02-15", 700),
-    ("c", "2024-02-20", 100),
+    ("a", "2024-01-31", 1000), ("a", "2024-02-01", 500), ("a", "2024-04-10", 250), ("b", "2024-01-05", 300),
+    ("b", "2024-03-05", -300), ("c", "2023-12-31", -50), ("c", "2024-02-15", 700), ("c", "2024-02-20", 100),
     ("refunds", "2024-01-03", -900),
-)
+)  # fmt: skip
 
 
 def test_cohort_table_by_hand():
@@ -227,14 +221,9 @@ def test_helpful_messages():
 
 def test_time_to_second_order_by_hand():
     frame = orders(
-        ("a", "2024-01-01"),
-        ("a", "2024-01-01"),
-        ("a", "2024-01-31"),
-        ("a", "2024-02-01"),
-        ("b", "2024-01-11"),
-        ("b", "2024-01-20", -100),
-        ("b", "2024-03-01"),
-    )
+        ("a", "2024-01-01"), ("a", "2024-01-01"), ("a", "2024-01-31"), ("a", "2024-02-01"), ("b", "2024-01-11"),
+        ("b", "2024-01-20", -100), ("b", "2024-03-01"),
+    )  # fmt: skip
     got = time_to_second_order(frame, as_of=dt.date(2024, 2, 10))
     assert got["customer_id"].tolist() == ["a", "b"]
     assert got["days"].tolist() == [30, 30] and got["ordered_again"].tolist() == [True, False]
@@ -375,12 +364,10 @@ def test_a_million_rows_in_reasonable_time():
     n = 1_000_000
     frame = pd.DataFrame(
         {
-            "customer_id": rng.integers(0, 100_000, n).astype("str"),
-            "revenue_minor": 100,
-            "is_order": True,
+            "customer_id": rng.integers(0, 100_000, n).astype("str"), "revenue_minor": 100, "is_order": True,
             "ordered_on": np.datetime64("2023-01-01", "us") + rng.integers(0, 500, n).astype("timedelta64[D]"),
         }
-    )
+    )  # fmt: skip
     begin = time.perf_counter()
     table = cohort_table(frame, as_of=dt.date(2024, 5, 31), first_orders="observed")
     second = time_to_second_order(frame, as_of=dt.date(2024, 5, 31), first_orders="observed")

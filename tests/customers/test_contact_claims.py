@@ -1,7 +1,5 @@
 """What is claimed of lists to write to: small groups unnamed, no customer named, what cannot be said refused."""
 
-from __future__ import annotations
-
 import datetime as dt
 import json
 from dataclasses import replace

@@ -1,7 +1,5 @@
 """Whom to write to: lists by hand, a draw that stays what it was, and what a hold-out can show."""
 
-from __future__ import annotations
-
 import datetime as dt
 
 import numpy as np

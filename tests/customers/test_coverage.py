@@ -1,7 +1,5 @@
 """Long simulations: intervals cover as they say, and a rule errs as often as its page says."""
 
-from __future__ import annotations
-
 import datetime as dt
 
 import numpy as np

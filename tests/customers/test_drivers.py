@@ -172,17 +172,10 @@ def found():
     bought = rng.random(n) < pd.Series(kind).map({"x": 0.2, "y": 0.4, "z": 0.65}).to_numpy()
     known = rng.random(n) < np.where(bought, 0.5, 0.2)
     features = people(
-        n,
-        kind=kind,
-        shade=shade,
-        noise=rng.normal(size=n),
-        same=1,
-        twin=pd.Categorical(kind),
-        religion=rng.choice(["p", "q"], n),
-        age=np.where(known, rng.integers(18, 80, n), np.nan),
-        rare=["only one"] + ["others"] * (n - 1),
-        nothing=np.nan,
-    )
+        n, kind=kind, shade=shade, noise=rng.normal(size=n), same=1, twin=pd.Categorical(kind),
+        religion=rng.choice(["p", "q"], n), age=np.where(known, rng.integers(18, 80, n), np.nan),
+        rare=["only one"] + ["others"] * (n - 1), nothing=np.nan,
+    )  # fmt: skip
     spent = np.where(bought, np.exp(rng.normal(3, 1, n) + (kind == "z")), np.nan)
     return find(features, people(n, bought=bought, spent=spent), seed=1), n
 
@@ -293,12 +286,9 @@ def test_too_little_data_is_not_called_no_evidence():
 def test_hard_columns_give_a_reason_and_no_crash(n):
     rng = np.random.default_rng(0)
     features = people(
-        n,
-        levels=[f"level {i % 10_000}" for i in range(n)],
-        blank=pd.Series([None] * n, dtype="object"),
-        endless=np.where(np.arange(n) % 2, np.inf, np.nan),
-        flag=pd.array([True, False, None] * n, dtype="boolean")[:n],
-    )
+        n, levels=[f"level {i % 10_000}" for i in range(n)], blank=pd.Series([None] * n, dtype="object"),
+        endless=np.where(np.arange(n) % 2, np.inf, np.nan), flag=pd.array([True, False, None] * n, dtype="boolean")[:n],
+    )  # fmt: skip
     outcomes = people(n, none=False, equal=3.0, some=rng.normal(size=n), empty=np.nan)
     table = find(features, outcomes).table.set_index(["variable", "outcome"])
     assert len(table) == 16 and (table["verdict"] != "influences").all() and (table["reason"] != "").all()

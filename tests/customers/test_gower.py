@@ -17,12 +17,10 @@ SIZES = pd.CategoricalDtype(["S", "M", "L"], ordered=True)
 def people():
     return pd.DataFrame(
         {
-            "age": [20.0, 30.0, 60.0, np.nan],
-            "city": ["Kyiv", "Lviv", "Kyiv", None],
-            "size": pd.Series(["S", "M", "L", "S"], dtype=SIZES),
-            "member": [True, False, True, True],
+            "age": [20.0, 30.0, 60.0, np.nan], "city": ["Kyiv", "Lviv", "Kyiv", None],
+            "size": pd.Series(["S", "M", "L", "S"], dtype=SIZES), "member": [True, False, True, True],
         }
-    )
+    )  # fmt: skip
 
 
 def test_by_hand():

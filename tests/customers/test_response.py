@@ -208,10 +208,8 @@ def test_grocery_and_engines():
     assert table["status"].value_counts().to_dict() == {"complete": 19, "still running": 5, "began before the data": 3}
     assert table.index[:3].tolist() == ["1", "2", "3"] and table["n_contacted"].sum() == 6_589
     assert table["n_responses"].sum() == 2_102 and (found.n_uninvited, found.n_without_campaign, found.n_outside) == (
-        0,
-        0,
-        0,
-    )
+        0, 0, 0,
+    )  # fmt: skip
     assert table.loc["18", ["n_contacted", "n_responded", "n_coupons"]].tolist() == [1133, 214, 209]
     spend = found.groups[found.groups["attribute"] == "revenue_total"].set_index("value")
     assert spend.loc["4 highest", "verdict"] == "more" and spend.loc["2", "verdict"] == "less"

@@ -51,27 +51,16 @@ def from_drawn(drawn, start=dt.date(2023, 6, 1)):
 def test_summary_by_hand():
     """007 keeps its zeros; a refund lowers revenue but is no order and no sign of life; 42 has no order."""
     frame = orders(
-        ("007", "2024-01-01", 1000),
-        ("007", "2024-03-01", 2050, 950),
-        ("007", "2024-06-30", -3100, 3100),
-        ("42", "2024-06-29", -500, 500),
-        ("42", "2024-06-30", 0),
-        ("b", "2024-06-30", 1),
-        ("b", "2024-06-30", 2),
-    )
+        ("007", "2024-01-01", 1000), ("007", "2024-03-01", 2050, 950), ("007", "2024-06-30", -3100, 3100),
+        ("42", "2024-06-29", -500, 500), ("42", "2024-06-30", 0), ("b", "2024-06-30", 1), ("b", "2024-06-30", 2),
+    )  # fmt: skip
     got = summarise_rfm(frame, as_of=AS_OF).set_index("customer_id")
     assert list(got.index) == ["007", "42", "b"]
     assert got.loc["007"].to_dict() == {
-        "first_order_on": pd.Timestamp("2024-01-01"),
-        "last_order_on": pd.Timestamp("2024-03-01"),
-        "days_since_last_order": 121,
-        "n_orders": 2,
-        "revenue_total": -0.5,
-        "revenue_per_order": -0.25,
-        "refund_total": 40.5,
-        "refund_only": False,
-        "net_negative": True,
-    }
+        "first_order_on": pd.Timestamp("2024-01-01"), "last_order_on": pd.Timestamp("2024-03-01"),
+        "days_since_last_order": 121, "n_orders": 2, "revenue_total": -0.5, "revenue_per_order": -0.25,
+        "refund_total": 40.5, "refund_only": False, "net_negative": True,
+    }  # fmt: skip
     assert got.loc["42", "refund_only"] and pd.isna(got.loc["42", "days_since_last_order"])
     assert got.loc["42", "n_orders"] == 0 and got.loc["42", "revenue_total"] == -5.0
     assert np.isnan(got.loc["42", "revenue_per_order"]) and pd.isna(got.loc["42", "last_order_on"])
@@ -291,13 +280,11 @@ def test_segment_summary_by_hand():
     """Two dates: c joins the segment of b; b leaves for the segment of a."""
     now = pd.DataFrame(
         {
-            "customer_id": ["a", "b", "c", "d"],
-            "segment": ["champions", "champions", "recent", "no_order"],
-            "revenue_total": [10.1, 20.2, 5.05, -1.0],
-            "n_orders": [9, 8, 1, 0],
+            "customer_id": ["a", "b", "c", "d"], "segment": ["champions", "champions", "recent", "no_order"],
+            "revenue_total": [10.1, 20.2, 5.05, -1.0], "n_orders": [9, 8, 1, 0],
             "days_since_last_order": pd.array([1, 4, 2, None], dtype="Int64"),
         }
-    )
+    )  # fmt: skip
     before = pd.DataFrame({"customer_id": ["a", "b", "e"], "segment": ["champions", "recent", "recent"]})
     overdue = pd.DataFrame({"customer_id": ["a", "b", "c"], "overdue": pd.array([True, False, None], dtype="boolean")})
     got = summarise_segments(now, before=before, overdue=overdue).set_index("segment")

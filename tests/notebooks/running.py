@@ -3,8 +3,6 @@
 papermill and a kernel cost several seconds a run; one run of each notebook by papermill is in `test_papermill.py`.
 """
 
-from __future__ import annotations
-
 import json
 import multiprocessing
 import os

@@ -1,7 +1,5 @@
 """Notebook 36 elsewhere and at another date: no campaign that began later, no id, refusals in words."""
 
-from __future__ import annotations
-
 import shutil
 from pathlib import Path
 from typing import Any

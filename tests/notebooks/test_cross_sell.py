@@ -1,7 +1,5 @@
 """Notebook 35 elsewhere and at other dates: what it says, what it refuses, and that it knows nothing later."""
 
-from __future__ import annotations
-
 import os
 from pathlib import Path
 from typing import Any

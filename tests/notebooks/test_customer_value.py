@@ -1,7 +1,5 @@
 """Notebook 32 on other studies and at other dates: what it publishes, what it refuses, that it knows nothing later."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 from typing import Any
@@ -46,14 +44,9 @@ def test_the_committed_notebook_prints_the_published_values() -> None:
 
 def test_shop_at_another_date_in_other_units(tmp_path: Path) -> None:
     text, claims, out = run(
-        tmp_path,
-        study=str(ROOT / "data/shop"),
-        as_of="2025-04-30",
-        time_unit="D",
-        horizon="180",
-        margin="0.3",
+        tmp_path, study=str(ROOT / "data/shop"), as_of="2025-04-30", time_unit="D", horizon="180", margin="0.3",
         n_draws="100",
-    )
+    )  # fmt: skip
     assert "at a margin of 30 %" in text.replace("\u00a0", " ") and "180 days" in text.replace("\u00a0", " ")
     assert claims["customer_value.worth"]["status"] == "measured"
     assert claims["customer_value.finding"]["as_of"] == "2025-04-30"

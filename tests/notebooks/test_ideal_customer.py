@@ -1,7 +1,5 @@
 """Notebook 40 on made-up and bundled studies: what a survey adds, hostile names, early dates, no id, no small group."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Notebooks run with parameters other than their defaults: another month, another study, from another folder."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pandas as pd

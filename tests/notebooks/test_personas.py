@@ -1,7 +1,5 @@
 """Notebook 42 on other studies and dates: personas or the reason why not, names that are kept, nobody named."""
 
-from __future__ import annotations
-
 import json
 import re
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Notebook 34 on other studies and dates: groups or none, no id, no small group, nothing later than as_of."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Notebook 37 elsewhere and at other dates: it runs, knows nothing later, publishes counts and no customer."""
 
-from __future__ import annotations
-
 import json
 import os
 import shutil

@@ -3,8 +3,6 @@
 As a script it is the command line with these in place: ``python fakes.py report STUDY --month 2017-12``.
 """
 
-from __future__ import annotations
-
 import csv
 import json
 import os

@@ -1,7 +1,5 @@
 """`custaudience lists`: what stands in the files, who may read them, and a draw that stays true."""
 
-from __future__ import annotations
-
 import json
 import stat
 from collections.abc import Callable

@@ -1,7 +1,5 @@
 """A month's report is the same whether the lines come from a CSV file, from SQLite or from PostgreSQL."""
 
-from __future__ import annotations
-
 import csv
 import json
 import sqlite3

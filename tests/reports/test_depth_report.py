@@ -1,7 +1,5 @@
 """The pages of existing customers on the other bundled studies; long, so among the slow tests."""
 
-from __future__ import annotations
-
 import re
 from pathlib import Path
 

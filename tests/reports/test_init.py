@@ -1,7 +1,5 @@
 """`custaudience init` on the command line, and what it says when a study was made."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pytest

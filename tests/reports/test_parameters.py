@@ -183,11 +183,9 @@ def test_a_cell_that_differs_from_the_table_is_told_line_by_line():
     changed = source.replace("int = 5", "int = 4").replace("as_of: str", "as_off: str") + "\nextra: int = 1"
     faults = parameters_cell_faults("# a comment may stand before\n" + changed, "rfm_and_lifecycle")
     assert [fault.split(":")[0] for fault in faults] == [
-        "parameter 'as_off' is not in the table",
-        "parameter 'extra' is not in the table",
-        "parameter 'as_of' is missing",
-        "parameter 'n_scores'",
-    ]
+        "parameter 'as_off' is not in the table", "parameter 'extra' is not in the table",
+        "parameter 'as_of' is missing", "parameter 'n_scores'",
+    ]  # fmt: skip
 
 
 def test_last_day_of_a_month():
@@ -203,10 +201,8 @@ def test_in_a_real_kernel_papermill_cannot_slip_anything_past(tmp_path, monkeypa
     nbformat.write(notebook("cohorts", "print(params.study.name, params.period, params)"), source)
     study = "data {1}/Київ"
     cases = [
-        {"mnth": "2017-11"},
-        {"study": study, "as_of": 1976},
-        {"study": study, "period": "M", "as_of": "2017-11-30"},
-    ]
+        {"mnth": "2017-11"}, {"study": study, "as_of": 1976}, {"study": study, "period": "M", "as_of": "2017-11-30"},
+    ]  # fmt: skip
     tasks = [Task(source, tmp_path / f"out {{{i}}}.ipynb", case, case) for i, case in enumerate(cases)]
     unknown, number, good = execute_all(tasks, jobs=2)
     assert not unknown.ok and "no parameter 'mnth'" in unknown.reason and unknown.failed_cell == 2

@@ -1,7 +1,5 @@
 """The whole run on real notebooks: what a director reads is true, and nobody can be recognised."""
 
-from __future__ import annotations
-
 import json
 import re
 import stat

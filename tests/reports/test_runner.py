@@ -204,12 +204,9 @@ def test_one_notebook_alone(home, tmp_path):
     (tmp_path / "results" / "tables").mkdir(parents=True)
     written = tmp_path / "one" / "out.ipynb"
     run = run_notebook(
-        "rfm_and_lifecycle",
-        "data/tiny",
-        output=written,
-        parameters={"n_scores": "3", "as_of": "2017-06-15"},
+        "rfm_and_lifecycle", "data/tiny", output=written, parameters={"n_scores": "3", "as_of": "2017-06-15"},
         out="results",
-    )
+    )  # fmt: skip
     assert (run.status, run.reason, run.title) == ("ok", "", "The rfm_and_lifecycle question")
     assert "3 2017-06-15" in written.read_text() and str(root) not in written.read_text()
     assert (tmp_path / "results" / "tables" / "rfm_and_lifecycle.json").is_file()

@@ -1,7 +1,5 @@
 """Months as finance sees them, and what would explain that its totals differ."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """A database as source: its rows arrive whole and exact, it is never changed, its password is never seen."""
 
-from __future__ import annotations
-
 import datetime as dt
 import os
 import random
@@ -85,21 +83,15 @@ def test_postgres_values_arrive_exact_and_with_their_types(in_postgres: Callable
 def test_sqlite_values_of_many_types_in_one_column_all_arrive(in_sqlite: Callable[..., pa.Table]) -> None:
     many = ", ".join(f"({n}, NULL)" for n in range(60_000))
     got = in_sqlite(
-        "SELECT rowid, a, b FROM t ORDER BY rowid",
-        "CREATE TABLE t (a, b)",
-        f"INSERT INTO t VALUES {many}",
+        "SELECT rowid, a, b FROM t ORDER BY rowid", "CREATE TABLE t (a, b)", f"INSERT INTO t VALUES {many}",
         "INSERT INTO t VALUES ('007', 'late'), (9223372036854775807, 0.1), (7.0, 1e300), (0.285, X'00FF'), ('', 'Їжа')",
-    )
+    )  # fmt: skip
     assert got.num_rows == 60_005
     assert set(map(str, got.schema.types)) == {"string"}
     assert got.slice(59_999).select(["a", "b"]).to_pylist() == [
-        {"a": "59999", "b": None},
-        {"a": "007", "b": "late"},
-        {"a": "9223372036854775807", "b": "0.1"},
-        {"a": "7", "b": "1e+300"},
-        {"a": "0.285", "b": "X'00FF'"},
-        {"a": "", "b": "Їжа"},
-    ]
+        {"a": "59999", "b": None}, {"a": "007", "b": "late"}, {"a": "9223372036854775807", "b": "0.1"},
+        {"a": "7", "b": "1e+300"}, {"a": "0.285", "b": "X'00FF'"}, {"a": "", "b": "Їжа"},
+    ]  # fmt: skip
 
 
 def test_a_postgres_in_cp1251_sends_the_same_letters(
@@ -273,28 +265,22 @@ def test_copies_that_nobody_renews_are_removed(in_sqlite: Callable[..., pa.Table
 # ---- nothing is changed
 
 _WRITES = (
-    "INSERT INTO kept VALUES (3) RETURNING id",
-    "UPDATE kept SET id = 9 RETURNING id",
-    "DELETE FROM kept RETURNING id",
-    "DROP TABLE kept",
-    "SELECT 1; DELETE FROM kept",
-    "WITH gone AS (SELECT 1) DELETE FROM kept RETURNING id",
+    "INSERT INTO kept VALUES (3) RETURNING id", "UPDATE kept SET id = 9 RETURNING id", "DELETE FROM kept RETURNING id",
+    "DROP TABLE kept", "SELECT 1; DELETE FROM kept", "WITH gone AS (SELECT 1) DELETE FROM kept RETURNING id",
     "/* SELECT */ DELETE FROM kept",
-)
+)  # fmt: skip
 
 
 @pytest.mark.parametrize(
     "query",
     [
-        *_WRITES,
-        "WITH gone AS (DELETE FROM kept RETURNING id) SELECT * FROM gone",
-        "SELECT empty_it()",
+        *_WRITES, "WITH gone AS (DELETE FROM kept RETURNING id) SELECT * FROM gone", "SELECT empty_it()",
         "SELECT set_config('transaction_read_only', 'off', false), empty_it()",
         "SELECT 1 AS a) AS q; COMMIT; DELETE FROM kept; SELECT * FROM (SELECT 1",
         "SELECT 1) TO STDOUT; COMMIT; DELETE FROM kept; COPY (SELECT 1",
         "SELECT nextval('counter')",
     ],
-)
+)  # fmt: skip
 def test_postgres_refuses_what_would_change_it(
     in_postgres: Callable[..., pa.Table], postgres: Postgres, query: str
 ) -> None:
@@ -312,13 +298,10 @@ def test_postgres_refuses_what_would_change_it(
 @pytest.mark.parametrize(
     "query",
     [
-        *_WRITES,
-        "VACUUM INTO 'copy.db'",
-        "ATTACH 'new.db' AS new",
-        "PRAGMA query_only = 0",
+        *_WRITES, "VACUUM INTO 'copy.db'", "ATTACH 'new.db' AS new", "PRAGMA query_only = 0",
         "SELECT writefile('new.db', 1)",
     ],
-)
+)  # fmt: skip
 def test_sqlite_refuses_what_would_change_it(
     in_sqlite: Callable[..., pa.Table], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, query: str
 ) -> None:
@@ -394,15 +377,12 @@ def test_a_missing_driver_says_what_to_install(message: Callable[..., str], monk
 @pytest.mark.parametrize(
     ("query", "says"),
     [
-        ("SELECT nope FROM (SELECT 1 AS n) AS t", "nope"),
-        ("SELECT 1 FROM WHERE", 'near "WHERE"'),
-        ("SELECT 1 AS id, 2 AS n, 3 AS ID", "the same name twice"),
-        ("SELECT 1 AS n WHERE 1 = 0;", "gives no rows"),
+        ("SELECT nope FROM (SELECT 1 AS n) AS t", "nope"), ("SELECT 1 FROM WHERE", 'near "WHERE"'),
+        ("SELECT 1 AS id, 2 AS n, 3 AS ID", "the same name twice"), ("SELECT 1 AS n WHERE 1 = 0;", "gives no rows"),
         ("SELECT 1 AS n; SELECT 2 AS n", "the database refuses the query"),
-        ("SHOW tables", "it begins with 'SHOW'. Write one SELECT"),
-        ("", "it begins with ''. Write one SELECT"),
+        ("SHOW tables", "it begins with 'SHOW'. Write one SELECT"), ("", "it begins with ''. Write one SELECT"),
     ],
-)
+)  # fmt: skip
 def test_what_is_wrong_with_a_query_is_said(
     message: Callable[..., str], postgres: Postgres, tmp_path: Path, query: str, says: str
 ) -> None:

@@ -1,7 +1,5 @@
 """Lines netted to orders: the same on every engine, to the cent."""
 
-from __future__ import annotations
-
 import datetime as dt
 from typing import Any
 
@@ -18,28 +16,21 @@ from custaudience.study import Study, orders_of
 
 LINES = pd.DataFrame(
     {
-        "customer_id": ["1", "1", "1", "2", "2", "2"],
-        "order_id": ["a", "a", "b", "c", "d", "e"],
+        "customer_id": ["1", "1", "1", "2", "2", "2"], "order_id": ["a", "a", "b", "c", "d", "e"],
         "ordered_at": pd.to_datetime(
             [
-                "2025-01-01 10:00",
-                "2025-01-03 09:00",
-                "2025-01-04 00:00",
-                "2025-01-05 23:59",
-                "2025-01-06 12:00",
+                "2025-01-01 10:00", "2025-01-03 09:00", "2025-01-04 00:00", "2025-01-05 23:59", "2025-01-06 12:00",
                 "2025-02-01 00:00",
             ]
         ),
         "revenue_minor": [10_000, -3_000, -500, 0, 250, 999],
     }
-)
+)  # fmt: skip
 ENGINES = {
-    "pandas": lambda df: df,
-    "polars": pl.from_pandas,
-    "polars lazy": lambda df: pl.from_pandas(df).lazy(),
+    "pandas": lambda df: df, "polars": pl.from_pandas, "polars lazy": lambda df: pl.from_pandas(df).lazy(),
     "pyarrow": lambda df: pa.Table.from_pandas(df, preserve_index=False),
     "duckdb": lambda df: duckdb.connect().from_arrow(pa.Table.from_pandas(df, preserve_index=False)),
-}
+}  # fmt: skip
 
 
 def collect(frame: Any) -> pd.DataFrame:
@@ -57,11 +48,8 @@ def test_orders_are_netted_dated_by_their_first_line_and_cut_at_as_of(engine: st
     assert orders["n_lines"].tolist() == [2, 1, 1, 1]
     assert orders["is_order"].tolist() == [True, False, False, True]
     assert orders["ordered_on"].dt.strftime("%Y-%m-%d").tolist() == [
-        "2025-01-01",
-        "2025-01-04",
-        "2025-01-05",
-        "2025-01-06",
-    ]
+        "2025-01-01", "2025-01-04", "2025-01-05", "2025-01-06",
+    ]  # fmt: skip
     assert str(orders["revenue_minor"].dtype) == "int64"
 
 

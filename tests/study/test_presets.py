@@ -1,7 +1,5 @@
 """Vendors' exports: each preset agrees with the reader's contract, and reads its samples as a recount by hand does."""
 
-from __future__ import annotations
-
 import csv
 import importlib.util
 import io

@@ -1,7 +1,5 @@
 """Reading is strict, happens once, and loses nothing (requirements section 7; 002-22)."""
 
-from __future__ import annotations
-
 import datetime as dt
 import re
 from collections.abc import Callable
@@ -30,12 +28,9 @@ def rows(path: Path, columns: str = "customer_id, order_id, ordered_at, revenue_
 def test_ids_stay_text_money_becomes_minor_units_and_rows_are_numbered(make_study: MakeStudy) -> None:
     got = rows(make_study(), "customer_id, revenue_minor, _file, _row")
     assert got == [
-        ("007", 1205, "orders.csv", 1),
-        ("007", 1207, "orders.csv", 2),
-        ("0042", 10009, "orders.csv", 3),
-        ("0042", -1005, "orders.csv", 4),
-        ("9", 0, "orders.csv", 5),
-    ]
+        ("007", 1205, "orders.csv", 1), ("007", 1207, "orders.csv", 2), ("0042", 10009, "orders.csv", 3),
+        ("0042", -1005, "orders.csv", 4), ("9", 0, "orders.csv", 5),
+    ]  # fmt: skip
 
 
 def test_missing_column_names_the_near_miss_and_what_is_there(make_study: MakeStudy) -> None:
@@ -115,12 +110,10 @@ def test_rows_set_aside_are_counted_kept_with_their_place_and_the_rest_is_used(
     report = study.read_report("transactions")
     assert (report.rows_in, report.rows_used, report.rows_set_aside) == (11, 6, 5)
     assert study.quarantined("transactions").fetchall() == [
-        ("orders.csv", 6, "ordered_at", "not_a_date", "not a day"),
-        ("orders.csv", 7, "customer_id", "missing", None),
-        ("orders.csv", 8, "revenue", "not_a_number", "five"),
-        ("orders.csv", 9, "", "too_few_fields", "8,h"),
+        ("orders.csv", 6, "ordered_at", "not_a_date", "not a day"), ("orders.csv", 7, "customer_id", "missing", None),
+        ("orders.csv", 8, "revenue", "not_a_number", "five"), ("orders.csv", 9, "", "too_few_fields", "8,h"),
         ("orders.csv", 10, "", "too_many_fields", "8,i,2025-01-07,5,extra"),
-    ]
+    ]  # fmt: skip
     last = study.table("transactions").filter("order_id = 'j'").project("_row").fetchall()
     assert last == [(11,)]
     counts = study.write_quarantine(tmp_path / "private" / "quarantine")

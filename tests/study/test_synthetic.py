@@ -1,7 +1,5 @@
 """The made-up studies: same seed, same files; what was planted is in the raw export (plain pandas, not our reader)."""
 
-from __future__ import annotations
-
 import datetime as dt
 import hashlib
 import re

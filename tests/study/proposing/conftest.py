@@ -1,7 +1,5 @@
 """Exports written to disk, each with one thing wrong, and what `init` makes of them."""
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Callable
 from pathlib import Path

@@ -1,7 +1,5 @@
 """What cannot be read is refused in one sentence that says what to do, and nothing is left behind."""
 
-from __future__ import annotations
-
 import io
 import zipfile
 from pathlib import Path

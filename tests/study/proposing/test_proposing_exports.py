@@ -1,7 +1,5 @@
 """The sample exports of data/exports: recognised by themselves, and what is written reads what the recount found."""
 
-from __future__ import annotations
-
 import json
 from decimal import Decimal
 from pathlib import Path
@@ -20,18 +18,12 @@ SAMPLES = Path(__file__).parents[3] / "data" / "exports"
 EXPECTED: dict[str, dict[str, Any]] = json.loads((SAMPLES / "expected.json").read_text("utf-8"))
 # what no file can say: the currency, unless a column or a header names it, and the company's own time zone
 ASKED = {
-    "shopify-orders.csv": {"timezone"},
-    "shopify-customers.csv": {"currency"},
-    "woocommerce-orders.csv": {"currency", "timezone"},
-    "stripe-payments.csv": {"timezone"},
-    "hubspot-contacts.csv": {"currency"},
-    "mailchimp-campaigns.csv": {"currency", "timezone"},
-    "ga4-events.csv": {"currency", "timezone"},
-    "meta-ads.csv": set(),
-    "meta-ads-uk.csv": set(),
-    "google-ads.csv": {"currency"},
-    "google-ads-ru.csv": {"currency"},
-}
+    "shopify-orders.csv": {"timezone"}, "shopify-customers.csv": {"currency"},
+    "woocommerce-orders.csv": {"currency", "timezone"}, "stripe-payments.csv": {"timezone"},
+    "hubspot-contacts.csv": {"currency"}, "mailchimp-campaigns.csv": {"currency", "timezone"},
+    "ga4-events.csv": {"currency", "timezone"}, "meta-ads.csv": set(), "meta-ads-uk.csv": set(),
+    "google-ads.csv": {"currency"}, "google-ads-ru.csv": {"currency"},
+}  # fmt: skip
 
 
 def answers_for(sample: str) -> dict[str, str]:

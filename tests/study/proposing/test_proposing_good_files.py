@@ -1,7 +1,5 @@
 """Awkward files that can be read: what is proposed for them reads every row."""
 
-from __future__ import annotations
-
 import csv
 import io
 import tomllib

@@ -1,7 +1,5 @@
 """Headers and words of exports in English, Ukrainian, Russian and Vietnamese."""
 
-from __future__ import annotations
-
 import pytest
 
 from custaudience.study.contracts import TABLES
@@ -65,14 +63,11 @@ def test_a_plain_name(header, plain) -> None:
 @pytest.mark.parametrize(
     "header, column, sure",
     [
-        ("total amount paid", "revenue", True),
-        ("total weight", "revenue", False),
-        ("date of birth", "ordered_at", False),
-        ("name", "customer_id", False),
-        ("E-mail", "customer_id", True),
+        ("total amount paid", "revenue", True), ("total weight", "revenue", False),
+        ("date of birth", "ordered_at", False), ("name", "customer_id", False), ("E-mail", "customer_id", True),
         ("colour", "revenue", False),
     ],
-)
+)  # fmt: skip
 def test_a_name_is_sure_when_it_is_most_of_the_header(header, column, sure) -> None:
     assert (name_score(header, "transactions", column) > 1.7) is sure
 

@@ -1,7 +1,5 @@
 """What is ambiguous is asked, never taken: by the terminal, or answered beforehand."""
 
-from __future__ import annotations
-
 import pytest
 from order_lines import HEAD, lines
 

@@ -147,11 +147,9 @@ def test_minors_are_never_counted():
 
 @pytest.mark.parametrize(
     ("text", "topic"),
-    [
-        ("Muslim women 25-40 who shop online", "religion"), ("people with diabetes", "health"),
-        ("women of another nationality", "nationality or origin"), ("жінки з темним кольором шкіри", "skin colour"),
-        ("мусульмани, які купують онлайн", "religion"), ("black people in cities", "race or ethnicity"),
-    ],
+    [("Muslim women 25-40 who shop online", "religion"), ("people with diabetes", "health"),
+     ("women of another nationality", "nationality or origin"), ("жінки з темним кольором шкіри", "skin colour"),
+     ("мусульмани, які купують онлайн", "religion"), ("black people in cities", "race or ethnicity")],
 )  # fmt: skip
 def test_sensitive(text, topic):
     """X9: named with the words it rests on, whatever else is said."""
@@ -199,27 +197,24 @@ def test_unknown_variable_with_near_miss():
 
 
 @pytest.mark.parametrize(
-    ("definition", "message"),
-    [
-        ({"rule": []}, r"key 'rule' does not exist. Did you mean 'rules'\?"),
-        ([{"variabel": "age", "is": "x"}], r"rule 1: key 'variabel' does not exist. Did you mean 'variable'\?"),
-        ([{"variable": "age", "atleast": 3}], r"rule 1: key 'atleast' does not exist. Did you mean 'at_least'\?"),
-        ([{"is": "x"}], "rule 1: it has no variable"),
-        ([{"variable": "age"}], r"rule 1 \(age\): it says nothing"),
-        ([{"variable": "age", "at_least": "18"}], "at_least: expected a number, came '18'"),
-        ([{"variable": "age", "at_least": float("nan")}], "expected a number, came nan"),
-        ([{"variable": "age", "at_least": True}], "expected a number, came True"),
-        ([{"variable": "sex", "is": []}], "expected a word or a list of words"),
-        ([{"variable": "sex", "is": {"a": 1}}], "expected a word or a list of words"),
-        (["age > 3"], "rule 1: expected a table with a variable"),
-        ({"rules": {"variable": "age"}}, "rules must be a list"),
-        ({"text": "women", "rules": [{"variable": "age", "at_least": 1}]}, "give text or rules, not both"),
-        ({"text": 5}, "text must be text"),
-        ({"text": "women", "reference_year": "2025"}, "reference_year must be a year"),
-        ({"text": "women", "levels": ["x"]}, "levels must be a table"),
-        ("x" * (MOST_CHARACTERS + 1), "Shorten it"),
-    ],
-)
+    ("definition", "message"), [({"rule": []}, r"key 'rule' does not exist. Did you mean 'rules'\?"),
+     ([{"variabel": "age", "is": "x"}], r"rule 1: key 'variabel' does not exist. Did you mean 'variable'\?"),
+     ([{"variable": "age", "atleast": 3}], r"rule 1: key 'atleast' does not exist. Did you mean 'at_least'\?"),
+     ([{"is": "x"}], "rule 1: it has no variable"),
+     ([{"variable": "age"}], r"rule 1 \(age\): it says nothing"),
+     ([{"variable": "age", "at_least": "18"}], "at_least: expected a number, came '18'"),
+     ([{"variable": "age", "at_least": float("nan")}], "expected a number, came nan"),
+     ([{"variable": "age", "at_least": True}], "expected a number, came True"),
+     ([{"variable": "sex", "is": []}], "expected a word or a list of words"),
+     ([{"variable": "sex", "is": {"a": 1}}], "expected a word or a list of words"),
+     (["age > 3"], "rule 1: expected a table with a variable"),
+     ({"rules": {"variable": "age"}}, "rules must be a list"),
+     ({"text": "women", "rules": [{"variable": "age", "at_least": 1}]}, "give text or rules, not both"),
+     ({"text": 5}, "text must be text"),
+     ({"text": "women", "reference_year": "2025"}, "reference_year must be a year"),
+     ({"text": "women", "levels": ["x"]}, "levels must be a table"),
+     ("x" * (MOST_CHARACTERS + 1), "Shorten it")],
+)  # fmt: skip
 def test_a_malformed_definition_is_refused(definition, message):
     with pytest.raises(ConfigError, match=message):
         check_definition(definition)
@@ -238,16 +233,13 @@ def test_nothing_said(empty):
 
 
 @pytest.mark.parametrize(
-    "definition",
-    [
-        [{"variable": "age", "above": 60}, {"variable": "age", "below": 20}],
-        [{"variable": "age", "at_least": 60, "at_most": 20}],
-        [{"variable": "sex", "is": "F"}, {"variable": "sex", "is": "men"}],
-        [{"variable": "sex", "is": "women"}, {"variable": "sex", "is_not": "female"}],
-        "people over 60 and under 20",
-        "люди старше 60 і молодше 20",
-    ],
-)
+    "definition", [[{"variable": "age", "above": 60}, {"variable": "age", "below": 20}],
+     [{"variable": "age", "at_least": 60, "at_most": 20}],
+     [{"variable": "sex", "is": "F"}, {"variable": "sex", "is": "men"}],
+     [{"variable": "sex", "is": "women"}, {"variable": "sex", "is_not": "female"}],
+     "people over 60 and under 20",
+     "люди старше 60 і молодше 20"],
+)  # fmt: skip
 def test_contradictions(definition):
     check = check_definition(definition, made_up())
     assert check.findings[0].code == "CONTRADICTION" and check.findings[0].severity == "error"
@@ -263,12 +255,10 @@ def test_either_is_no_contradiction():
 
 @pytest.mark.parametrize(
     ("text", "expected"),
-    [
-        ("people 60 and older", (60, np.inf)), ("people 60+", (60, np.inf)), ("60 років і старше", (60, np.inf)),
-        ("from 18 to 40 years old", (18, 40)), ("віком від 18 до 40", (18, 40)), ("aged 30", (30, 30)),
-        ("people, high income, 18-40", (18, 40)), ("high income (18-40)", (18, 40)), ("age: 18-40", (18, 40)),
-        ("людям до 40 років", (-np.inf, 40)), ("жінки 25—35", (25, 35)),
-    ],
+    [("people 60 and older", (60, np.inf)), ("people 60+", (60, np.inf)), ("60 років і старше", (60, np.inf)),
+     ("from 18 to 40 years old", (18, 40)), ("віком від 18 до 40", (18, 40)), ("aged 30", (30, 30)),
+     ("people, high income, 18-40", (18, 40)), ("high income (18-40)", (18, 40)), ("age: 18-40", (18, 40)),
+     ("людям до 40 років", (-np.inf, 40)), ("жінки 25—35", (25, 35))],
 )  # fmt: skip
 def test_ages_are_read(text, expected):
     assert {r.variable: r.ranges for r in check_definition(text).rules}["age"] == (expected,)

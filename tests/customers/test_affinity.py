@@ -157,14 +157,12 @@ def test_every_engine_gives_the_same(engine):
     n = 4000
     who, order = rng.integers(0, 200, n), rng.integers(0, 6, n)
     table = pa.table(
-        {
-            "customer_id": [f"клієнт {i}" for i in who],
-            "order_id": [f"{i}-{k}" for i, k in zip(who, order, strict=True)],
-            "product_id": [f"p{i}" for i in rng.integers(0, 12, n)],
-            "revenue_minor": rng.integers(-20, 200, n),
-            "ordered_at": pa.array(np.datetime64("2025-01-01", "us") + rng.integers(0, 10**13, n)),
-        }
-    )
+        {"customer_id": [f"клієнт {i}" for i in who],
+         "order_id": [f"{i}-{k}" for i, k in zip(who, order, strict=True)],
+         "product_id": [f"p{i}" for i in rng.integers(0, 12, n)],
+         "revenue_minor": rng.integers(-20, 200, n),
+         "ordered_at": pa.array(np.datetime64("2025-01-01", "us") + rng.integers(0, 10**13, n))}
+    )  # fmt: skip
     got = product_pairs(ENGINES[engine](table), Terms(dt.date(2025, 4, 1))).table
     on_duckdb = product_pairs(CONNECTION.from_arrow(table), Terms(dt.date(2025, 4, 1))).table
     assert len(got) > 20

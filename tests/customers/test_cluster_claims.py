@@ -188,12 +188,10 @@ def made_up(
     lines["product_id"] = "p" + lines.pop("product").astype("str")
     products = pd.DataFrame({"product_id": ["p0", "p1", "p2"], "category": list(names)})
     people = pd.DataFrame(
-        {
-            "customer_id": [f"c{i:04d}" for i in range(n)],
-            "{n:count} <b>age</b>": [str(20 + i % 50 + 15 * (i % groups)) for i in range(n)],
-            "religion": rng.choice(["x", "y"], n),
-        }
-    )
+        {"customer_id": [f"c{i:04d}" for i in range(n)],
+         "{n:count} <b>age</b>": [str(20 + i % 50 + 15 * (i % groups)) for i in range(n)],
+         "religion": rng.choice(["x", "y"], n)}
+    )  # fmt: skip
     return Study.from_frames(
         currency="EUR", timezone="Europe/Kyiv", transactions=lines, products=products, customers=people
     )

@@ -38,14 +38,12 @@ def mixed(n=600, seed=0):
     group = rng.integers(0, 3, n)
     say = lambda right, levels: np.where(rng.random(n) < 0.9, np.array(levels)[right], rng.choice(levels, n))  # noqa: E731
     table = pd.DataFrame(
-        {
-            "revenue_total": 100.0 * (3 - group) + rng.normal(0, 10, n),
-            "channel": say(group, ["web", "shop", "phone"]),
-            "size": pd.Categorical(say(group, ["S", "M", "L"]), ["S", "M", "L"], ordered=True),
-            "member": rng.random(n) < np.array([0.95, 0.5, 0.05])[group],
-        },
+        {"revenue_total": 100.0 * (3 - group) + rng.normal(0, 10, n),
+         "channel": say(group, ["web", "shop", "phone"]),
+         "size": pd.Categorical(say(group, ["S", "M", "L"]), ["S", "M", "L"], ordered=True),
+         "member": rng.random(n) < np.array([0.95, 0.5, 0.05])[group]},
         index=pd.Index([f"{i:04d}" for i in range(n)], name="customer_id"),
-    )
+    )  # fmt: skip
     return table, group
 
 
@@ -131,15 +129,12 @@ def test_missing_values_need_a_policy():
 
 
 @pytest.mark.parametrize(
-    ("columns", "options", "error", "text"),
-    [
-        ({"x": [1, np.inf]}, {}, DataError, "infinite"),
-        ({"x": pd.to_datetime(["2025-01-01", "2025-01-02"])}, {}, DataError, "number of days"),
-        ({"n_orders": [1, 2]}, {"features": ["n_order"]}, ColumnError, "Did you mean 'n_orders'"),
-        ({"x": []}, {}, EmptyTableError, "no row"),
-        ({"x": [1, 2]}, {"missing": "zero"}, ValueError, "missing"),
-    ],
-)
+    ("columns", "options", "error", "text"), [({"x": [1, np.inf]}, {}, DataError, "infinite"),
+     ({"x": pd.to_datetime(["2025-01-01", "2025-01-02"])}, {}, DataError, "number of days"),
+     ({"n_orders": [1, 2]}, {"features": ["n_order"]}, ColumnError, "Did you mean 'n_orders'"),
+     ({"x": []}, {}, EmptyTableError, "no row"),
+     ({"x": [1, 2]}, {"missing": "zero"}, ValueError, "missing")],
+)  # fmt: skip
 def test_what_cannot_enter(columns, options, error, text):
     with pytest.raises(error, match=text):
         learn_preparation(pd.DataFrame(columns), **options)
@@ -294,15 +289,13 @@ def test_all_categories_and_ten_thousand_levels():
 
 @pytest.mark.parametrize(
     ("change", "k", "options", "error", "text"),
-    [
-        (lambda t: t.iloc[:3], 4, {}, DataError, "3 customers cannot form 4 groups"),
-        (lambda t: pd.DataFrame({"revenue_total": [5.0] * 40}), 2, {}, DataError, "alike in every column"),
-        (lambda t: t, 2, {"value": "revenue_totl"}, ColumnError, "Did you mean 'revenue_total'"),
-        (lambda t: pd.concat([t, t]), 2, {}, DataError, "comes twice"),
-        (lambda t: t, 0, {}, ValueError, "k: expected"),
-        (lambda t: t, 2, {"method": "dbscan"}, ValueError, "method"),
-    ],
-)
+    [(lambda t: t.iloc[:3], 4, {}, DataError, "3 customers cannot form 4 groups"),
+     (lambda t: pd.DataFrame({"revenue_total": [5.0] * 40}), 2, {}, DataError, "alike in every column"),
+     (lambda t: t, 2, {"value": "revenue_totl"}, ColumnError, "Did you mean 'revenue_total'"),
+     (lambda t: pd.concat([t, t]), 2, {}, DataError, "comes twice"),
+     (lambda t: t, 0, {}, ValueError, "k: expected"),
+     (lambda t: t, 2, {"method": "dbscan"}, ValueError, "method")],
+)  # fmt: skip
 def test_refusals(change, k, options, error, text):
     with pytest.raises(error, match=text):
         segment_customers(change(planted(50)[0]), k, **options)

@@ -326,14 +326,12 @@ def test_relabelled_groups_and_row_order_change_nothing():
 
 @pytest.mark.parametrize(
     ("times", "seen", "options", "message"),
-    [
-        ([1, -1], [True, True], {}, "0 or more; some are missing or negative"),
-        ([1, np.nan], [True, True], {}, "some are missing"),
-        ([1, 2], [True], {}, "observed: expected 2 values"),
-        ([1, 2], [True, True], {"entry": [0, 2]}, "entry: expected a time below each duration"),
-        ([1, 2], [True, True], {"groups": ["a", None]}, "groups: some labels are missing"),
-    ],
-)
+    [([1, -1], [True, True], {}, "0 or more; some are missing or negative"),
+     ([1, np.nan], [True, True], {}, "some are missing"),
+     ([1, 2], [True], {}, "observed: expected 2 values"),
+     ([1, 2], [True, True], {"entry": [0, 2]}, "entry: expected a time below each duration"),
+     ([1, 2], [True, True], {"groups": ["a", None]}, "groups: some labels are missing")],
+)  # fmt: skip
 def test_bad_survival_input(times, seen, options, message):
     with pytest.raises(ValueError, match=message):
         survival_table(times, seen, TEN, **options)
@@ -363,10 +361,8 @@ def test_a_million_rows_in_reasonable_time():
     rng = np.random.default_rng(1)
     n = 1_000_000
     frame = pd.DataFrame(
-        {
-            "customer_id": rng.integers(0, 100_000, n).astype("str"), "revenue_minor": 100, "is_order": True,
-            "ordered_on": np.datetime64("2023-01-01", "us") + rng.integers(0, 500, n).astype("timedelta64[D]"),
-        }
+        {"customer_id": rng.integers(0, 100_000, n).astype("str"), "revenue_minor": 100, "is_order": True,
+         "ordered_on": np.datetime64("2023-01-01", "us") + rng.integers(0, 500, n).astype("timedelta64[D]")}
     )  # fmt: skip
     begin = time.perf_counter()
     table = cohort_table(frame, as_of=dt.date(2024, 5, 31), first_orders="observed")

@@ -98,10 +98,8 @@ def test_every_engine_gives_the_same(engine):
     rng = np.random.default_rng(2)
     net = rng.integers(-900, 5000, 2000)
     table = pa.table(
-        {
-            "customer_id": [str(i) for i in rng.integers(0, 300, 2000)], "revenue_minor": net, "is_order": net > 0,
-            "ordered_on": pa.array(np.datetime64("2025-01-01", "D") + rng.integers(0, 200, 2000), pa.date32()),
-        }
+        {"customer_id": [str(i) for i in rng.integers(0, 300, 2000)], "revenue_minor": net, "is_order": net > 0,
+         "ordered_on": pa.array(np.datetime64("2025-01-01", "D") + rng.integers(0, 200, 2000), pa.date32())}
     )  # fmt: skip
     native = {"pandas": lambda: table.to_pandas(), "polars": lambda: pl.from_arrow(table), "pyarrow": lambda: table}
     since = dt.date(2025, 2, 1)

@@ -102,10 +102,8 @@ def lines(n: int, seed: int, weight: Any, *, months: int = 12) -> pd.DataFrame:
     who = np.repeat(np.arange(n), counts)
     at = pd.Timestamp("2025-01-01") + pd.to_timedelta(rng.integers(0, 30 * 24 * months, len(who)), unit="h")
     return pd.DataFrame(
-        {
-            "customer_id": [f"c{i:05}" for i in who], "order_id": [f"o{k}" for k in range(len(who))], "ordered_at": at,
-            "revenue_minor": rng.integers(500, 5000, len(who)),
-        }
+        {"customer_id": [f"c{i:05}" for i in who], "order_id": [f"o{k}" for k in range(len(who))], "ordered_at": at,
+         "revenue_minor": rng.integers(500, 5000, len(who))}
     )  # fmt: skip
 
 
@@ -212,11 +210,9 @@ def test_keys_stay_and_do_not_meet() -> None:
 
 @pytest.mark.parametrize(
     ("first", "as_of", "cut"),
-    [
-        ("2017-01-01", "2017-12-31", "2017-10-01"), ("2023-11-01", "2025-10-31", "2025-05-01"),
-        ("2010-01-01", "2025-12-31", "2025-01-01"), ("2017-01-01", "2017-02-28", "2017-02-01"),
-        ("2017-01-10", "2017-06-15", "2017-05-16"),
-    ],
+    [("2017-01-01", "2017-12-31", "2017-10-01"), ("2023-11-01", "2025-10-31", "2025-05-01"),
+     ("2010-01-01", "2025-12-31", "2025-01-01"), ("2017-01-01", "2017-02-28", "2017-02-01"),
+     ("2017-01-10", "2017-06-15", "2017-05-16")],
 )  # fmt: skip
 def test_the_cut_leaves_a_quarter_in_whole_months(first: str, as_of: str, cut: str) -> None:
     assert cut_day(dt.date.fromisoformat(first), dt.date.fromisoformat(as_of)) == dt.date.fromisoformat(cut)

@@ -33,11 +33,9 @@ def table():
     who = np.minimum(rng.integers(0, 300, n), rng.integers(0, 330, n))
     day = np.datetime64("2022-11-15", "D") + rng.integers(0, 620, n)
     return pa.table(
-        {
-            "customer_id": [f"{i:04}" if i % 3 else f"клієнт {i}" for i in who], "order_id": [str(i) for i in range(n)],
-            "ordered_on": pa.array(day, pa.date32()), "revenue_minor": pa.array(revenue.astype("int64")),
-            "refund_minor": pa.array(np.maximum(-revenue, 0).astype("int64")), "is_order": pa.array(revenue > 0),
-        }
+        {"customer_id": [f"{i:04}" if i % 3 else f"клієнт {i}" for i in who], "order_id": [str(i) for i in range(n)],
+         "ordered_on": pa.array(day, pa.date32()), "revenue_minor": pa.array(revenue.astype("int64")),
+         "refund_minor": pa.array(np.maximum(-revenue, 0).astype("int64")), "is_order": pa.array(revenue > 0)}
     )  # fmt: skip
 
 

@@ -115,19 +115,15 @@ def many():
     orders = rng.integers(0, 1500, n)
     stamp = np.datetime64("2024-01-01T00:00", "us") + (orders * 331 % 527_040).astype("timedelta64[m]")
     lines = pa.table(
-        {
-            "customer_id": [f"клієнт {o % 300}" for o in orders], "order_id": [str(o) for o in orders],
-            "ordered_at": pa.array(stamp), "revenue_minor": pa.array(revenue.astype("int64")),
-            "discount_minor": pa.array([None if d == 0 else int(d) for d in rng.integers(-1, 3, n)], pa.int64()),
-            "product_id": pa.array([None if p == 0 else f"p{p}" for p in rng.integers(0, 80, n)]),
-        }
+        {"customer_id": [f"клієнт {o % 300}" for o in orders], "order_id": [str(o) for o in orders],
+         "ordered_at": pa.array(stamp), "revenue_minor": pa.array(revenue.astype("int64")),
+         "discount_minor": pa.array([None if d == 0 else int(d) for d in rng.integers(-1, 3, n)], pa.int64()),
+         "product_id": pa.array([None if p == 0 else f"p{p}" for p in rng.integers(0, 80, n)])}
     )  # fmt: skip
     products = pa.table(
-        {
-            "product_id": [f"p{p}" for p in range(70)],
-            "category": [None if p % 9 == 0 else f"c{p % 7}" for p in range(70)],
-        }
-    )
+        {"product_id": [f"p{p}" for p in range(70)],
+         "category": [None if p % 9 == 0 else f"c{p % 7}" for p in range(70)]}
+    )  # fmt: skip
     return lines, products
 
 
@@ -187,18 +183,16 @@ def test_sensitive_and_identifying_columns_never_enter():
 
 @pytest.mark.parametrize(
     ("values", "type_", "first"),
-    [
-        (["18", "40", "", "25"], "numeric", 18.0), (["1 234,5", "2,5", "7", "7"], "numeric", 1234.5),
-        (["так", "Ні", "так", None], "yes-no", True), ([1, 0, 0, 1], "yes-no", True),
-        (["65+", "19-24", "25-34", "19-24"], "ordered", "65+"),
-        (["Under 15K", "250K+", "15-24K", "15-24K"], "ordered", "Under 15K"), (["1", "2", "5+", "2"], "ordered", "1"),
-        (["від 20 до 30 років", "понад 60", "до 20", "до 20"], "ordered", "від 20 до 30 років"),
-        (["1 Adult Kids", "2 Adults", "2 Adults", "1 Adult Kids"], "category", "1 Adult Kids"),
-        (["007", "010", "007", "010"], "category", "007"),
-        (["M", "F", "F", "M"], "category", "M"),
-        (["01.03.2025", "31.12.2024", "", "30.06.2025"], "numeric", 30.0),
-        ([dt.datetime(2025, 3, 1, 5), dt.datetime(2024, 3, 1), None, None], "numeric", 30.0),
-    ],
+    [(["18", "40", "", "25"], "numeric", 18.0), (["1 234,5", "2,5", "7", "7"], "numeric", 1234.5),
+     (["так", "Ні", "так", None], "yes-no", True), ([1, 0, 0, 1], "yes-no", True),
+     (["65+", "19-24", "25-34", "19-24"], "ordered", "65+"),
+     (["Under 15K", "250K+", "15-24K", "15-24K"], "ordered", "Under 15K"), (["1", "2", "5+", "2"], "ordered", "1"),
+     (["від 20 до 30 років", "понад 60", "до 20", "до 20"], "ordered", "від 20 до 30 років"),
+     (["1 Adult Kids", "2 Adults", "2 Adults", "1 Adult Kids"], "category", "1 Adult Kids"),
+     (["007", "010", "007", "010"], "category", "007"),
+     (["M", "F", "F", "M"], "category", "M"),
+     (["01.03.2025", "31.12.2024", "", "30.06.2025"], "numeric", 30.0),
+     ([dt.datetime(2025, 3, 1, 5), dt.datetime(2024, 3, 1), None, None], "numeric", 30.0)],
 )  # fmt: skip
 def test_types_are_guessed_plainly(values, type_, first):
     got, found, _ = usable_attribute("x", pd.Series(values), until=AS_OF)
@@ -216,13 +210,11 @@ def test_a_date_after_the_cut_was_not_known():
 
 @pytest.mark.parametrize(
     ("values", "text"),
-    [
-        ([None, "", " "], "no value is known"), (["x", "x", "x"], "the same value for all"),
-        (["так", "", ""], "If an empty cell means no"), (["1,234", "5,678", "9,100"], "thousands or decimals"),
-        (["3/4/2025", "11/12/2025", "1/2/2025"], "read in two ways"),
-        ([f"city {i}" for i in range(10_000)] + ["city 1"] * 3000, "fewer groups"),
-        ([f"city {i}" for i in range(10_000)], "an id"),
-    ],
+    [([None, "", " "], "no value is known"), (["x", "x", "x"], "the same value for all"),
+     (["так", "", ""], "If an empty cell means no"), (["1,234", "5,678", "9,100"], "thousands or decimals"),
+     (["3/4/2025", "11/12/2025", "1/2/2025"], "read in two ways"),
+     ([f"city {i}" for i in range(10_000)] + ["city 1"] * 3000, "fewer groups"),
+     ([f"city {i}" for i in range(10_000)], "an id")],
 )  # fmt: skip
 def test_what_cannot_be_used_is_left_out_with_a_sentence(values, text):
     got, type_, remark = usable_attribute("x", pd.Series(values), until=AS_OF)
@@ -249,14 +241,12 @@ def test_columns_that_the_data_do_not_give_are_not_there():
 
 @pytest.mark.parametrize(
     ("given", "error", "text"),
-    [
-        ((LINES[LINES["customer_id"] == "c"],), EmptyTableError, "Choose a later date"),
-        ((LINES, pd.DataFrame({"customer_id": ["a", "a"], "plan": ["x", "y"]})), DataError, "one row per customer"),
-        ((LINES, None, PRODUCTS.rename(columns={"category": "categry"})), ColumnError, "Did you mean"),
-        ((LINES, None, pd.concat([PRODUCTS, PRODUCTS])), DataError, "count its sales twice"),
-        ((LINES, None, pl.from_pandas(PRODUCTS)), DataError, "in one kind"),
-    ],
-)
+    [((LINES[LINES["customer_id"] == "c"],), EmptyTableError, "Choose a later date"),
+     ((LINES, pd.DataFrame({"customer_id": ["a", "a"], "plan": ["x", "y"]})), DataError, "one row per customer"),
+     ((LINES, None, PRODUCTS.rename(columns={"category": "categry"})), ColumnError, "Did you mean"),
+     ((LINES, None, pd.concat([PRODUCTS, PRODUCTS])), DataError, "count its sales twice"),
+     ((LINES, None, pl.from_pandas(PRODUCTS)), DataError, "in one kind")],
+)  # fmt: skip
 def test_refusals_say_what_to_do(given, error, text):
     with pytest.raises(error, match=text):
         customer_features(*given, terms=NOW)

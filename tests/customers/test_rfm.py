@@ -249,17 +249,15 @@ NO_ORDER = '[no_order]\nkey = "none"\nname = "N"\nmeaning = "M."\naction = "A."\
 
 @pytest.mark.parametrize(
     ("text", "message"),
-    [
-        (TWICE + NO_ORDER, "r = low, f = mid, m = high belongs to both 'a' and 'b'"),
-        (SEGMENT.format(key="a", cells=ALL_BUT_ONE) + NO_ORDER, "r = high, f = high, m = mid belongs to no segment"),
-        (SEGMENT.format(key="a", cells='{r = ["hihg"]}') + NO_ORDER, "Did you mean 'high'"),
-        (SEGMENT.format(key="a", cells='{recency = ["high"]}') + NO_ORDER, "'recency' is unknown"),
-        (SEGMENT.format(key="a", cells="{}").replace("meaning", "meanig") + NO_ORDER, "Did you mean 'meaning'"),
-        (SEGMENT.format(key="a", cells="{}"), r"\[no_order\] table is missing"),
-        (SEGMENT.format(key="none", cells="{}") + NO_ORDER, "the same key twice"),
-        ("key = ", "not valid TOML"),
-    ],
-)
+    [(TWICE + NO_ORDER, "r = low, f = mid, m = high belongs to both 'a' and 'b'"),
+     (SEGMENT.format(key="a", cells=ALL_BUT_ONE) + NO_ORDER, "r = high, f = high, m = mid belongs to no segment"),
+     (SEGMENT.format(key="a", cells='{r = ["hihg"]}') + NO_ORDER, "Did you mean 'high'"),
+     (SEGMENT.format(key="a", cells='{recency = ["high"]}') + NO_ORDER, "'recency' is unknown"),
+     (SEGMENT.format(key="a", cells="{}").replace("meaning", "meanig") + NO_ORDER, "Did you mean 'meaning'"),
+     (SEGMENT.format(key="a", cells="{}"), r"\[no_order\] table is missing"),
+     (SEGMENT.format(key="none", cells="{}") + NO_ORDER, "the same key twice"),
+     ("key = ", "not valid TOML")],
+)  # fmt: skip
 def test_own_rules_are_refused_naming_the_fault(text, message):
     with pytest.raises(ConfigError, match=message):
         load_segment_rules(text)
@@ -279,11 +277,9 @@ def test_own_rules_are_used():
 def test_segment_summary_by_hand():
     """Two dates: c joins the segment of b; b leaves for the segment of a."""
     now = pd.DataFrame(
-        {
-            "customer_id": ["a", "b", "c", "d"], "segment": ["champions", "champions", "recent", "no_order"],
-            "revenue_total": [10.1, 20.2, 5.05, -1.0], "n_orders": [9, 8, 1, 0],
-            "days_since_last_order": pd.array([1, 4, 2, None], dtype="Int64"),
-        }
+        {"customer_id": ["a", "b", "c", "d"], "segment": ["champions", "champions", "recent", "no_order"],
+         "revenue_total": [10.1, 20.2, 5.05, -1.0], "n_orders": [9, 8, 1, 0],
+         "days_since_last_order": pd.array([1, 4, 2, None], dtype="Int64")}
     )  # fmt: skip
     before = pd.DataFrame({"customer_id": ["a", "b", "e"], "segment": ["champions", "recent", "recent"]})
     overdue = pd.DataFrame({"customer_id": ["a", "b", "c"], "overdue": pd.array([True, False, None], dtype="boolean")})

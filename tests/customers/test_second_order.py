@@ -147,14 +147,12 @@ def test_every_engine_gives_the_same(engine):
     n = 3000
     who = rng.integers(0, 400, n)
     table = pa.table(
-        {
-            "customer_id": [str(i) for i in who],
-            "order_id": [f"{i}-{k}" for i, k in zip(who, rng.integers(0, 9, n), strict=True)],
-            "ordered_at": pa.array(np.datetime64("2025-01-01", "us") + rng.integers(0, 86400 * 360 * 10**6, n)),
-            "revenue_minor": rng.integers(-50, 900, n),
-            "code": pa.array([c or None for c in rng.choice(["A", "B", ""], n)]),
-        }
-    )
+        {"customer_id": [str(i) for i in who],
+         "order_id": [f"{i}-{k}" for i, k in zip(who, rng.integers(0, 9, n), strict=True)],
+         "ordered_at": pa.array(np.datetime64("2025-01-01", "us") + rng.integers(0, 86400 * 360 * 10**6, n)),
+         "revenue_minor": rng.integers(-50, 900, n),
+         "code": pa.array([c or None for c in rng.choice(["A", "B", ""], n)])}
+    )  # fmt: skip
     native = {"pandas": table.to_pandas, "polars": lambda: pl.from_arrow(table), "pyarrow": lambda: table}
     got, duck = (
         found_in(t, as_of=dt.date(2025, 11, 30), by="code")

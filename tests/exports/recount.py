@@ -105,15 +105,13 @@ def uk_gifts() -> Recount:
     invoice = raw["Invoice"].astype(str)
     amount = [Decimal(str(q)) * Decimal(str(p)) for q, p in zip(raw["Quantity"], raw["Price"], strict=False)]
     frame = pd.DataFrame(
-        {
-            "when": pd.to_datetime(raw["InvoiceDate"]),
-            "customer": pd.Series([None if pd.isna(c) else str(int(c)) for c in raw["Customer ID"]], dtype=object),
-            "order": invoice,
-            "written": pd.Series(amount, dtype=object),
-            "amount": pd.Series(amount, dtype=object),
-            "discount": code == "D",
-        }
-    )
+        {"when": pd.to_datetime(raw["InvoiceDate"]),
+         "customer": pd.Series([None if pd.isna(c) else str(int(c)) for c in raw["Customer ID"]], dtype=object),
+         "order": invoice,
+         "written": pd.Series(amount, dtype=object),
+         "amount": pd.Series(amount, dtype=object),
+         "discount": code == "D"}
+    )  # fmt: skip
     reason = pd.Series([None] * len(raw), dtype=object)
     reason[[a == 0 for a in amount]] = "zero price"
     reason[code.str.startswith("TEST")] = "test product"

@@ -74,15 +74,10 @@ def test_shop_has_new_customers_and_a_last_year(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("study", "parameters", "status", "says"),
-    [
-        ("b2b", {}, "no_clear_difference", "all others together"),
-        (
-            "cdnow", {"as_of": "1998-02-15", "months_back": "12", "n_earlier": "3"}, "too_few",
-            "In the first 15 days of February 1998 revenue was $17,293 lower than in the first 15 of February 1997",
-        ),
-        ("shop", {"as_of": "2023-11-30"}, "too_few", "do not hold the whole of October 2023"),
-    ],
+    ("study", "parameters", "status", "says"), [("b2b", {}, "no_clear_difference", "all others together"),
+     ("cdnow", {"as_of": "1998-02-15", "months_back": "12", "n_earlier": "3"}, "too_few",
+      "In the first 15 days of February 1998 revenue was $17,293 lower than in the first 15 of February 1997"),
+     ("shop", {"as_of": "2023-11-30"}, "too_few", "do not hold the whole of October 2023")],
 )  # fmt: skip
 def test_other_studies_and_dates(
     study: str, parameters: dict[str, str], status: str, says: str, tmp_path: Path

@@ -38,19 +38,17 @@ def test_a_report_prints_its_first_page_and_tells_progress_aside(run):
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
-    [
-        (("-p", "nonsense=1"), "no notebook of this run declares the parameter 'nonsense'"),
-        (("-p", "n_scores"), "write it as name=value"),
-        (("-p", "n_scores=many"), "not a whole number from 2 to 10"),
-        (("--month", "2017-13"), "'2017-13' is not a month"),
-        (("--month", "2016-12"), "available: 2017-11 to 2017-12"),
-        (("--month", "2017-11", "-p", "as_of=2017-11-30"), "either the month or the parameter as_of"),
-        (("--notebook", "99"), "no notebook '99'"),
-        (("--language", "tlh"), "not written in 'tlh'"),
-        (("--jobs", "0"), "jobs"),
-        (("--nonsense",), "No such option"),
-    ],
-)
+    [(("-p", "nonsense=1"), "no notebook of this run declares the parameter 'nonsense'"),
+     (("-p", "n_scores"), "write it as name=value"),
+     (("-p", "n_scores=many"), "not a whole number from 2 to 10"),
+     (("--month", "2017-13"), "'2017-13' is not a month"),
+     (("--month", "2016-12"), "available: 2017-11 to 2017-12"),
+     (("--month", "2017-11", "-p", "as_of=2017-11-30"), "either the month or the parameter as_of"),
+     (("--notebook", "99"), "no notebook '99'"),
+     (("--language", "tlh"), "not written in 'tlh'"),
+     (("--jobs", "0"), "jobs"),
+     (("--nonsense",), "No such option")],
+)  # fmt: skip
 def test_wrong_usage_is_told_in_a_sentence_and_nothing_is_written(run, arguments, message):
     result = run("report", "data/tiny", *arguments)
     assert result.exit_code == 2 and message in result.stderr

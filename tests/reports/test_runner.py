@@ -140,18 +140,15 @@ def test_a_worker_that_dies_costs_only_its_own_notebook(home):
 
 
 @pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        ({"month": "2017-1"}, "is not a month"),
-        ({"month": "2018-01"}, r"2018-01 is not complete in the data of tiny; available: 2017-11 to 2017-12"),
-        ({"parameters": {"as_of": "2017-11-29"}}, "ends with a month's last day"),
-        ({"parameters": {"study": "x"}}, "the STUDY argument"),
-        ({"parameters": {"out": "x"}}, "--out"),
-        ({"notebooks": ["cohort"]}, "Did you mean 'cohorts'"),
-        ({"out": "s3://bucket"}, "is an address"),
-        ({"study": "data/nowhere"}, "is no study"),
-    ],
-)
+    ("options", "message"), [({"month": "2017-1"}, "is not a month"),
+     ({"month": "2018-01"}, r"2018-01 is not complete in the data of tiny; available: 2017-11 to 2017-12"),
+     ({"parameters": {"as_of": "2017-11-29"}}, "ends with a month's last day"),
+     ({"parameters": {"study": "x"}}, "the STUDY argument"),
+     ({"parameters": {"out": "x"}}, "--out"),
+     ({"notebooks": ["cohort"]}, "Did you mean 'cohorts'"),
+     ({"out": "s3://bucket"}, "is an address"),
+     ({"study": "data/nowhere"}, "is no study")],
+)  # fmt: skip
 def test_wrong_usage_stops_before_anything_runs_or_is_written(home, monkeypatch, options, message):
     root = home(start_here=(), cohorts=())
     monkeypatch.setattr("custaudience.reports.runner.execute_all", lambda *a, **k: pytest.fail("it ran"))

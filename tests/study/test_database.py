@@ -273,13 +273,11 @@ _WRITES = (
 
 @pytest.mark.parametrize(
     "query",
-    [
-        *_WRITES, "WITH gone AS (DELETE FROM kept RETURNING id) SELECT * FROM gone", "SELECT empty_it()",
-        "SELECT set_config('transaction_read_only', 'off', false), empty_it()",
-        "SELECT 1 AS a) AS q; COMMIT; DELETE FROM kept; SELECT * FROM (SELECT 1",
-        "SELECT 1) TO STDOUT; COMMIT; DELETE FROM kept; COPY (SELECT 1",
-        "SELECT nextval('counter')",
-    ],
+    [*_WRITES, "WITH gone AS (DELETE FROM kept RETURNING id) SELECT * FROM gone", "SELECT empty_it()",
+     "SELECT set_config('transaction_read_only', 'off', false), empty_it()",
+     "SELECT 1 AS a) AS q; COMMIT; DELETE FROM kept; SELECT * FROM (SELECT 1",
+     "SELECT 1) TO STDOUT; COMMIT; DELETE FROM kept; COPY (SELECT 1",
+     "SELECT nextval('counter')"],
 )  # fmt: skip
 def test_postgres_refuses_what_would_change_it(
     in_postgres: Callable[..., pa.Table], postgres: Postgres, query: str
@@ -297,10 +295,8 @@ def test_postgres_refuses_what_would_change_it(
 
 @pytest.mark.parametrize(
     "query",
-    [
-        *_WRITES, "VACUUM INTO 'copy.db'", "ATTACH 'new.db' AS new", "PRAGMA query_only = 0",
-        "SELECT writefile('new.db', 1)",
-    ],
+    [*_WRITES, "VACUUM INTO 'copy.db'", "ATTACH 'new.db' AS new", "PRAGMA query_only = 0",
+     "SELECT writefile('new.db', 1)"],
 )  # fmt: skip
 def test_sqlite_refuses_what_would_change_it(
     in_sqlite: Callable[..., pa.Table], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, query: str
@@ -337,20 +333,18 @@ def test_the_variable_to_set_is_named_with_an_example(message: Callable[..., str
 
 @pytest.mark.parametrize(
     ("address", "says"),
-    [
-        ("postgresql://owner:{secret}@127.0.0.1:{port}/postgres", 'password authentication failed for user "owner"'),
-        ("postgresql://owner:{secret}@no-such-host.invalid/postgres", 'could not translate host name "no-such-host'),
-        ("postgresql://owner:{secret}@127.0.0.1:1/postgres", "Connection refused"),
-        ("postgresql://127.0.0.1:{port}/postgres?user=owner&password={secret}", "password authentication failed"),
-        ("postgresql://owner:{secret}%zz@127.0.0.1/postgres", 'invalid percent-encoded token: "…"'),
-        ("postgresql://owner:{secret}@[::1/postgres", "IPv6"),
-        ("postgresql://owner:a/{secret}@127.0.0.1/postgres", "/ is %2F"),
-        ("postgresql://owner:a@{secret}@127.0.0.1/postgres", "@ is %40"),
-        ("mysql://owner:{secret}@127.0.0.1/shop", "SHOP_DSN begins with mysql://. Understood are postgresql://"),
-        ("host=127.0.0.1 user=owner password={secret}", "SHOP_DSN holds no address. Understood are postgresql://"),
-        ("sqlite:///absent.db?{secret}", "Write sqlite:///file.db for a file in the study's folder"),
-    ],
-)
+    [("postgresql://owner:{secret}@127.0.0.1:{port}/postgres", 'password authentication failed for user "owner"'),
+     ("postgresql://owner:{secret}@no-such-host.invalid/postgres", 'could not translate host name "no-such-host'),
+     ("postgresql://owner:{secret}@127.0.0.1:1/postgres", "Connection refused"),
+     ("postgresql://127.0.0.1:{port}/postgres?user=owner&password={secret}", "password authentication failed"),
+     ("postgresql://owner:{secret}%zz@127.0.0.1/postgres", 'invalid percent-encoded token: "…"'),
+     ("postgresql://owner:{secret}@[::1/postgres", "IPv6"),
+     ("postgresql://owner:a/{secret}@127.0.0.1/postgres", "/ is %2F"),
+     ("postgresql://owner:a@{secret}@127.0.0.1/postgres", "@ is %40"),
+     ("mysql://owner:{secret}@127.0.0.1/shop", "SHOP_DSN begins with mysql://. Understood are postgresql://"),
+     ("host=127.0.0.1 user=owner password={secret}", "SHOP_DSN holds no address. Understood are postgresql://"),
+     ("sqlite:///absent.db?{secret}", "Write sqlite:///file.db for a file in the study's folder")],
+)  # fmt: skip
 def test_no_message_has_the_address_or_the_password(
     message: Callable[..., str], postgres: Postgres, address: str, says: str
 ) -> None:
@@ -376,12 +370,10 @@ def test_a_missing_driver_says_what_to_install(message: Callable[..., str], monk
 
 @pytest.mark.parametrize(
     ("query", "says"),
-    [
-        ("SELECT nope FROM (SELECT 1 AS n) AS t", "nope"), ("SELECT 1 FROM WHERE", 'near "WHERE"'),
-        ("SELECT 1 AS id, 2 AS n, 3 AS ID", "the same name twice"), ("SELECT 1 AS n WHERE 1 = 0;", "gives no rows"),
-        ("SELECT 1 AS n; SELECT 2 AS n", "the database refuses the query"),
-        ("SHOW tables", "it begins with 'SHOW'. Write one SELECT"), ("", "it begins with ''. Write one SELECT"),
-    ],
+    [("SELECT nope FROM (SELECT 1 AS n) AS t", "nope"), ("SELECT 1 FROM WHERE", 'near "WHERE"'),
+     ("SELECT 1 AS id, 2 AS n, 3 AS ID", "the same name twice"), ("SELECT 1 AS n WHERE 1 = 0;", "gives no rows"),
+     ("SELECT 1 AS n; SELECT 2 AS n", "the database refuses the query"),
+     ("SHOW tables", "it begins with 'SHOW'. Write one SELECT"), ("", "it begins with ''. Write one SELECT")],
 )  # fmt: skip
 def test_what_is_wrong_with_a_query_is_said(
     message: Callable[..., str], postgres: Postgres, tmp_path: Path, query: str, says: str

@@ -48,14 +48,12 @@ def test_a_semicolon_file_is_named_when_suspected_and_read_when_declared(make_st
 
 @pytest.mark.parametrize(
     ("value", "table", "minor", "hint"),
-    [
-        ("'12,50'", 'decimal = ","', 1250, 'decimal comma: set decimal = ","'),
-        ("'1 234.50'", 'thousands = " "', 123450, 'set thousands = " "'),
-        ("'1\u00a0234.50'", 'thousands = " "', 123450, 'set thousands = " "'),
-        ("'1 234,50'", 'thousands = " "\ndecimal = ","', 123450, 'thousands = " " and decimal = ","'),
-        ("'1.234.567,5'", 'thousands = "."\ndecimal = ","', 123456750, "declare decimal and thousands"),
-    ],
-)
+    [("'12,50'", 'decimal = ","', 1250, 'decimal comma: set decimal = ","'),
+     ("'1 234.50'", 'thousands = " "', 123450, 'set thousands = " "'),
+     ("'1\u00a0234.50'", 'thousands = " "', 123450, 'set thousands = " "'),
+     ("'1 234,50'", 'thousands = " "\ndecimal = ","', 123450, 'thousands = " " and decimal = ","'),
+     ("'1.234.567,5'", 'thousands = "."\ndecimal = ","', 123456750, "declare decimal and thousands")],
+)  # fmt: skip
 def test_amounts_are_named_when_suspected_and_read_when_declared(
     make_study: MakeStudy, value: str, table: str, minor: int, hint: str
 ) -> None:
@@ -147,14 +145,11 @@ def test_a_duplicate_header_is_refused(make_study: MakeStudy) -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "message"),
-    [
-        (b"", r"orders\.csv is empty \(0 bytes\)"),
-        (b"\n\n", "has no header line"),
-        (b"customer_id,ordered_at,revenue\n", "has a header but no rows"),
-        (b"PK\x03\x04rest", "begins like a zip archive"),
-    ],
-)
+    ("content", "message"), [(b"", r"orders\.csv is empty \(0 bytes\)"),
+     (b"\n\n", "has no header line"),
+     (b"customer_id,ordered_at,revenue\n", "has a header but no rows"),
+     (b"PK\x03\x04rest", "begins like a zip archive")],
+)  # fmt: skip
 def test_files_without_rows(make_study: MakeStudy, content: bytes, message: str) -> None:
     with pytest.raises(DataError, match=message):
         open_study(make_study(content)).table("transactions")

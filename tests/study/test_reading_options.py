@@ -231,17 +231,15 @@ def test_a_constant_stands_for_a_column_the_file_lacks(make_study: MakeStudy) ->
 
 @pytest.mark.parametrize(
     ("table", "message"),
-    [
-        ('database = "postgresql://me:secret@host/db"\nquery = "SELECT 1"', 'write "env:SHOP_DSN"'),
-        ('database = "env:SHOP_DSN"', "give either path"),
-        ('query = "SELECT 1"', "go together"),
-        ('constants = { revenue = "5" }', "only text columns take one"),
-        ('decimal = ","\nthousands = ","', "they must differ"),
-        ('guests = "ignore"', "guests"),
-        ('guest_ids = ["0"]', "guest_ids need guests"),
-        ("header_row = 0", "header_row"),
-    ],
-)
+    [('database = "postgresql://me:secret@host/db"\nquery = "SELECT 1"', 'write "env:SHOP_DSN"'),
+     ('database = "env:SHOP_DSN"', "give either path"),
+     ('query = "SELECT 1"', "go together"),
+     ('constants = { revenue = "5" }', "only text columns take one"),
+     ('decimal = ","\nthousands = ","', "they must differ"),
+     ('guests = "ignore"', "guests"),
+     ('guest_ids = ["0"]', "guest_ids need guests"),
+     ("header_row = 0", "header_row")],
+)  # fmt: skip
 def test_declarations_that_cannot_be(make_study: MakeStudy, table: str, message: str) -> None:
     with pytest.raises(ConfigError, match=message) as caught:
         load_config(make_study(table=table))

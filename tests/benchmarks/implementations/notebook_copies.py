@@ -25,11 +25,9 @@ def output(folder):
         plain = "".join("".join(part) for part in text)
         page = path.with_suffix(".html")
         rows.append(
-            {
-                "customer_id": path.stem,
-                "cells": sum(bool(c["execution_count"]) for c in cells),
-                "text": hashlib.sha256(plain.encode()).hexdigest(),
-                "page": page.exists() and page.stat().st_size > 10_000,
-            }
-        )
+            {"customer_id": path.stem,
+             "cells": sum(bool(c["execution_count"]) for c in cells),
+             "text": hashlib.sha256(plain.encode()).hexdigest(),
+             "page": page.exists() and page.stat().st_size > 10_000}
+        )  # fmt: skip
     return pd.DataFrame(rows)

@@ -20,19 +20,16 @@ CENTS = sum(1000 + 100 * (k % 7) + k % 100 for k in range(60))
 
 
 @pytest.mark.parametrize(
-    "content, settings",
-    [
-        (HEAD + lines(), {}),
-        ("Sales report\n\nfrom 2024\n" + HEAD + lines(), {"header_row": 4}),
-        ("sep=;\n" + (HEAD + lines()).replace(",", ";"), {"header_row": 2, "separator": ";"}),
-        ((HEAD + lines()).replace(",", "\t").encode("utf-16"), {"encoding": "utf-16", "separator": "\t"}),
-        ((HEAD + lines()).encode("utf-16-le"), {"encoding": "utf-16-le"}),
-        (HEAD + lines() + "Total,,,766.00\n", {"exclude": {"customer_id": ["Total"]}}),
-        (HEAD + lines() + ",,,766.00\n", {"exclude": {"date": [""]}}),
-        (HEAD + lines(date="%d.%m.%Y"), {"date_format": "%d.%m.%Y"}),
-        (HEAD + lines(date="%y-%m-%d"), {"date_format": "%y-%m-%d"}),
-    ],
-)
+    "content, settings", [(HEAD + lines(), {}),
+     ("Sales report\n\nfrom 2024\n" + HEAD + lines(), {"header_row": 4}),
+     ("sep=;\n" + (HEAD + lines()).replace(",", ";"), {"header_row": 2, "separator": ";"}),
+     ((HEAD + lines()).replace(",", "\t").encode("utf-16"), {"encoding": "utf-16", "separator": "\t"}),
+     ((HEAD + lines()).encode("utf-16-le"), {"encoding": "utf-16-le"}),
+     (HEAD + lines() + "Total,,,766.00\n", {"exclude": {"customer_id": ["Total"]}}),
+     (HEAD + lines() + ",,,766.00\n", {"exclude": {"date": [""]}}),
+     (HEAD + lines(date="%d.%m.%Y"), {"date_format": "%d.%m.%Y"}),
+     (HEAD + lines(date="%y-%m-%d"), {"date_format": "%y-%m-%d"})],
+)  # fmt: skip
 def test_every_cent_is_read(content, settings, put, made) -> None:
     study = made(put("orders.csv", content))
     section = study.config.tables["transactions"].model_dump(include=set(settings), mode="json")

@@ -10,6 +10,8 @@ import pytest
 
 from custaudience import telling
 from custaudience.evidence import Estimate, Terms
+from custaudience.present.words import render_claim, term
+from custaudience.reports.ledger import read_ledger
 from custaudience.telling import META, SheetError, Teller, sentences
 
 PACKAGE = Path(telling.__file__).parent
@@ -117,6 +119,17 @@ def test_catalogues_read_all_sentences_and_nothing_else() -> None:
     found = list(sentences(WORDS))
     assert {"more", "Welch.", "Otherwise.", "Rule.", "a name of {value:money0}"} <= set(found)
     assert not {"overdue", "transactions", "fraction", "apart", "share"} & set(found)
+
+
+@pytest.mark.parametrize("language", ["en", "uk"])
+def test_every_claim_of_the_committed_month_can_be_said_and_carries_its_interval(language: str) -> None:
+    ledger = read_ledger(PACKAGE.parent / "reports" / "example" / "2017-12")
+    assert len(ledger) > 150
+    for claim in ledger.values():
+        assert render_claim(claim, language=language) and term(claim.statistic, language).say, claim.id
+        if claim.kind in ("estimate", "difference"):
+            assert not 1 <= (claim.n or 0) <= 9, claim.id
+            assert claim.status in ("too_few", "contradicted") or claim.low <= claim.value <= claim.high, claim.id
 
 
 @pytest.mark.parametrize("path", SHEETS, ids=lambda p: p.parent.name)

@@ -1,7 +1,6 @@
 """Cohorts and survival (requirements 000-20: former customers; 003-20: repeat purchases over the relation)."""
 
 import datetime as dt
-import time
 
 import numpy as np
 import pandas as pd
@@ -355,18 +354,3 @@ def test_recovers_a_known_rate():
         row = table[table["time"] <= at].iloc[-1]
         assert row["low"] - 0.01 < np.exp(-at / 50) < row["high"] + 0.01
         assert row["high"] - row["low"] < 0.03
-
-
-def test_a_million_rows_in_reasonable_time():
-    rng = np.random.default_rng(1)
-    n = 1_000_000
-    frame = pd.DataFrame(
-        {"customer_id": rng.integers(0, 100_000, n).astype("str"), "revenue_minor": 100, "is_order": True,
-         "ordered_on": np.datetime64("2023-01-01", "us") + rng.integers(0, 500, n).astype("timedelta64[D]")}
-    )  # fmt: skip
-    begin = time.perf_counter()
-    table = cohort_table(frame, as_of=dt.date(2024, 5, 31), first_orders="observed")
-    second = time_to_second_order(frame, as_of=dt.date(2024, 5, 31), first_orders="observed")
-    survival_table(second["days"], second["ordered_again"], TEN)
-    assert time.perf_counter() - begin < 30
-    assert table["n_orders"].sum() == n

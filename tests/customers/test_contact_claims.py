@@ -90,16 +90,6 @@ def test_a_list_that_cannot_be_made_says_why(shop: tuple[ContactLists, pd.DataFr
     assert "no two products are bought together" in render_claim(claims["missing"], language="en")
 
 
-def test_names_from_data_stay_values(shop: tuple[ContactLists, pd.DataFrame]) -> None:
-    lists, before = shop
-    evil = "{n:count}<script>alert(1)</script>{{"
-    offer = replace(lists.offer, bought=(evil,), goes_with=(evil,))
-    claim = claims_of(replace(lists, offer=offer), before)["missing"]
-    assert evil not in claim.template
-    text = str(render_claim(claim, language="en", html=True))
-    assert "<script>" not in text and "{n:count}" in text
-
-
 def test_no_number_of_held_out_is_advised_that_cannot_show_the_effect(shop: tuple[ContactLists, pd.DataFrame]) -> None:
     hopeless = claims_of(*shop, effect=0.001)["power"]
     assert hopeless.status == "advice" and "put several months together" in render_claim(hopeless, language="en")

@@ -70,15 +70,6 @@ def test_what_is_rejected_has_a_reason_and_minors_are_not_looked_at(grocery: Dri
     assert "kids_count" not in set(tables["drivers"]["variable"]) | set(tables["driver_levels"]["variable"])
 
 
-def test_every_claim_can_be_said_and_carries_its_interval(grocery: DriverStudy) -> None:
-    for claim in say(grocery).values():
-        for language in ("en", "uk"):
-            assert render_claim(claim, language=language)
-        if claim.kind in ("estimate", "difference"):
-            assert claim.low <= claim.value <= claim.high
-            assert claim.n is None or claim.n >= 10
-
-
 def test_tables_that_are_published_hold_no_small_group(grocery: DriverStudy) -> None:
     tables = driver_tables(grocery, terms(least=100))
     assert (tables["driver_levels"]["n"] >= 100).all() and len(tables["driver_levels"])
@@ -275,11 +266,6 @@ def test_the_published_table_blanks_small_groups(second: Any) -> None:
     small = table["n"].isna()
     assert small.any() and table.loc[small, ["share", "low", "high", "difference"]].isna().all(axis=None)
     assert table["name"].iloc[0] == "" and table["group"].iloc[0] == "all"
-
-
-def test_grocery_is_refused() -> None:
-    with pytest.raises(HistoryError, match="lie before the data begin"):
-        second_orders_at(open_study(DATA / "grocery"), dt.date(2017, 12, 31))
 
 
 def test_promo_codes_are_groups_where_there_are_several() -> None:

@@ -353,18 +353,6 @@ def test_planted_drivers_are_found_and_useless_ones_are_not(shop):
     assert means["Рекомендація"] > means["Пошук Google"] > means["Маркетплейс"]
 
 
-def test_what_leads_to_a_hidden_group_is_found(shop):
-    features = customer_features(*shop, terms=Terms(AS_OF))
-    attributes = features.dictionary.query("kind == 'attribute'")["column"].tolist()
-    first = features.table["first_category"]
-    outcomes = features.table[["customer_id"]].assign(
-        garden=(first == "Сад і город").to_numpy(), home=first.isin(["Кухня", "Текстиль для дому"]).to_numpy()
-    )
-    result = find(features.table[["customer_id", *attributes]], outcomes)
-    assert {"Вік", "Населений пункт", "Домогосподарство"} <= set(result.usable_for_segments)
-    assert not USELESS & set(result.usable_for_segments)
-
-
 def test_a_study_keeps_time(shop):
     cut = dt.date(2025, 5, 1)
     study = study_of(*shop, cut=cut, as_of=AS_OF, how=DriverTests(200))

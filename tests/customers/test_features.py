@@ -2,7 +2,6 @@
 
 import datetime as dt
 
-import duckdb
 import numpy as np
 import pandas as pd
 import polars as pl
@@ -99,14 +98,6 @@ def test_the_order_of_rows_is_irrelevant(random):
     pd.testing.assert_frame_equal(got, expected)
 
 
-CONNECTION = duckdb.connect()
-ENGINES = {
-    "DuckDB": lambda t: CONNECTION.from_arrow(t), "Polars": pl.from_arrow,
-    "Polars, lazy": lambda t: pl.from_arrow(t).lazy(), "PyArrow": lambda t: t, "pandas": lambda t: t.to_pandas(),
-    "pandas, Arrow types": lambda t: t.to_pandas(types_mapper=pd.ArrowDtype),
-}  # fmt: skip
-
-
 @pytest.fixture(scope="module")
 def many():
     rng = np.random.default_rng(4)
@@ -125,18 +116,6 @@ def many():
          "category": [None if p % 9 == 0 else f"c{p % 7}" for p in range(70)]}
     )  # fmt: skip
     return lines, products
-
-
-@pytest.mark.parametrize("engine", ENGINES)
-def test_zero_rows_differ_between_engines(many, engine):
-    make = ENGINES[engine]
-    lines, products = many
-    until = dt.date(2024, 9, 15)
-    expected = customer_features(lines, None, products, terms=YEAR, until=until)
-    got = customer_features(make(lines), None, make(products), terms=YEAR, until=until)
-    assert len(expected.table) > 250
-    pd.testing.assert_frame_equal(got.table, expected.table, check_exact=True)
-    pd.testing.assert_frame_equal(got.dictionary, expected.dictionary)
 
 
 def test_shares_of_all_categories_sum_to_what_has_a_category(many):

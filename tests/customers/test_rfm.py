@@ -2,7 +2,6 @@
 
 import datetime as dt
 import itertools
-import time
 
 import numpy as np
 import pandas as pd
@@ -326,16 +325,3 @@ def test_helpful_messages():
         score_rfm(summary, as_of=dt.date(2024, 7, 1))
     with pytest.raises(ValueError, match="expected 2 to 10"):
         score_rfm(summary, as_of=AS_OF, n_scores=1)
-
-
-def test_a_million_orders_in_reasonable_time():
-    rng = np.random.default_rng(1)
-    n = 1_000_000
-    frame = pd.DataFrame({"customer_id": rng.integers(0, 100_000, n).astype("str"), "refund_minor": 0})
-    frame["revenue_minor"] = rng.integers(-500, 9000, n)
-    frame["ordered_on"] = np.datetime64("2023-01-01", "us") + rng.integers(0, 500, n).astype("timedelta64[D]")
-    frame["is_order"] = frame["revenue_minor"] > 0
-    begin = time.perf_counter()
-    total = summarise_segments(segments_of(frame))
-    assert time.perf_counter() - begin < 30
-    assert total["n_customers"].sum() == frame["customer_id"].nunique()

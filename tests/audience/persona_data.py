@@ -16,7 +16,6 @@ TERMS, FRAME = Terms(AS_OF, "EUR"), PersonaFrame()
 
 
 def features_of(table: pd.DataFrame, attributes: tuple[str, ...] = ()) -> CustomerFeatures:
-    """Wrap a frame as `customer_features` would."""
     columns = [c for c in table if c != "customer_id"]
     dictionary = pd.DataFrame(
         {"column": columns, "meaning": "", "unit": "",
@@ -69,5 +68,4 @@ def sources_of(made: dict[str, Any], **changes: Any) -> PersonaSources:
 
 def personas_of(made: dict[str, Any], terms: Terms = TERMS, *, frame: PersonaFrame = FRAME,
                 **changes: Any) -> tuple[Persona, ...]:  # fmt: skip
-    """Build the personas of a made-up shop."""
     return build_personas(sources_of(made, **changes), terms, frame)

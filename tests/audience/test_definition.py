@@ -63,9 +63,6 @@ def sentences(check, language="en"):
     return [render(f.template, f.values, language=language) for f in check.findings]
 
 
-# --- the documents' examples -------------------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize(
     "text",
     [
@@ -179,9 +176,6 @@ def test_behaviour_values_or_needs_end_the_complaint():
     assert codes("people who struggle with compatibility") == {"NOT_READ": "notice"}
 
 
-# --- what could not be understood is named ------------------------------------------------------------------------
-
-
 def test_words_not_known_are_named_and_soften_the_finding():
     check = check_definition("women 18-40 who juggle")
     assert {f.code: f.severity for f in check.findings} == {"NOT_READ": "notice", "ONLY_SEX_AGE_INCOME": "notice"}
@@ -278,8 +272,6 @@ def test_an_amount_per_period_is_not_counted():
     assert check.coverage is None and "per period" in check.matches[0].reason
 
 
-# --- hostile and long ----------------------------------------------------------------------------------------------
-
 HOSTILE = [
     "<script>alert(1)</script>", "women\u202e 18-40 \u202d<b>", "=HYPERLINK(1)", "{n:count} {", "%s %d 18-",
     "\x00\x1b[31m", "🙂" * 50, "a" * 5000, "18-40-60-18", "1e999 999999999999999999999-2", "і" * 300, "²³ 18²-40²",
@@ -363,9 +355,6 @@ def test_word_lists_have_the_same_keys():
         assert set(content["sensitive"]) <= set(TOPICS)
     columns = files("custaudience.customers.features").joinpath("personal.toml").read_text("utf-8")
     assert set(tomllib.loads(columns)["sensitive"]) == set(TOPICS)  # what is sensitive is said once, and has a sentence
-
-
-# --- the customers ---------------------------------------------------------------------------------------------------
 
 
 def test_coverage_by_hand():
@@ -478,9 +467,6 @@ def test_attributes_known_for_a_third():
     assert f"{known.sum():,} of 3,000" in text and "need not hold for the others" in text
 
 
-# --- the differences -------------------------------------------------------------------------------------------------
-
-
 def test_differences_recounted_by_pandas():
     features = made_up(900, effect=0.05)
     check = check_definition("women 18-40", features)
@@ -546,8 +532,6 @@ def test_negative_values_zeros_and_gaps():
     assert row["effect"] == pytest.approx(np.sign(a[:, None] - b[None, :]).mean(), abs=2e-3) and row["n_others"] == 90
 
 
-# --- properties ------------------------------------------------------------------------------------------------------
-
 RULES_OF = [
     {"variable": "sex", "is": ["women"]}, {"variable": "age", "at_least": 18}, {"variable": "age", "at_most": 40},
     {"variable": "income", "is_not": ["Under 15K"]}, {"variable": "n_orders", "above": 1},
@@ -586,9 +570,6 @@ def test_any_text_is_read(text):
 def test_word_order_does_not_change_the_finding():
     parts = ["women", "18-40", "middle income", "in a city"]
     assert {tuple(codes(", ".join(order))) for order in permutations(parts)} == {("DEMOGRAPHIC_ONLY",)}
-
-
-# --- claims -----------------------------------------------------------------------------------------------------------
 
 
 def claims_of(check, key="definition"):

@@ -122,9 +122,6 @@ def test_constant_and_empty_columns_change_nothing():
     assert plain.k == more.k == 3
 
 
-# mixed data
-
-
 def kinds(n, seed, informative):
     rng = RNG(seed)
     group = rng.integers(0, 3, n)
@@ -150,9 +147,6 @@ def test_mixed_groups_are_counted():
 def test_mixed_data_without_groups_is_one_group(table):
     got = choose_k(table, method="gower", k_range=range(2, 6))
     assert got.k == 1, got.table.to_string()
-
-
-# the valley
 
 
 def test_valley_by_hand():

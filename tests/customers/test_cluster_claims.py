@@ -11,9 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import adjusted_rand_score, roc_auc_score
-from sklearn.model_selection import cross_val_predict
+from sklearn.metrics import adjusted_rand_score
 from synthetic import make_shop
 
 from custaudience.customers import (
@@ -93,27 +91,6 @@ def test_planted_groups_are_found_and_useless_variables_kept_out(
     assert choose_k(inside[["customer_id", "n_orders", "revenue_per_order"]], k_range=range(2, 5)).k == 1
 
 
-def test_nobody_could_tell_tradesmen_from_renovators() -> None:
-    """The fourth planted group has no gap to be found: even a model that is shown the truth often errs.
-
-    Both buy building materials; tradesmen order more often and more at once, but so do many renovators. With the
-    hidden group as the answer, four behaviours place a customer between the two with an area under the curve of 0.82.
-    """
-    study = open_study(ROOT / "data/shop")
-    orders = study.orders(study.last_day).df()
-    orders = orders[orders["is_order"]].sort_values(["customer_id", "ordered_on"])
-    by_customer = orders.groupby("customer_id")
-    days = by_customer["ordered_on"]
-    behaviour = pd.DataFrame({"n": by_customer.size(), "each": by_customer["revenue_minor"].mean()}).assign(
-        gap=days.apply(lambda at: at.diff().dt.days.median()) + 1, span=(days.max() - days.min()).dt.days + 1
-    )
-    truth = make_shop().truth["customers"].set_index("customer_id")["group"].reindex(behaviour.index)
-    builders = (behaviour["n"] >= 2) & truth.isin(["renovation", "trade"])
-    x, trade = np.log(behaviour[builders]), truth[builders].eq("trade")
-    seen = cross_val_predict(LogisticRegression(), x, trade, cv=10, method="predict_proba")[:, 1]
-    assert 0.75 < roc_auc_score(trade, seen) < 0.87
-
-
 def test_they_are_sure_and_the_rules_can_be_replayed_by_hand(shop: CustomerGroups, claims: dict[str, Claim]) -> None:
     stable = claims["stability"]
     assert stable.kind == "estimate" and stable.level == 0.9 and stable.low <= stable.value <= stable.high
@@ -151,9 +128,6 @@ def test_the_recipe_is_the_same_from_the_cache_and_computed(shop: CustomerGroups
     again = clusters_at(open_study(ROOT / "data/shop"), AS_OF)
     pd.testing.assert_frame_equal(again.labels, shop.labels)
     assert claims_of(again) == claims_of(shop)
-
-
-# none, too few, too short
 
 
 def test_where_there_are_none_rfm_segments_are_described_instead() -> None:
@@ -233,9 +207,6 @@ def test_hostile_names_are_text_and_sensitive_columns_stay_out() -> None:
     assert by_name.loc["religion", "why"] == "left_out" and "sensitive" in by_name.loc["religion", "reason"]
     assert "religion" not in set(groups.profiles.table["feature"])
     assert "people.a" in found and found["people.a"].values["what_name"] == "{n:count} <b>age</b>"
-
-
-# parts
 
 
 def matrix(n: int, **columns: Any) -> Any:

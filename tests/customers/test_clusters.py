@@ -47,9 +47,6 @@ def mixed(n=600, seed=0):
     return table, group
 
 
-# preparation
-
-
 def test_how_columns_enter_by_hand():
     """Median 50, middle 95 % from 2.5 to 97.5: scale 95 / 3.92; 90,000 is cut at four scales; yes and no: half."""
     table = pd.DataFrame({"a": [*range(100), 90_000], "yes": [True] + [False] * 100})
@@ -146,9 +143,6 @@ def test_nullable_types_are_numbers():
     assert np.isfinite(got.numbers(table)).all() and got.numbers(table).shape == (4, 4)
 
 
-# k-means
-
-
 @pytest.mark.parametrize("n", [500, 30_000])
 def test_no_worse_than_all_starts_on_all_rows(n):
     """The goal: inertia within 0.1 % of KMeans(n_init=10)."""
@@ -181,9 +175,6 @@ def test_a_customer_alone_goes_where_they_went_among_many():
     centers = rng.normal(size=(7, 6))
     together = nearest(x, centers)
     assert [int(nearest(x[[i]], centers)[0]) for i in range(0, 40_000, 400)] == together[::400].tolist()
-
-
-# segments
 
 
 def test_planted_groups_are_found_and_named_by_value():

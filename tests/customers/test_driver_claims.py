@@ -51,9 +51,6 @@ def say(study: DriverStudy, least: int = 10) -> dict[str, Claim]:
     return by_key(driver_claims(study, terms(study.as_of, least)))
 
 
-# grocery
-
-
 @pytest.fixture(scope="module")
 def grocery() -> DriverStudy:
     return drivers_at(open_study(DATA / "grocery"), dt.date(2017, 12, 31), n_categories=2, n_permutations=200)
@@ -80,9 +77,6 @@ def test_tables_that_are_published_hold_no_small_group(grocery: DriverStudy) -> 
     assert not drivers["n"].between(1, 99).any() and drivers["verdict_name"].notna().all()
     assert set(drivers["kind"]) <= {"behaviour", "category_share", "attribute", "date"}
     assert not grocery.drivers.table["reason"].str.contains(r"only \d").any()  # no small count in a published reason
-
-
-# made-up studies
 
 
 def lines(n: int, seed: int, weight: Any, *, months: int = 12) -> pd.DataFrame:
@@ -235,8 +229,6 @@ def test_limits_of_a_share_cover_it() -> None:
     _, low, high = share_explained(0.3, 4, 200)
     assert low < 0.3 < high
 
-
-# the second order
 
 AS_OF = dt.date(2025, 10, 31)
 

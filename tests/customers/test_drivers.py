@@ -56,9 +56,6 @@ def study_of(transactions, customers=None, products=None, *, cut, as_of, **optio
     return driver_study(transactions, features, products, Terms(as_of), **options)
 
 
-# effect sizes
-
-
 def test_cramers_v_by_hand():
     """Bergsma (2013): 2 x 2 with 30, 10, 10, 30: chi2 = 20, phi2 = .25 - 1/79, r~ = 2 - 1/79."""
     estimate, low, high = cramers_v(np.array([[30, 10], [10, 30]]))
@@ -157,9 +154,6 @@ def test_partial_share_is_an_analysis_of_covariance():
     _, p, slopes = partial_share(np.eye(3)[x], y, strata)
     assert p == pytest.approx(with_.compare_f_test(without)[1])
     assert slopes[2] - slopes[0] == pytest.approx(with_.params["C(x)[T.2]"])
-
-
-# find_drivers
 
 
 @pytest.fixture(scope="module")
@@ -316,9 +310,6 @@ def test_refusals_say_what_to_do():
         find(people(3, a=1), people(3, b=["x", "y", "z"]))
 
 
-# time
-
-
 @pytest.fixture(scope="module")
 def shop(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
@@ -394,9 +385,6 @@ def test_a_panel_of_thousands_takes_seconds():
     began = time.process_time()
     find(features, people(2500, y=rng.normal(size=2500)))
     assert time.process_time() - began < 20
-
-
-# simulations
 
 
 def simulated(seed, *, n=500, noise=20, planted=False):

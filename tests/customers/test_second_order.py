@@ -88,16 +88,6 @@ def test_it_is_the_curve_and_the_log_rank_test_of_survival():
     }  # fmt: skip
 
 
-def test_useless_attributes_of_the_shop_make_no_difference():
-    study = open_study(DATA / "shop")
-    customers = study.table("customers").df()
-    for column in ("Улюблений колір", "Поштова скринька"):
-        found = found_in(
-            study.table("transactions"), as_of=dt.date(2025, 10, 31), by=customers[["customer_id", column]]
-        )
-        assert (found.groups["verdict"] == "no clear difference").all() and len(found.groups) >= 5
-
-
 def test_values_of_the_first_day_only_and_overlapping_groups():
     """Two products in the first order are two groups; what came later, or was refunded, is none."""
     rows = [(f"{i:03}", f"{i}-1", 0, code) for i in range(30) for code in ("tea", "cup")]

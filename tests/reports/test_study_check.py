@@ -41,7 +41,6 @@ def check(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
 
 
 def section(text: str, title: str) -> list[str]:
-    """Return the lines under a heading."""
     return text.split(f"\n\n{title}", 1)[1].split("\n\n", 1)[0].splitlines()[1:]
 
 

@@ -59,9 +59,6 @@ def in_sqlite(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., 
     return rows
 
 
-# ---- what arrives
-
-
 def test_postgres_values_arrive_exact_and_with_their_types(in_postgres: Callable[..., pa.Table]) -> None:
     got = in_postgres(
         """SELECT 9007199254740993::bigint AS big, 12345678901234567890.10::numeric AS "Сума", 'NaN'::numeric AS nan,
@@ -108,9 +105,6 @@ def test_a_postgres_in_cp1251_sends_the_same_letters(
 def test_a_date_of_no_calendar_is_named_not_wrapped_around(in_postgres: Callable[..., pa.Table], value: str) -> None:
     with pytest.raises(DataError, match=r"'ends_on' holds a date outside the years 1 to 9999, .*nullif\(ends_on"):
         in_postgres(f"SELECT {value} AS ends_on UNION ALL SELECT '2025-01-01'")
-
-
-# ---- the same study from a file and from both databases
 
 
 def _transactions() -> list[tuple[str, int, dt.datetime, str, str]]:
@@ -174,9 +168,6 @@ def test_a_file_sqlite_and_postgres_give_the_same_table(
     assert sum(row[3] for row in from_file) == sum(round(float(amount) * 100) for *_, amount, _ in rows)
     assert read(as_sqlite) == from_file
     assert read(as_postgres) == from_file
-
-
-# ---- one snapshot for all who read
 
 
 def test_a_snapshot_stays_until_a_fresh_one_is_asked_for(in_sqlite: Callable[..., pa.Table], tmp_path: Path) -> None:
@@ -262,8 +253,6 @@ def test_copies_that_nobody_renews_are_removed(in_sqlite: Callable[..., pa.Table
     assert not old.exists()
 
 
-# ---- nothing is changed
-
 _WRITES = (
     "INSERT INTO kept VALUES (3) RETURNING id", "UPDATE kept SET id = 9 RETURNING id", "DELETE FROM kept RETURNING id",
     "DROP TABLE kept", "SELECT 1; DELETE FROM kept", "WITH gone AS (SELECT 1) DELETE FROM kept RETURNING id",
@@ -307,9 +296,6 @@ def test_sqlite_refuses_what_would_change_it(
     with closing(sqlite3.connect("shop.db")) as connection:
         assert connection.execute("SELECT id FROM kept ORDER BY id").fetchall() == [(1,), (2,)]
     assert not list(tmp_path.glob("new.db")) + list(tmp_path.glob("copy.db"))
-
-
-# ---- messages say what to do, and no secret
 
 
 @pytest.fixture

@@ -52,7 +52,6 @@ def compared(differences):
 
 
 def dictionary(table):
-    """Return the dictionary of the columns of `made_up`."""
     types = {"age": "numeric", "sex": "category", "income": "ordered"}
     rows = [
         {"column": column, "meaning": "", "kind": "attribute" if column in types else "behaviour",

@@ -11,7 +11,6 @@ COPIES = 8
 
 
 def copies(notebook, folder):
-    """Copy a notebook eight times into a folder."""
     return [Path(shutil.copy(notebook, folder / f"copy_{i}.ipynb")) for i in range(COPIES)]
 
 

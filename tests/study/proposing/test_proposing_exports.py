@@ -67,15 +67,20 @@ def test_what_is_written_reads_what_the_recount_found(sample: str, tmp_path: Pat
     assert left_out == expected["left_out"]
     if expected["table"] == "transactions":
         rows = study.table("transactions")
-        assert by_month(rows, "ordered_at", "revenue_minor") == money(expected["net_revenue_by_month"])
+        assert (net := by_month(rows, "ordered_at", "revenue_minor")) == money(expected["net_revenue_by_month"])
+        assert sum(net.values()) == Decimal(expected["net_revenue"])
+        orders = study.orders(study.last_day).filter("is_order")
+        assert orders.aggregate("count(*)").fetchall() == [(expected["orders"],)]
         assert rows.aggregate("count(DISTINCT customer_id)").fetchall() == [(expected["customers"],)]
         guests = monthly_books(study)["guests_net"].sum()
         assert Decimal(f"{guests:.2f}") == Decimal(expected["net_revenue_of_guests"])
         assert [f"{study.first_day}", f"{study.last_day}"] == [expected["first_day"], expected["last_day"]]
     if expected["table"] == "spend":
         rows = study.table("spend")
-        assert by_month(rows, "starts_on", "spend_minor") == money(expected["spend_by_month"])
-        assert rows.aggregate("count(conversions), count(clicks)").fetchall() == [(report.rows_used,) * 2]
+        assert (cost := by_month(rows, "starts_on", "spend_minor")) == money(expected["spend_by_month"])
+        assert sum(cost.values()) == Decimal(expected["spend"])
+        counts = "count(conversions), count(clicks), count(DISTINCT campaign), count(DISTINCT channel)"
+        assert rows.aggregate(counts).fetchall() == [(*(report.rows_used,) * 2, expected["campaigns"], 1)]
 
 
 def by_month(rows: Any, date: str, cents: str) -> dict[str, Decimal]:

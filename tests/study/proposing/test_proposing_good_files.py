@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 from order_lines import HEAD, lines, table
 
-from custaudience.study import open_study
 from custaudience.study.proposing import describe
 
 
@@ -141,10 +140,3 @@ def test_files_are_copied_when_wanted(put, made, tmp_path: Path) -> None:
     study = made(put("orders.csv", HEAD + lines()), copy=True)
     assert study.config.tables["transactions"].path == "orders.csv"
     assert sorted(p.name for p in (tmp_path / "study").iterdir()) == ["README.md", "orders.csv", "study.toml"]
-
-
-def test_a_readme_that_is_there_stays(put, made, tmp_path: Path) -> None:
-    put("study/README.md", "mine")
-    made(put("orders.csv", HEAD + lines()))
-    assert (tmp_path / "study" / "README.md").read_text() == "mine"
-    assert open_study(tmp_path / "study").tables == ("transactions",)

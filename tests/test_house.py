@@ -7,7 +7,7 @@ from tests.house import measures
 CEILINGS = {
     "lines of the package": 33_000, "files of the package": 180, "lines per claim": 14.0, "modules in a circle": 0,
     "functions that thread common": 0, "tests of fewer than least in wording": 0,
-    "functions with six arguments or more": 25, "lines of tests": 29_600,
+    "functions with six arguments or more": 25, "lines of tests": 28_300,
 }  # fmt: skip
 
 

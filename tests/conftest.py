@@ -1,7 +1,5 @@
 """Makes importable what makes the made-up studies."""
 
-from __future__ import annotations
-
 import sys
 from pathlib import Path
 

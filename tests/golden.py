@@ -8,8 +8,6 @@ Ids, templates, values and statuses must be equal, floats to 1e-12, texts of pag
 Values that no sentence uses are counted and named.
 """
 
-from __future__ import annotations
-
 import argparse
 import html
 import json
@@ -29,11 +27,9 @@ from tests.notebooks.running import execute
 
 ROOT = Path(__file__).parents[1]
 MONTHS = {
-    "grocery": ("2017-12", "2017-08"),
-    "shop": ("2025-10", "2024-12"),
-    "cdnow": ("1998-06", "1997-12"),
+    "grocery": ("2017-12", "2017-08"), "shop": ("2025-10", "2024-12"), "cdnow": ("1998-06", "1997-12"),
     "b2b": ("2025-10", "2024-11"),
-}
+}  # fmt: skip
 CLOSE = 1e-12
 
 

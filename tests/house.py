@@ -4,8 +4,6 @@ python -m tests.house            # prints the measures of this tree
 python -m tests.house FOLDER     # of another tree, to compare
 """
 
-from __future__ import annotations
-
 import ast
 import subprocess
 import sys

@@ -13,19 +13,14 @@ PACKAGE = Path(__file__).parents[1] / "custaudience"
 GROUND = {"errors", "evidence", "stats"}
 ANALYSIS = {"market", "customers", "audience", "monitoring"}
 MAY_IMPORT = {
-    "errors": set(),
-    "evidence": {"errors"},
-    "telling": {"errors", "evidence"},
-    "stats": {"errors", "evidence"},
-    "study": {*GROUND, "telling"},
-    "market": {*GROUND, "telling", "study"},
-    "customers": {*GROUND, "telling", "study"},
+    "errors": set(), "evidence": {"errors"}, "telling": {"errors", "evidence"}, "stats": {"errors", "evidence"},
+    "study": {*GROUND, "telling"}, "market": {*GROUND, "telling", "study"}, "customers": {*GROUND, "telling", "study"},
     "audience": {*GROUND, "telling", "study", "market", "customers"},
     "monitoring": {*GROUND, "telling", "study", "market", "customers", "audience"},
     "recipe_cache": {"study"},
     "recipes": {*GROUND, "telling", "recipe_cache", "study", *ANALYSIS},
     "present": {"errors", "evidence", "telling"},
-}
+}  # fmt: skip
 READS_THE_CLOCK = {"now", "today", "utcnow"}
 
 

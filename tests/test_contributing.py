@@ -1,7 +1,5 @@
 """What CONTRIBUTING shows stands in the code, line by line, and in under 60 lines."""
 
-from __future__ import annotations
-
 import re
 from pathlib import Path
 

@@ -1,21 +1,14 @@
 """What the house has reached, and may not creep back from. Who needs more changes the number here and says why."""
 
-from __future__ import annotations
-
 import pytest
 
 from tests.house import measures
 
 CEILINGS = {
-    "lines of the package": 33_000,
-    "files of the package": 180,
-    "lines per claim": 14.0,
-    "modules in a circle": 0,
-    "functions that thread common": 0,
-    "tests of fewer than least in wording": 0,
-    "functions with six arguments or more": 25,
-    "lines of tests": 29_600,
-}
+    "lines of the package": 30_911, "files of the package": 160, "lines per claim": 14.0, "modules in a circle": 0,
+    "functions that thread common": 0, "tests of fewer than least in wording": 0,
+    "functions with six arguments or more": 25, "lines of tests": 30_800,
+}  # fmt: skip
 
 
 @pytest.fixture(scope="module")

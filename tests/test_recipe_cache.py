@@ -18,7 +18,6 @@ DAY = dt.date(2025, 3, 31)
 
 
 def made(folder, lines="a,1,2025-01-05,10.00"):
-    """Return a study of few lines."""
     folder.mkdir(exist_ok=True)
     (folder / "orders.csv").write_text(f"customer_id,order_id,ordered_at,revenue\n{lines}\n", encoding="utf-8")
     (folder / "study.toml").write_text(
@@ -35,8 +34,6 @@ def cache_of_its_own(tmp_path, monkeypatch):
 
 
 class Counted:
-    """A recipe that counts its calls."""
-
     def __init__(self):
         self.calls: list[dict[str, Any]] = []
 

@@ -1,7 +1,5 @@
 """Words stand in sheets, figures come from code, and the Teller is the gate of privacy."""
 
-from __future__ import annotations
-
 import ast
 import datetime as dt
 import tomllib
@@ -12,6 +10,8 @@ import pytest
 
 from custaudience import telling
 from custaudience.evidence import Estimate, Terms
+from custaudience.present.words import render_claim, term
+from custaudience.reports.ledger import read_ledger
 from custaudience.telling import META, SheetError, Teller, sentences
 
 PACKAGE = Path(telling.__file__).parent
@@ -65,11 +65,8 @@ def test_a_count_brings_its_own_figures(tell: Teller) -> None:
     claim = tell.say("late", n=40, all=60)
     assert (claim.id, claim.value, claim.n, claim.values) == ("slug.late", 40, 40, {"n": 40, "all": 60})
     assert (claim.status, claim.unit, claim.source, claim.as_of) == (
-        "measured",
-        "customers",
-        "transactions",
-        TERMS.as_of,
-    )
+        "measured", "customers", "transactions", TERMS.as_of,
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize("people", [1, 9, (40, 9), (None, 3)])
@@ -122,6 +119,17 @@ def test_catalogues_read_all_sentences_and_nothing_else() -> None:
     found = list(sentences(WORDS))
     assert {"more", "Welch.", "Otherwise.", "Rule.", "a name of {value:money0}"} <= set(found)
     assert not {"overdue", "transactions", "fraction", "apart", "share"} & set(found)
+
+
+@pytest.mark.parametrize("language", ["en", "uk"])
+def test_every_claim_of_the_committed_month_can_be_said_and_carries_its_interval(language: str) -> None:
+    ledger = read_ledger(PACKAGE.parent / "reports" / "example" / "2017-12")
+    assert len(ledger) > 150
+    for claim in ledger.values():
+        assert render_claim(claim, language=language) and term(claim.statistic, language).say, claim.id
+        if claim.kind in ("estimate", "difference"):
+            assert not 1 <= (claim.n or 0) <= 9, claim.id
+            assert claim.status in ("too_few", "contradicted") or claim.low <= claim.value <= claim.high, claim.id
 
 
 @pytest.mark.parametrize("path", SHEETS, ids=lambda p: p.parent.name)

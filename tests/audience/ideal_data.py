@@ -1,7 +1,5 @@
 """Orders, features and customers made by hand for the tests of the ideal customer."""
 
-from __future__ import annotations
-
 import datetime as dt
 from typing import Any
 
@@ -18,7 +16,6 @@ _TABLES = ("survey", "contacts", "responses", "campaigns")
 
 
 def ideal_of(orders: pd.DataFrame, *, as_of: dt.date = AS_OF, level: float = 0.95, **given: Any) -> IdealCustomers:
-    """Return the ideal customers; `given` are tables that say more, and cut-offs."""
     known = {name: given.pop(name) for name in _TABLES if name in given}
     return ideal_customers(orders, Terms(as_of, level=level), CutOffs(**given), known)
 
@@ -53,7 +50,6 @@ def small_shop(n: int = 40) -> pd.DataFrame:
 
 
 def features_of(table: pd.DataFrame, kinds: dict[str, str], units: dict[str, str] | None = None) -> CustomerFeatures:
-    """Return customer features of a table with ``customer_id`` and any columns."""
     units = units or {}
     dictionary = [
         (c, c, units.get(str(c), ""), kinds.get(str(c), "behaviour"), type_of(table[c]), float(table[c].notna().mean()))
@@ -61,14 +57,10 @@ def features_of(table: pd.DataFrame, kinds: dict[str, str], units: dict[str, str
     ]
     columns = ["column", "meaning", "unit", "kind", "type", "share_known"]
     return CustomerFeatures(
-        table=table.sort_values("customer_id", ignore_index=True),
-        dictionary=pd.DataFrame(dictionary, columns=columns),
-        left_out=pd.DataFrame(columns=["column", "reason"], dtype="str"),
-        categories=(),
-        as_of=AS_OF,
-        until=AS_OF,
+        table=table.sort_values("customer_id", ignore_index=True), dictionary=pd.DataFrame(dictionary, columns=columns),
+        left_out=pd.DataFrame(columns=["column", "reason"], dtype="str"), categories=(), as_of=AS_OF, until=AS_OF,
         n_without_order=0,
-    )
+    )  # fmt: skip
 
 
 def synthetic_base(

@@ -1,7 +1,5 @@
 """A made-up shop small enough to be recounted by hand: three segments that differ where it is planted."""
 
-from __future__ import annotations
-
 import datetime as dt
 from typing import Any
 
@@ -18,18 +16,13 @@ TERMS, FRAME = Terms(AS_OF, "EUR"), PersonaFrame()
 
 
 def features_of(table: pd.DataFrame, attributes: tuple[str, ...] = ()) -> CustomerFeatures:
-    """Wrap a frame as `customer_features` would."""
     columns = [c for c in table if c != "customer_id"]
     dictionary = pd.DataFrame(
-        {
-            "column": columns,
-            "meaning": "",
-            "unit": "",
-            "kind": ["attribute" if c in attributes else "behaviour" for c in columns],
-            "type": "numeric",
-            "share_known": 1.0,
-        }
-    )
+        {"column": columns, "meaning": "", "unit": "",
+         "kind": ["attribute" if c in attributes else "behaviour" for c in columns],
+         "type": "numeric",
+         "share_known": 1.0}
+    )  # fmt: skip
     return CustomerFeatures(
         table=table, dictionary=dictionary, left_out=pd.DataFrame(columns=["column", "reason"]), categories=(),
         as_of=AS_OF, until=AS_OF, n_without_order=0,
@@ -44,19 +37,17 @@ def shop(n: int = 300, *, seed: int = 1, sizes: tuple[float, float] = (0.3, 0.4)
     labels = np.array(["alpha"] * first + ["beta"] * second + ["gamma"] * (n - first - second), dtype=object)
     alpha = labels == "alpha"
     table = pd.DataFrame(
-        {
-            "customer_id": ids,
-            "n_orders": rng.poisson(np.where(alpha, 9, 4), n) + 1,
-            "revenue_total": np.round(rng.gamma(4, np.where(alpha, 60, 25), n), 2),
-            "revenue_per_order": np.round(rng.gamma(5, 6, n), 2),
-            "days_since_last_order": rng.integers(0, 90, n).astype(float),
-            "lines_per_order": rng.gamma(6, 0.5, n),
-            "weekend_share": rng.beta(2, 4, n),
-            "discounted_share": rng.beta(np.where(alpha, 1, 4), 6, n),
-            "age": pd.Categorical(np.where(rng.random(n) < np.where(alpha, 0.7, 0.3), "45-54", "25-34"), ordered=True),
-            "channel": np.where(rng.random(n) < 0.5, "Search", "Friends"),
-        }
-    )
+        {"customer_id": ids,
+         "n_orders": rng.poisson(np.where(alpha, 9, 4), n) + 1,
+         "revenue_total": np.round(rng.gamma(4, np.where(alpha, 60, 25), n), 2),
+         "revenue_per_order": np.round(rng.gamma(5, 6, n), 2),
+         "days_since_last_order": rng.integers(0, 90, n).astype(float),
+         "lines_per_order": rng.gamma(6, 0.5, n),
+         "weekend_share": rng.beta(2, 4, n),
+         "discounted_share": rng.beta(np.where(alpha, 1, 4), 6, n),
+         "age": pd.Categorical(np.where(rng.random(n) < np.where(alpha, 0.7, 0.3), "45-54", "25-34"), ordered=True),
+         "channel": np.where(rng.random(n) < 0.5, "Search", "Friends")}
+    )  # fmt: skip
     rows = []
     for i, customer in enumerate(ids):
         weights = rng.dirichlet([4, 8, 1] if alpha[i] else [4, 2, 1])
@@ -77,5 +68,4 @@ def sources_of(made: dict[str, Any], **changes: Any) -> PersonaSources:
 
 def personas_of(made: dict[str, Any], terms: Terms = TERMS, *, frame: PersonaFrame = FRAME,
                 **changes: Any) -> tuple[Persona, ...]:  # fmt: skip
-    """Build the personas of a made-up shop."""
     return build_personas(sources_of(made, **changes), terms, frame)

@@ -49,14 +49,11 @@ def made_up(n=600, seed=1, known=1.0, effect=0.0):
     age, sex = rng.integers(16, 80, n).astype(float), rng.choice(["F", "M"], n)
     hit = (age >= 18) & (age <= 40) & (sex == "F")
     return features_of(
-        revenue_total=rng.lognormal(4, 0.5, n),
-        n_orders=1.0 + rng.poisson(3, n),
-        weekend_share=np.clip(rng.normal(0.4, 0.1, n) + effect * hit, 0, 1),
-        evening_share=rng.random(n),
-        age=np.where(rng.random(n) < known, age, np.nan),
-        sex=pd.Categorical(sex),
+        revenue_total=rng.lognormal(4, 0.5, n), n_orders=1.0 + rng.poisson(3, n),
+        weekend_share=np.clip(rng.normal(0.4, 0.1, n) + effect * hit, 0, 1), evening_share=rng.random(n),
+        age=np.where(rng.random(n) < known, age, np.nan), sex=pd.Categorical(sex),
         income=pd.Categorical(rng.choice(BANDS, n), BANDS, ordered=True),
-    )
+    )  # fmt: skip
 
 
 def codes(definition, **options):
@@ -65,9 +62,6 @@ def codes(definition, **options):
 
 def sentences(check, language="en"):
     return [render(f.template, f.values, language=language) for f in check.findings]
-
-
-# --- the documents' examples -------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -105,10 +99,8 @@ def test_only_sex_age_income_as_rules():
     check = check_definition(parse_definition(toml))
     assert [f.code for f in check.findings] == ["ONLY_SEX_AGE_INCOME"]
     assert [(r.variable, r.values, r.ranges) for r in check.rules] == [
-        ("age", (), ((18.0, 40.0),)),
-        ("income", ("high", "middle"), ()),
-        ("sex", ("female",), ()),
-    ]
+        ("age", (), ((18.0, 40.0),)), ("income", ("high", "middle"), ()), ("sex", ("female",), ()),
+    ]  # fmt: skip
 
 
 def test_place_is_demographic_too():
@@ -153,15 +145,10 @@ def test_minors_are_never_counted():
 
 @pytest.mark.parametrize(
     ("text", "topic"),
-    [
-        ("Muslim women 25-40 who shop online", "religion"),
-        ("people with diabetes", "health"),
-        ("women of another nationality", "nationality or origin"),
-        ("жінки з темним кольором шкіри", "skin colour"),
-        ("мусульмани, які купують онлайн", "religion"),
-        ("black people in cities", "race or ethnicity"),
-    ],
-)
+    [("Muslim women 25-40 who shop online", "religion"), ("people with diabetes", "health"),
+     ("women of another nationality", "nationality or origin"), ("жінки з темним кольором шкіри", "skin colour"),
+     ("мусульмани, які купують онлайн", "religion"), ("black people in cities", "race or ethnicity")],
+)  # fmt: skip
 def test_sensitive(text, topic):
     """X9: named with the words it rests on, whatever else is said."""
     (finding,) = (f for f in check_definition(text).findings if f.code == "SENSITIVE")
@@ -190,9 +177,6 @@ def test_behaviour_values_or_needs_end_the_complaint():
     assert codes("people who struggle with compatibility") == {"NOT_READ": "notice"}
 
 
-# --- what could not be understood is named ------------------------------------------------------------------------
-
-
 def test_words_not_known_are_named_and_soften_the_finding():
     check = check_definition("women 18-40 who juggle")
     assert {f.code: f.severity for f in check.findings} == {"NOT_READ": "notice", "ONLY_SEX_AGE_INCOME": "notice"}
@@ -208,27 +192,24 @@ def test_unknown_variable_with_near_miss():
 
 
 @pytest.mark.parametrize(
-    ("definition", "message"),
-    [
-        ({"rule": []}, r"key 'rule' does not exist. Did you mean 'rules'\?"),
-        ([{"variabel": "age", "is": "x"}], r"rule 1: key 'variabel' does not exist. Did you mean 'variable'\?"),
-        ([{"variable": "age", "atleast": 3}], r"rule 1: key 'atleast' does not exist. Did you mean 'at_least'\?"),
-        ([{"is": "x"}], "rule 1: it has no variable"),
-        ([{"variable": "age"}], r"rule 1 \(age\): it says nothing"),
-        ([{"variable": "age", "at_least": "18"}], "at_least: expected a number, came '18'"),
-        ([{"variable": "age", "at_least": float("nan")}], "expected a number, came nan"),
-        ([{"variable": "age", "at_least": True}], "expected a number, came True"),
-        ([{"variable": "sex", "is": []}], "expected a word or a list of words"),
-        ([{"variable": "sex", "is": {"a": 1}}], "expected a word or a list of words"),
-        (["age > 3"], "rule 1: expected a table with a variable"),
-        ({"rules": {"variable": "age"}}, "rules must be a list"),
-        ({"text": "women", "rules": [{"variable": "age", "at_least": 1}]}, "give text or rules, not both"),
-        ({"text": 5}, "text must be text"),
-        ({"text": "women", "reference_year": "2025"}, "reference_year must be a year"),
-        ({"text": "women", "levels": ["x"]}, "levels must be a table"),
-        ("x" * (MOST_CHARACTERS + 1), "Shorten it"),
-    ],
-)
+    ("definition", "message"), [({"rule": []}, r"key 'rule' does not exist. Did you mean 'rules'\?"),
+     ([{"variabel": "age", "is": "x"}], r"rule 1: key 'variabel' does not exist. Did you mean 'variable'\?"),
+     ([{"variable": "age", "atleast": 3}], r"rule 1: key 'atleast' does not exist. Did you mean 'at_least'\?"),
+     ([{"is": "x"}], "rule 1: it has no variable"),
+     ([{"variable": "age"}], r"rule 1 \(age\): it says nothing"),
+     ([{"variable": "age", "at_least": "18"}], "at_least: expected a number, came '18'"),
+     ([{"variable": "age", "at_least": float("nan")}], "expected a number, came nan"),
+     ([{"variable": "age", "at_least": True}], "expected a number, came True"),
+     ([{"variable": "sex", "is": []}], "expected a word or a list of words"),
+     ([{"variable": "sex", "is": {"a": 1}}], "expected a word or a list of words"),
+     (["age > 3"], "rule 1: expected a table with a variable"),
+     ({"rules": {"variable": "age"}}, "rules must be a list"),
+     ({"text": "women", "rules": [{"variable": "age", "at_least": 1}]}, "give text or rules, not both"),
+     ({"text": 5}, "text must be text"),
+     ({"text": "women", "reference_year": "2025"}, "reference_year must be a year"),
+     ({"text": "women", "levels": ["x"]}, "levels must be a table"),
+     ("x" * (MOST_CHARACTERS + 1), "Shorten it")],
+)  # fmt: skip
 def test_a_malformed_definition_is_refused(definition, message):
     with pytest.raises(ConfigError, match=message):
         check_definition(definition)
@@ -247,16 +228,13 @@ def test_nothing_said(empty):
 
 
 @pytest.mark.parametrize(
-    "definition",
-    [
-        [{"variable": "age", "above": 60}, {"variable": "age", "below": 20}],
-        [{"variable": "age", "at_least": 60, "at_most": 20}],
-        [{"variable": "sex", "is": "F"}, {"variable": "sex", "is": "men"}],
-        [{"variable": "sex", "is": "women"}, {"variable": "sex", "is_not": "female"}],
-        "people over 60 and under 20",
-        "люди старше 60 і молодше 20",
-    ],
-)
+    "definition", [[{"variable": "age", "above": 60}, {"variable": "age", "below": 20}],
+     [{"variable": "age", "at_least": 60, "at_most": 20}],
+     [{"variable": "sex", "is": "F"}, {"variable": "sex", "is": "men"}],
+     [{"variable": "sex", "is": "women"}, {"variable": "sex", "is_not": "female"}],
+     "people over 60 and under 20",
+     "люди старше 60 і молодше 20"],
+)  # fmt: skip
 def test_contradictions(definition):
     check = check_definition(definition, made_up())
     assert check.findings[0].code == "CONTRADICTION" and check.findings[0].severity == "error"
@@ -272,12 +250,10 @@ def test_either_is_no_contradiction():
 
 @pytest.mark.parametrize(
     ("text", "expected"),
-    [
-        ("people 60 and older", (60, np.inf)), ("people 60+", (60, np.inf)), ("60 років і старше", (60, np.inf)),
-        ("from 18 to 40 years old", (18, 40)), ("віком від 18 до 40", (18, 40)), ("aged 30", (30, 30)),
-        ("people, high income, 18-40", (18, 40)), ("high income (18-40)", (18, 40)), ("age: 18-40", (18, 40)),
-        ("людям до 40 років", (-np.inf, 40)), ("жінки 25—35", (25, 35)),
-    ],
+    [("people 60 and older", (60, np.inf)), ("people 60+", (60, np.inf)), ("60 років і старше", (60, np.inf)),
+     ("from 18 to 40 years old", (18, 40)), ("віком від 18 до 40", (18, 40)), ("aged 30", (30, 30)),
+     ("people, high income, 18-40", (18, 40)), ("high income (18-40)", (18, 40)), ("age: 18-40", (18, 40)),
+     ("людям до 40 років", (-np.inf, 40)), ("жінки 25—35", (25, 35))],
 )  # fmt: skip
 def test_ages_are_read(text, expected):
     assert {r.variable: r.ranges for r in check_definition(text).rules}["age"] == (expected,)
@@ -296,8 +272,6 @@ def test_an_amount_per_period_is_not_counted():
     check = check_definition("more than 5 orders a month", features)
     assert check.coverage is None and "per period" in check.matches[0].reason
 
-
-# --- hostile and long ----------------------------------------------------------------------------------------------
 
 HOSTILE = [
     "<script>alert(1)</script>", "women\u202e 18-40 \u202d<b>", "=HYPERLINK(1)", "{n:count} {", "%s %d 18-",
@@ -382,9 +356,6 @@ def test_word_lists_have_the_same_keys():
         assert set(content["sensitive"]) <= set(TOPICS)
     columns = files("custaudience.customers.features").joinpath("personal.toml").read_text("utf-8")
     assert set(tomllib.loads(columns)["sensitive"]) == set(TOPICS)  # what is sensitive is said once, and has a sentence
-
-
-# --- the customers ---------------------------------------------------------------------------------------------------
 
 
 def test_coverage_by_hand():
@@ -497,9 +468,6 @@ def test_attributes_known_for_a_third():
     assert f"{known.sum():,} of 3,000" in text and "need not hold for the others" in text
 
 
-# --- the differences -------------------------------------------------------------------------------------------------
-
-
 def test_differences_recounted_by_pandas():
     features = made_up(900, effect=0.05)
     check = check_definition("women 18-40", features)
@@ -565,15 +533,10 @@ def test_negative_values_zeros_and_gaps():
     assert row["effect"] == pytest.approx(np.sign(a[:, None] - b[None, :]).mean(), abs=2e-3) and row["n_others"] == 90
 
 
-# --- properties ------------------------------------------------------------------------------------------------------
-
 RULES_OF = [
-    {"variable": "sex", "is": ["women"]},
-    {"variable": "age", "at_least": 18},
-    {"variable": "age", "at_most": 40},
-    {"variable": "income", "is_not": ["Under 15K"]},
-    {"variable": "n_orders", "above": 1},
-]
+    {"variable": "sex", "is": ["women"]}, {"variable": "age", "at_least": 18}, {"variable": "age", "at_most": 40},
+    {"variable": "income", "is_not": ["Under 15K"]}, {"variable": "n_orders", "above": 1},
+]  # fmt: skip
 
 
 @settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -608,9 +571,6 @@ def test_any_text_is_read(text):
 def test_word_order_does_not_change_the_finding():
     parts = ["women", "18-40", "middle income", "in a city"]
     assert {tuple(codes(", ".join(order))) for order in permutations(parts)} == {("DEMOGRAPHIC_ONLY",)}
-
-
-# --- claims -----------------------------------------------------------------------------------------------------------
 
 
 def claims_of(check, key="definition"):

@@ -23,18 +23,16 @@ def test_a_true_hierarchy():
 
 @pytest.mark.parametrize(
     ("levels", "message"),
-    [
-        ({"market": 10, "target_market": 11}, r"the target market \(11\) is larger than the market \(10\)"),
-        ({"market": 10, "audience": 11}, r"the audience \(11\) is larger than the market \(10\)"),
-        ({"target_market": PEOPLE[:3], "audience": PEOPLE[:5]}, r"the audience \(5\) is larger than the target market"),
-        ({"target_market": PEOPLE[:5], "audience": PEOPLE[4:7]}, "the audience is not within the target market: 2 of"),
-        ({"audience": PEOPLE[:5], "persona": "p9"}, "the persona is not within the audience: 1 of its 1"),
-        ({"audience": [], "persona": "p9"}, r"the persona \(1\) is larger than the audience \(0\)"),
-        ({"market": -1}, "a size is a number of 0 or more"),
-        ({"market": float("nan")}, "a size is a number of 0 or more"),
-        ({"market": True}, "expected a size or the ids"),
-        ({"market": "all"}, "expected a size or the ids"),
-    ],
+    [({"market": 10, "target_market": 11}, r"the target market \(11\) is larger than the market \(10\)"),
+     ({"market": 10, "audience": 11}, r"the audience \(11\) is larger than the market \(10\)"),
+     ({"target_market": PEOPLE[:3], "audience": PEOPLE[:5]}, r"the audience \(5\) is larger than the target market"),
+     ({"target_market": PEOPLE[:5], "audience": PEOPLE[4:7]}, "the audience is not within the target market: 2 of"),
+     ({"audience": PEOPLE[:5], "persona": "p9"}, "the persona is not within the audience: 1 of its 1"),
+     ({"audience": [], "persona": "p9"}, r"the persona \(1\) is larger than the audience \(0\)"),
+     ({"market": -1}, "a size is a number of 0 or more"),
+     ({"market": float("nan")}, "a size is a number of 0 or more"),
+     ({"market": True}, "expected a size or the ids"),
+     ({"market": "all"}, "expected a size or the ids")],
 )  # fmt: skip
 def test_a_violation_is_an_error_that_names_which_is_larger(levels, message):
     with pytest.raises(DataError, match=message) as error:

@@ -1,7 +1,5 @@
 """Who is ideal: worked by hand, what cannot be told, cut-offs moved, later rows, hard inputs."""
 
-from __future__ import annotations
-
 import datetime as dt
 
 import numpy as np
@@ -65,14 +63,12 @@ def test_each_cut_off_is_moved_alone_and_recounts() -> None:
 
 def test_who_was_not_asked_stays_and_who_is_dissatisfied_goes() -> None:
     survey = pd.DataFrame(
-        {
-            "customer_id": ["c000", "c000", "c001", "c002", "stranger", None],
-            "NPS": [3, 9, 9, 6, 10, 1],
-            "answered_at": pd.to_datetime(
-                ["2025-01-01", "2025-06-01", "2026-01-01", "2025-06-01"] + ["2025-06-01"] * 2
-            ),
-        }
-    )
+        {"customer_id": ["c000", "c000", "c001", "c002", "stranger", None],
+         "NPS": [3, 9, 9, 6, 10, 1],
+         "answered_at": pd.to_datetime(
+             ["2025-01-01", "2025-06-01", "2026-01-01", "2025-06-01"] + ["2025-06-01"] * 2
+         )}
+    )  # fmt: skip
     found = ideal_of(small_shop(), survey=survey)
     assert named(found) == ["c000", "c001", "c003"]  # c001 answered after the date
     assert found.cut_offs.satisfied_from == 9 and found.cut_offs.satisfaction_column == "NPS" and found.n_confirmed == 1
@@ -84,14 +80,11 @@ def test_who_was_not_asked_stays_and_who_is_dissatisfied_goes() -> None:
 
 
 @pytest.mark.parametrize(
-    ("columns", "expected"),
-    [
-        ({"Оцінка": [5, 4, 3, 1]}, (4.0, 5.0)),
-        ({"rating": [7, 1, 3, 6]}, (6.0, 7.0)),
-        ({"rating": [1, 2, 9, 4], "nps": [0, 9, 10, 2]}, (9.0, 10.0)),
-        ({"csat": ["5", "4", "", "no answer"]}, (4.0, 5.0)),
-    ],
-)
+    ("columns", "expected"), [({"Оцінка": [5, 4, 3, 1]}, (4.0, 5.0)),
+     ({"rating": [7, 1, 3, 6]}, (6.0, 7.0)),
+     ({"rating": [1, 2, 9, 4], "nps": [0, 9, 10, 2]}, (9.0, 10.0)),
+     ({"csat": ["5", "4", "", "no answer"]}, (4.0, 5.0))],
+)  # fmt: skip
 def test_scales_are_found_by_name_and_values(columns, expected) -> None:
     survey = pd.DataFrame({"customer_id": ["c000", "c001", "c002", "c003"], **columns})
     found = ideal_of(small_shop(), survey=survey)
@@ -146,14 +139,11 @@ def test_engaged_is_asked_of_those_who_were_sent_something_that_is_over() -> Non
 
 
 @pytest.mark.parametrize(
-    ("orders", "as_of", "part", "words"),
-    [
-        (small_shop(), dt.date(2025, 2, 10), "loyal", "reach over"),
-        (orders_of_people(("a", monthly(9), 10.0)), AS_OF, "valuable", "too few customers"),
-        (orders_of_people(*((f"{i}", monthly(9), 10.0) for i in range(50))), AS_OF, "valuable", "as much as the"),
-        (orders_of_people(*((f"{i}", ["2025-01-01"], 10.0 + i) for i in range(50))), AS_OF, "current", "two days"),
-    ],
-)
+    ("orders", "as_of", "part", "words"), [(small_shop(), dt.date(2025, 2, 10), "loyal", "reach over"),
+     (orders_of_people(("a", monthly(9), 10.0)), AS_OF, "valuable", "too few customers"),
+     (orders_of_people(*((f"{i}", monthly(9), 10.0) for i in range(50))), AS_OF, "valuable", "as much as the"),
+     (orders_of_people(*((f"{i}", ["2025-01-01"], 10.0 + i) for i in range(50))), AS_OF, "current", "two days")],
+)  # fmt: skip
 def test_what_cannot_be_told_leaves_nobody_ideal(orders, as_of, part, words) -> None:
     found = ideal_of(orders, as_of=as_of)
     assert part in [refused.part for refused in found.refused]

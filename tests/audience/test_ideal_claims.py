@@ -1,7 +1,5 @@
 """What may be said of ideal customers: statuses, small groups, what is not known, hostile names."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Traits and rules on customers whose truth is known: found at the nominal rate, and noise at most at it."""
 
-from __future__ import annotations
-
 import dataclasses
 
 import numpy as np

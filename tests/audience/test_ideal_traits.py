@@ -1,7 +1,5 @@
 """What sets ideal customers apart, and rules that tell them: by hand, circular traits, gaps, hard inputs."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import numpy as np

@@ -1,7 +1,5 @@
 """A persona keeps its name as long as its group is matched: by rule, or by its members; and what is said of it."""
 
-from __future__ import annotations
-
 import datetime as dt
 
 import numpy as np

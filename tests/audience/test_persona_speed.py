@@ -1,7 +1,5 @@
 """All personas of the grocery panel from ready segments, in time."""
 
-from __future__ import annotations
-
 import datetime as dt
 import time
 from pathlib import Path

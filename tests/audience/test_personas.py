@@ -1,7 +1,5 @@
 """Personas: figures that recount, blanks that are honest, nothing of anybody."""
 
-from __future__ import annotations
-
 import dataclasses
 import datetime as dt
 import math
@@ -339,14 +337,12 @@ def test_since_and_review(made) -> None:
 
 @pytest.mark.parametrize(
     ("change", "error", "words_of_it"),
-    [
-        ({"labels": pd.Series(["a", "b"], index=["x", "x"])}, DataError, "two labels"),
-        ({"labels": pd.Series(["a", "b"], index=["x", "y"])}, EmptyTableError, "Do the ids agree"),
-        ({"category_sales": pd.DataFrame({"customer_id": [], "categry": []})}, ColumnError, "'category' not found"),
-        ({"demographics": pd.DataFrame({"customer_id": ["1", "1"], "sex": "f"})}, DataError, "repeat a customer_id"),
-        ({"answers": pd.DataFrame({"id": ["1"]})}, ColumnError, "'customer_id' not found"),
-    ],
-)
+    [({"labels": pd.Series(["a", "b"], index=["x", "x"])}, DataError, "two labels"),
+     ({"labels": pd.Series(["a", "b"], index=["x", "y"])}, EmptyTableError, "Do the ids agree"),
+     ({"category_sales": pd.DataFrame({"customer_id": [], "categry": []})}, ColumnError, "'category' not found"),
+     ({"demographics": pd.DataFrame({"customer_id": ["1", "1"], "sex": "f"})}, DataError, "repeat a customer_id"),
+     ({"answers": pd.DataFrame({"id": ["1"]})}, ColumnError, "'customer_id' not found")],
+)  # fmt: skip
 def test_bad_input_says_what_to_do(made, change, error, words_of_it) -> None:
     with pytest.raises(error, match=words_of_it):
         personas_of(made, **change)

@@ -1,7 +1,5 @@
 """Typed profiles traced to their sources and to the data; messages; how far a team agrees."""
 
-from __future__ import annotations
-
 import datetime as dt
 from pathlib import Path
 
@@ -113,15 +111,12 @@ def test_data_can_say_otherwise(personas) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "words"),
-    [
-        ("key = ", "not valid TOML"),
-        ('key = "a"', "'title' is missing"),
-        ('key="a"\ntitle="t"\nwritten_on="2025"\nfield=[]', "written_on must be a date"),
-        ('key="a"\ntitle="t"\nwritten_on=2025-01-01\nfields=[]', "Did you mean 'field'"),
-        ('key="a"\ntitle="t"\nwritten_on=2025-01-01\n[[field]]\nname="x"\nslot="goal"', "Did you mean 'goals'"),
-    ],
-)
+    ("text", "words"), [("key = ", "not valid TOML"),
+     ('key = "a"', "'title' is missing"),
+     ('key="a"\ntitle="t"\nwritten_on="2025"\nfield=[]', "written_on must be a date"),
+     ('key="a"\ntitle="t"\nwritten_on=2025-01-01\nfields=[]', "Did you mean 'field'"),
+     ('key="a"\ntitle="t"\nwritten_on=2025-01-01\n[[field]]\nname="x"\nslot="goal"', "Did you mean 'goals'")],
+)  # fmt: skip
 def test_a_wrong_profile_says_what_is_wrong(text: str, words: str) -> None:
     with pytest.raises(ConfigError, match=words):
         parse_profile(text)
@@ -165,11 +160,9 @@ _OWEN = "1 1 1 0 0 1 0 1 0 0".split()
 _BEN = "a a b b d c c c e d d a".split()
 _GERRY = "b a b b b c c c e d d d".split()
 _FOUR = (
-    "1 2 3 3 2 1 4 1 2 . . .".split(),
-    "1 2 3 3 2 2 4 1 2 5 . 3".split(),
-    ". 3 3 3 2 3 4 2 2 5 1 .".split(),
+    "1 2 3 3 2 1 4 1 2 . . .".split(), "1 2 3 3 2 2 4 1 2 5 . 3".split(), ". 3 3 3 2 3 4 2 2 5 1 .".split(),
     "1 2 3 3 2 4 4 1 2 5 1 .".split(),
-)
+)  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -200,13 +193,11 @@ def test_disputed_fields_come_first() -> None:
 
 @pytest.mark.parametrize(
     ("table", "error", "words"),
-    [
-        ({"person": ["A"], "field": ["x"]}, ColumnError, "'value' not found"),
-        ({"person": ["A", "A"], "field": ["x", "y"], "value": ["1", "2"]}, DataError, "fewer than two people"),
-        ({"person": ["A", "A"], "field": ["x", "x"], "value": ["1", "2"]}, DataError, "same field twice"),
-        ({"person": ["A", "B"], "field": ["x", "x"], "value": [None, ""]}, DataError, "fewer than two people"),
-    ],
-)
+    [({"person": ["A"], "field": ["x"]}, ColumnError, "'value' not found"),
+     ({"person": ["A", "A"], "field": ["x", "y"], "value": ["1", "2"]}, DataError, "fewer than two people"),
+     ({"person": ["A", "A"], "field": ["x", "x"], "value": ["1", "2"]}, DataError, "same field twice"),
+     ({"person": ["A", "B"], "field": ["x", "x"], "value": [None, ""]}, DataError, "fewer than two people")],
+)  # fmt: skip
 def test_agreement_refuses_in_words(table, error, words: str) -> None:
     with pytest.raises(error, match=words):
         team_agreement(pd.DataFrame(table))

@@ -38,7 +38,6 @@ class Data:
 
     @property
     def normalised(self):
-        """The file the strict reader makes of the Parquet study."""
         return normalised_file(self.parquet, self.warm_cache)
 
 
@@ -75,7 +74,6 @@ def kept(name, root, make):
 
 
 def write_parquet(rows, path, *, seed=20250101):
-    """Write `rows` order lines, in the order of time, a million at a time."""
     activity = np.cumsum(np.random.default_rng(seed).gamma(0.6, size=max(1, rows // 25)))
     chunks = -(-rows // CHUNK)
     writer = None
@@ -108,7 +106,6 @@ def order_lines(rng, n, activity, chunk, chunks):
 
 
 def ids(letter, numbers):
-    """Return numbers as text ids of one width: C000000042."""
     digits = pc.utf8_lpad(pc.cast(pa.array(numbers), pa.string()), 9, "0")
     return pc.binary_join_element_wise(letter, digits, "")
 

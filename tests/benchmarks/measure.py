@@ -42,8 +42,6 @@ class Implementation:
 
 @dataclass(frozen=True)
 class Run:
-    """One repetition."""
-
     seconds: float
     cpu_seconds: float
     peak_mb: float
@@ -58,12 +56,10 @@ class Measured:
 
     @property
     def seconds(self) -> list[float]:
-        """Seconds of each round."""
         return [run.seconds for run in self.runs]
 
     @property
     def median(self) -> float:
-        """Median seconds."""
         return statistics.median(self.seconds)
 
     @property
@@ -73,7 +69,6 @@ class Measured:
 
     @property
     def peak_mb(self) -> float:
-        """Largest memory of the process tree in any round."""
         return max(run.peak_mb for run in self.runs)
 
     def ratio_to(self, other: Measured) -> float:
@@ -140,7 +135,6 @@ class Watch:
             self.peak = max(self.peak, tree_memory(self._pid))
 
     def stop(self) -> int:
-        """Stop looking; return the peak in bytes."""
         self._stop.set()
         self._thread.join()
         return self.peak
@@ -173,7 +167,6 @@ def equal_tables(ours: pd.DataFrame, theirs: pd.DataFrame) -> str:
 
 
 def _different(a: pd.Series, b: pd.Series) -> int:
-    """Count the rows that differ; two missing values are equal, sums may differ in the last bit."""
     both_missing = a.isna() & b.isna()
     if pd.api.types.is_numeric_dtype(a) and not pd.api.types.is_bool_dtype(a):
         x, y = (s.to_numpy(dtype="float64", na_value=np.nan) for s in (a, b))

@@ -21,7 +21,6 @@ MEMORY_GOAL_MB = 1500
 
 
 def main() -> None:
-    """Parse the command line, run, print."""
     args = arguments()
     root = cache_folder() / "bench"
     print(f"custaudience {version('custaudience')} · {machine()}", flush=True)
@@ -51,7 +50,6 @@ def main() -> None:
 
 
 def arguments() -> argparse.Namespace:
-    """Return the command line's answers."""
     names = [*TITLES, *OF_CUSTOMERS, "notebooks"]
     parser = argparse.ArgumentParser(description="Compare custaudience with other ways to do the same.")
     parser.add_argument("--rows", type=int, nargs="+", default=[1_000_000, 10_000_000], help="numbers of order lines")
@@ -61,7 +59,6 @@ def arguments() -> argparse.Namespace:
 
 
 def table(title: str, implementations: list[Implementation], measured: list[Measured]) -> str:
-    """Return the section as text: median and spread in seconds, work, memory, ours against each, goal."""
     ours, found = measured[0], {m.implementation.name: m for m in measured}
     lines = [
         "",
@@ -90,7 +87,6 @@ def verdict(ours: Measured, other: Measured) -> str:
 
 
 def machine() -> str:
-    """Return what the figures depend on."""
     packages = ", ".join(f"{name} {version(name)}" for name in ("duckdb", "narwhals", "pandas", "pyarrow"))
     return f"Python {platform.python_version()}, {os.cpu_count()} processors, {packages}"
 

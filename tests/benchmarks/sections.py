@@ -16,7 +16,6 @@ OURS = "custaudience"
 
 
 def rfm(data: Data) -> list[Implementation]:
-    """RFM summary and scores from the normalised file."""
     too_many = TOO_MANY if data.rows > MEMORY_HUNGRY else ""
     return [
         Implementation(OURS, "rfm_ours.py", data.parquet, env={"CUSTAUDIENCE_CACHE": str(data.warm_cache)}),
@@ -27,20 +26,17 @@ def rfm(data: Data) -> list[Implementation]:
 
 
 def _peer(name: str, root: Path, *, install: bool) -> dict[str, object]:
-    """Return how a peer is started, or why it cannot be."""
     python = python_of(name, root, install=install)
     return {"python": python} if python else {"absent": "not installed"}
 
 
 def repeat(data: Data, root: Path, *, install: bool = True) -> list[Implementation]:
-    """lifetimes' repeat-purchase summary, from the normalised file without refunds."""
     peer = {"absent": TOO_MANY} if data.rows > MEMORY_HUNGRY else _peer("lifetimes", root, install=install)
     ours = Implementation(OURS, "repeat_ours.py", data.sales)
     return [ours, Implementation("lifetimes 0.11.3", "repeat_lifetimes.py", data.sales, ("faster", 5.0), **peer)]
 
 
 def models(n: int, root: Path, which: str, goal: float, *, install: bool = True) -> list[Implementation]:
-    """A purchase or a spend model fitted to a summary of simulated customers."""
     summary = kept(f"customers-{n}-{SEED}", root, lambda: simulate(n))
     given = {"env": {"BENCH_MODEL": which}}
     peer = _peer("lifetimes", root, install=install) | given
@@ -49,7 +45,6 @@ def models(n: int, root: Path, which: str, goal: float, *, install: bool = True)
 
 
 def pairs(root: Path, *, install: bool = True) -> list[Implementation]:
-    """Products bought together on the grocery panel, from its normalised file."""
     normalised = normalised_file(ROOT / "data" / "grocery", root / "grocery-cache")
     peer = _peer("mlxtend", root, install=install)
     ours = Implementation(OURS, "pairs_ours.py", normalised)
@@ -57,14 +52,12 @@ def pairs(root: Path, *, install: bool = True) -> list[Implementation]:
 
 
 def segments(n: int, root: Path) -> list[Implementation]:
-    """Five segments of all customers."""
     matrix = kept(f"customer-matrix-{n}-v2", root, lambda: customer_matrix(n))
     ours = Implementation(OURS, "segments_ours.py", matrix)
     return [ours, Implementation("KMeans(n_init=10)", "segments_sklearn.py", matrix, ("faster", 10.0))]
 
 
 def choose(n: int, root: Path) -> list[Implementation]:
-    """How many segments, against one fit with a known number."""
     matrix = kept(f"customer-matrix-{n}-v2", root, lambda: customer_matrix(n))
     return [
         Implementation(OURS, "segments_choose.py", matrix),
@@ -73,7 +66,6 @@ def choose(n: int, root: Path) -> list[Implementation]:
 
 
 def reading(study: Path) -> list[Implementation]:
-    """From a file to the normalised table."""
     ours = Implementation(OURS, "read_ours.py", study, fresh_cache=True)
     return [ours, Implementation("plain DuckDB COPY", "read_copy.py", study, ("at most", 2.0), fresh_cache=True)]
 
@@ -85,7 +77,6 @@ def init(file: Path) -> list[Implementation]:
 
 
 def notebooks() -> list[Implementation]:
-    """Eight copies of notebook 30 on its default study, pages included."""
     notebook = ROOT / "notebooks" / "30_rfm_and_lifecycle.ipynb"
     env = {"BENCH_STUDY": str(ROOT / "data" / "grocery")}
     ours = Implementation(OURS, "notebooks_ours.py", notebook, env=env)
@@ -93,7 +84,6 @@ def notebooks() -> list[Implementation]:
 
 
 def definition(n: int, root: Path) -> list[Implementation]:
-    """A written audience definition against the scan in plain pandas that it needs."""
     customers = kept(f"definition-customers-{n}-v1", root, lambda: made_up(n))
     ours = Implementation(OURS, "definition_ours.py", customers)
     return [ours, Implementation("floor: the scan", "definition_scan.py", customers, ("at most", 2.0))]
@@ -130,7 +120,6 @@ def of_customers(name: str, rows: int, root: Path, *, install: bool = True) -> l
 
 
 def section(name: str, data: Data, root: Path, *, install: bool = True) -> list[Implementation]:
-    """Return the implementations of a section, ours first."""
     if name == "rfm":
         return rfm(data)
     if name == "repeat":

@@ -38,7 +38,6 @@ def test_implementations_agree(name: str, data: Data, tmp_path: Path, monkeypatc
 
 
 def output_of(implementation: Implementation, folder: Path, monkeypatch: pytest.MonkeyPatch) -> pd.DataFrame:
-    """Return what an implementation gives."""
     folder.mkdir()
     if str(implementation.python) != sys.executable:
         run_once(implementation, folder / "output.parquet", AS_OF, folder)

@@ -1,13 +1,9 @@
 """Products bought together (requirement 004: what goes with what; METHODS 7)."""
 
 import datetime as dt
-from pathlib import Path
 
-import duckdb
 import numpy as np
 import pandas as pd
-import polars as pl
-import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -17,9 +13,7 @@ from custaudience.customers.affinity.pairs import product_pairs
 from custaudience.customers.ground import lines_until
 from custaudience.errors import ColumnError, EmptyTableError
 from custaudience.evidence import Terms
-from custaudience.study import open_study
 
-DATA = Path(__file__).resolve().parents[2] / "data"
 AS_OF = dt.date(2025, 6, 30)
 TERMS = Terms(AS_OF)
 
@@ -144,35 +138,6 @@ def test_helpful_messages():
         product_pairs(frame, TERMS, min_support=5)
 
 
-CONNECTION = duckdb.connect()
-ENGINES = {
-    "pandas": lambda t: t.to_pandas(),
-    "Polars": pl.from_arrow,
-    "Polars, lazy": lambda t: pl.from_arrow(t).lazy(),
-    "PyArrow": lambda t: t,
-}
-
-
-@pytest.mark.parametrize("engine", ENGINES)
-def test_every_engine_gives_the_same(engine):
-    rng = np.random.default_rng(5)
-    n = 4000
-    who, order = rng.integers(0, 200, n), rng.integers(0, 6, n)
-    table = pa.table(
-        {
-            "customer_id": [f"клієнт {i}" for i in who],
-            "order_id": [f"{i}-{k}" for i, k in zip(who, order, strict=True)],
-            "product_id": [f"p{i}" for i in rng.integers(0, 12, n)],
-            "revenue_minor": rng.integers(-20, 200, n),
-            "ordered_at": pa.array(np.datetime64("2025-01-01", "us") + rng.integers(0, 10**13, n)),
-        }
-    )
-    got = product_pairs(ENGINES[engine](table), Terms(dt.date(2025, 4, 1))).table
-    on_duckdb = product_pairs(CONNECTION.from_arrow(table), Terms(dt.date(2025, 4, 1))).table
-    assert len(got) > 20
-    pd.testing.assert_frame_equal(got, on_duckdb)
-
-
 baskets = st.lists(st.sets(st.sampled_from("abcde"), min_size=1), min_size=1, max_size=30)
 
 
@@ -189,25 +154,6 @@ def test_properties(drawn, seed):
         both = sum({row.item_a, row.item_b} <= basket for basket in drawn)
         assert row.n_baskets == both and row.support == both / n
     assert (table["confidence_a_to_b"] <= 1).all() and (table["lift"] > 0).all()
-
-
-def test_the_shop_gives_back_its_planted_pairs_and_not_the_decoy():
-    study = open_study(DATA / "shop")
-    kinds = study.table("products").select('product_id, "Вид товару" as kind')
-    joined = study.table("transactions").join(kinds, "product_id")
-    found = product_pairs(joined, Terms(dt.date(2025, 10, 31)), level="kind")
-    planted = [("Цегла", "Цемент"), ("Пісок", "Цегла"), ("Пісок", "Цемент"), ("Валик", "Фарба")]
-    assert set(zip(found.table["item_a"][:4], found.table["item_b"][:4], strict=True)) == set(planted)
-    for a, b in planted:
-        assert pair(found, a, b)["verdict"] == "more often" and pair(found, a, b)["lift_low"] > 5
-    bag = found.table[(found.table["item_a"] == "Пакет") | (found.table["item_b"] == "Пакет")]
-    assert len(bag) > 40 and (bag["verdict"] != "more often").all()
-
-
-def test_the_grocery_panel_has_the_pairs_counted_elsewhere():
-    """155,848 baskets of 68,509 products: 549 pairs at a support of 0.001, as self-joins and mlxtend count them."""
-    found = product_pairs(open_study(DATA / "grocery").table("transactions"), Terms(dt.date(2017, 12, 31)))
-    assert (found.n_baskets, found.n_customers, found.n_items, len(found.table)) == (155_848, 2_469, 68_509, 549)
 
 
 @pytest.mark.slow

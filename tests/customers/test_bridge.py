@@ -201,35 +201,3 @@ def test_parts_add_up_to_the_cent(drawn, seed):
         segments=segments
     )  # fmt: skip
     pd.testing.assert_frame_equal(bridge.table, other.table)
-
-
-CONNECTION = duckdb.connect()
-ENGINES = {
-    "pandas": lambda t: t.to_pandas(), "Polars": pl.from_arrow, "Polars, lazy": lambda t: pl.from_arrow(t).lazy(),
-    "PyArrow": lambda t: t
-}  # fmt: skip
-
-
-@pytest.mark.parametrize("engine", ENGINES)
-@pytest.mark.parametrize("drop", [(), ("quantity",), ("product_id",), ("product_id", "quantity")])
-def test_zero_rows_differ_between_engines(engine, drop):
-    rng = np.random.default_rng(4)
-    n = 3000
-    who = rng.integers(0, 150, n)
-    table = pa.table(
-        {
-            "customer_id": [f"{i:03}" if i % 3 else f"клієнт {i}" for i in who],
-            "order_id": [f"{i}-{k}" for i, k in zip(who, rng.integers(0, 9, n), strict=True)],
-            "ordered_at": pa.array(np.datetime64("2024-12-15", "us") + rng.integers(0, 86400 * 107 * 10**6, n)),
-            "product_id": pa.array([f"p{i}" if i else None for i in rng.integers(0, 15, n)]),
-            "quantity": pa.array(rng.integers(0, 5, n).astype("float64"), mask=rng.random(n) < 0.02),
-            "revenue_minor": rng.integers(-400, 5000, n),
-        }
-    ).drop_columns(list(drop))
-    segments = pd.DataFrame({"customer_id": [f"{i:03}" for i in range(100)], "segment": ["A", "B"] * 50})
-    for given_segments in (None, segments):
-        bridge, duck = (
-            observed(t, segments=given_segments) for t in (ENGINES[engine](table), CONNECTION.from_arrow(table))
-        )
-        for name in ("table", "totals", "factors"):
-            pd.testing.assert_frame_equal(getattr(bridge, name), getattr(duck, name), check_exact=True)

@@ -122,19 +122,14 @@ def test_constant_and_empty_columns_change_nothing():
     assert plain.k == more.k == 3
 
 
-# mixed data
-
-
 def kinds(n, seed, informative):
     rng = RNG(seed)
     group = rng.integers(0, 3, n)
     kind = group if informative else rng.integers(0, 3, (4, n))
     return pd.DataFrame(
-        {
-            name: np.where(rng.random(n) < 0.93, np.array(list("abc"))[kind if informative else kind[i]], "a")
-            for i, name in enumerate(("channel", "city", "device", "first"))
-        }
-    ).assign(x=rng.normal(size=n) + (4 * group if informative else 0))
+        {name: np.where(rng.random(n) < 0.93, np.array(list("abc"))[kind if informative else kind[i]], "a")
+         for i, name in enumerate(("channel", "city", "device", "first"))}
+    ).assign(x=rng.normal(size=n) + (4 * group if informative else 0))  # fmt: skip
 
 
 def test_mixed_groups_are_counted():
@@ -144,20 +139,14 @@ def test_mixed_groups_are_counted():
 
 
 @pytest.mark.parametrize(
-    "table",
-    [
-        kinds(500, 0, False),
-        pd.DataFrame({"sex": RNG(0).choice(["f", "m"], 400), "x": RNG(1).normal(size=400)}),
-        frame(RNG(0).normal(size=(400, 1)) + 0.5 * RNG(1).normal(size=(400, 3))),
-    ],
+    "table", [kinds(500, 0, False),
+     pd.DataFrame({"sex": RNG(0).choice(["f", "m"], 400), "x": RNG(1).normal(size=400)}),
+     frame(RNG(0).normal(size=(400, 1)) + 0.5 * RNG(1).normal(size=(400, 3)))],
     ids=["unrelated categories", "a category and a number", "correlated numbers"],
-)
+)  # fmt: skip
 def test_mixed_data_without_groups_is_one_group(table):
     got = choose_k(table, method="gower", k_range=range(2, 6))
     assert got.k == 1, got.table.to_string()
-
-
-# the valley
 
 
 def test_valley_by_hand():

@@ -1,9 +1,6 @@
 """What is claimed of customers: recounted by plain pandas, small groups unnamed, every sentence can be said."""
 
-from __future__ import annotations
-
 import datetime as dt
-import math
 from pathlib import Path
 
 import pandas as pd
@@ -44,57 +41,8 @@ def claims_of(orders: object, as_of: dt.date) -> dict[str, Claim]:
 
 
 @pytest.fixture(scope="module")
-def raw() -> pd.DataFrame:
-    """The raw text file, read by nothing of ours."""
-    names = ["master", "customer", "date", "cds", "dollars"]
-    raw = pd.read_csv(
-        ROOT / "data/cdnow/CDNOW_sample.txt", sep=r"\s+", names=names, dtype={"customer": "str", "date": "str"}
-    )
-    raw["date"] = pd.to_datetime(raw["date"], format="%Y%m%d")
-    return raw
-
-
-@pytest.fixture(scope="module")
 def cdnow() -> dict[str, Claim]:
     return claims_of(open_study(ROOT / "data/cdnow").orders(dt.date(1998, 6, 30)), dt.date(1998, 6, 30))
-
-
-def test_claims_equal_a_recount_of_the_raw_file(raw: pd.DataFrame, cdnow: dict[str, Claim]) -> None:
-    days = raw.groupby(["customer", "date"])["dollars"].sum().reset_index()
-    days = days[days["dollars"] > 0]
-    per = days.groupby("customer").agg(n=("date", "nunique"), revenue=("dollars", "sum"), last=("date", "max"))
-    assert cdnow["one_time"].value == (per["n"] == 1).sum()
-    assert cdnow["one_time"].values["all"] == len(per)
-    cuts = per["revenue"].sort_values().to_numpy()
-    top = per[per["revenue"] > cuts[-(-4 * len(cuts) // 5) - 1] + 1e-9]
-    assert cdnow["finding"].values["top"] == len(top)
-    assert cdnow["finding"].values["share_revenue"] == pytest.approx(top["revenue"].sum() / per["revenue"].sum())
-    silent = (pd.Timestamp("1998-06-30") - per["last"]).dt.days
-    late = 0
-    for customer in top.index:
-        dates = days.loc[days["customer"] == customer, "date"].sort_values()
-        gaps = sorted(dates.diff().dt.days.dropna())
-        late += len(gaps) >= 5 and silent[customer] > gaps[math.ceil(0.95 * len(gaps)) - 1]
-    assert cdnow["finding"].value == late
-
-
-def test_the_lost_are_checked_against_who_came_back(raw: pd.DataFrame, cdnow: dict[str, Claim]) -> None:
-    claim = cdnow["lost_backtest"]
-    assert (claim.kind, claim.status) == ("estimate", "measured")
-    assert claim.low < claim.value < claim.high
-    assert claim.n == 34 and claim.value == pytest.approx(13 / 34)
-
-
-def test_the_overdue_are_checked_against_who_came_back(raw: pd.DataFrame, cdnow: dict[str, Claim]) -> None:
-    """Overdue tells something: by a recount, those named come back less often within 30 days than the others."""
-    claim = cdnow["overdue_backtest"]
-    paid = raw[raw["dollars"] > 0]
-    ordered = set(paid.loc[paid["date"] <= "1998-05-31", "customer"])
-    back = set(paid.loc[paid["date"] > "1998-05-31", "customer"])
-    others = len(ordered) - claim.n
-    expected = (len(ordered & back) - round(claim.value * claim.n)) / others
-    assert claim.values["others"] == pytest.approx(expected)
-    assert claim.high < claim.values["others"]
 
 
 def test_a_history_too_short_for_lost_is_said(cdnow: dict[str, Claim]) -> None:

@@ -38,18 +38,13 @@ def mixed(n=600, seed=0):
     group = rng.integers(0, 3, n)
     say = lambda right, levels: np.where(rng.random(n) < 0.9, np.array(levels)[right], rng.choice(levels, n))  # noqa: E731
     table = pd.DataFrame(
-        {
-            "revenue_total": 100.0 * (3 - group) + rng.normal(0, 10, n),
-            "channel": say(group, ["web", "shop", "phone"]),
-            "size": pd.Categorical(say(group, ["S", "M", "L"]), ["S", "M", "L"], ordered=True),
-            "member": rng.random(n) < np.array([0.95, 0.5, 0.05])[group],
-        },
+        {"revenue_total": 100.0 * (3 - group) + rng.normal(0, 10, n),
+         "channel": say(group, ["web", "shop", "phone"]),
+         "size": pd.Categorical(say(group, ["S", "M", "L"]), ["S", "M", "L"], ordered=True),
+         "member": rng.random(n) < np.array([0.95, 0.5, 0.05])[group]},
         index=pd.Index([f"{i:04d}" for i in range(n)], name="customer_id"),
-    )
+    )  # fmt: skip
     return table, group
-
-
-# preparation
 
 
 def test_how_columns_enter_by_hand():
@@ -131,15 +126,12 @@ def test_missing_values_need_a_policy():
 
 
 @pytest.mark.parametrize(
-    ("columns", "options", "error", "text"),
-    [
-        ({"x": [1, np.inf]}, {}, DataError, "infinite"),
-        ({"x": pd.to_datetime(["2025-01-01", "2025-01-02"])}, {}, DataError, "number of days"),
-        ({"n_orders": [1, 2]}, {"features": ["n_order"]}, ColumnError, "Did you mean 'n_orders'"),
-        ({"x": []}, {}, EmptyTableError, "no row"),
-        ({"x": [1, 2]}, {"missing": "zero"}, ValueError, "missing"),
-    ],
-)
+    ("columns", "options", "error", "text"), [({"x": [1, np.inf]}, {}, DataError, "infinite"),
+     ({"x": pd.to_datetime(["2025-01-01", "2025-01-02"])}, {}, DataError, "number of days"),
+     ({"n_orders": [1, 2]}, {"features": ["n_order"]}, ColumnError, "Did you mean 'n_orders'"),
+     ({"x": []}, {}, EmptyTableError, "no row"),
+     ({"x": [1, 2]}, {"missing": "zero"}, ValueError, "missing")],
+)  # fmt: skip
 def test_what_cannot_enter(columns, options, error, text):
     with pytest.raises(error, match=text):
         learn_preparation(pd.DataFrame(columns), **options)
@@ -149,9 +141,6 @@ def test_nullable_types_are_numbers():
     table = pd.DataFrame({"n": pd.array([1, 2, None, 4], dtype="Int64"), "yes": pd.array([True, None, False, True])})
     got = learn_preparation(table, missing="indicator")
     assert np.isfinite(got.numbers(table)).all() and got.numbers(table).shape == (4, 4)
-
-
-# k-means
 
 
 @pytest.mark.parametrize("n", [500, 30_000])
@@ -186,9 +175,6 @@ def test_a_customer_alone_goes_where_they_went_among_many():
     centers = rng.normal(size=(7, 6))
     together = nearest(x, centers)
     assert [int(nearest(x[[i]], centers)[0]) for i in range(0, 40_000, 400)] == together[::400].tolist()
-
-
-# segments
 
 
 def test_planted_groups_are_found_and_named_by_value():
@@ -294,15 +280,13 @@ def test_all_categories_and_ten_thousand_levels():
 
 @pytest.mark.parametrize(
     ("change", "k", "options", "error", "text"),
-    [
-        (lambda t: t.iloc[:3], 4, {}, DataError, "3 customers cannot form 4 groups"),
-        (lambda t: pd.DataFrame({"revenue_total": [5.0] * 40}), 2, {}, DataError, "alike in every column"),
-        (lambda t: t, 2, {"value": "revenue_totl"}, ColumnError, "Did you mean 'revenue_total'"),
-        (lambda t: pd.concat([t, t]), 2, {}, DataError, "comes twice"),
-        (lambda t: t, 0, {}, ValueError, "k: expected"),
-        (lambda t: t, 2, {"method": "dbscan"}, ValueError, "method"),
-    ],
-)
+    [(lambda t: t.iloc[:3], 4, {}, DataError, "3 customers cannot form 4 groups"),
+     (lambda t: pd.DataFrame({"revenue_total": [5.0] * 40}), 2, {}, DataError, "alike in every column"),
+     (lambda t: t, 2, {"value": "revenue_totl"}, ColumnError, "Did you mean 'revenue_total'"),
+     (lambda t: pd.concat([t, t]), 2, {}, DataError, "comes twice"),
+     (lambda t: t, 0, {}, ValueError, "k: expected"),
+     (lambda t: t, 2, {"method": "dbscan"}, ValueError, "method")],
+)  # fmt: skip
 def test_refusals(change, k, options, error, text):
     with pytest.raises(error, match=text):
         segment_customers(change(planted(50)[0]), k, **options)

@@ -18,15 +18,13 @@ def known(n=400, seed=0):
     rng = np.random.default_rng(seed)
     first = np.arange(n) % 4 == 0
     table = pd.DataFrame(
-        {
-            "age": rng.normal(40, 10, n) + 8 * first,
-            "spend": rng.lognormal(3, 1.5, n) * np.where(first, 5, 1),
-            "member": rng.random(n) < np.where(first, 0.8, 0.4),
-            "city": np.where(rng.random(n) < np.where(first, 0.7, 0.3), "Kyiv", "Lviv"),
-            "garden": np.where(rng.random(n) < np.where(first, 0.4, 0.1), rng.random(n) * 100, 0),
-            "noise": rng.normal(size=n),
-        }
-    )
+        {"age": rng.normal(40, 10, n) + 8 * first,
+         "spend": rng.lognormal(3, 1.5, n) * np.where(first, 5, 1),
+         "member": rng.random(n) < np.where(first, 0.8, 0.4),
+         "city": np.where(rng.random(n) < np.where(first, 0.7, 0.3), "Kyiv", "Lviv"),
+         "garden": np.where(rng.random(n) < np.where(first, 0.4, 0.1), rng.random(n) * 100, 0),
+         "noise": rng.normal(size=n)}
+    )  # fmt: skip
     return table, pd.Series(np.where(first, "A", "B"), index=table.index)
 
 

@@ -15,13 +15,11 @@ def by_rule(n=1000, seed=0):
     """Return customers whose segment follows from orders and city."""
     rng = np.random.default_rng(seed)
     table = pd.DataFrame(
-        {
-            "n_orders": rng.integers(1, 12, n),
-            "city": rng.choice(["Kyiv", "Lviv", "Odesa"], n),
-            "size": pd.Categorical(rng.choice(["S", "M", "L"], n), ["S", "M", "L"], ordered=True),
-            "noise": rng.normal(size=n),
-        }
-    )
+        {"n_orders": rng.integers(1, 12, n),
+         "city": rng.choice(["Kyiv", "Lviv", "Odesa"], n),
+         "size": pd.Categorical(rng.choice(["S", "M", "L"], n), ["S", "M", "L"], ordered=True),
+         "noise": rng.normal(size=n)}
+    )  # fmt: skip
     often = table["n_orders"] > 4
     return table, pd.Series(np.where(~often, "C", np.where(table["city"] == "Kyiv", "A", "B")), index=table.index)
 
@@ -113,14 +111,10 @@ def test_segments_that_were_made_get_rules_from_their_features():
 
 @pytest.mark.parametrize(
     ("limit", "values", "expected"),
-    [
-        (3.5, [1, 2, 3, 4, 9], 3),
-        (1234.567, np.linspace(0, 100_000, 1001), 1000),
-        (0.12345, np.linspace(0, 1, 1001), 0.123),
-        (2017.5, [2015, 2016, 2017, 2018], 2017),
-        (500.0, [1.0, 2.5, 999.5], 500),
-    ],
-)
+    [(3.5, [1, 2, 3, 4, 9], 3), (1234.567, np.linspace(0, 100_000, 1001), 1000),
+     (0.12345, np.linspace(0, 1, 1001), 0.123), (2017.5, [2015, 2016, 2017, 2018], 2017),
+     (500.0, [1.0, 2.5, 999.5], 500)],
+)  # fmt: skip
 def test_limits_are_round_and_divide_alike(limit, values, expected):
     values = np.array(values, dtype=float)
     got = round_limit(limit, values)

@@ -2,11 +2,8 @@
 
 import dataclasses
 import datetime as dt
-import json
-import re
 from pathlib import Path
 
-import narwhals as nw
 import pandas as pd
 import pytest
 
@@ -97,14 +94,6 @@ def test_by_construction_is_no_finding(cdnow):
     assert cdnow["alive"].n == 1139  # of those who bought again only
 
 
-def test_every_sentence_can_be_said_and_has_its_term(cdnow):
-    for claim in cdnow.values():
-        for language in ("en", "uk"):
-            assert render_claim(claim, language=language)
-        if claim.kind == "estimate" and claim.status != "too_few":
-            assert claim.low <= claim.value <= claim.high or claim.status == "contradicted"
-
-
 def test_no_sentence_counts_a_small_group(found):
     for least in (10, 100, 400):
         claims = say(found, least=least)
@@ -122,20 +111,6 @@ def test_margin_and_horizon_change_the_words(found):
     assert "Over the next 1 day " in text(say(found, horizon=1, time_unit="D")["finding"])
     assert "longer than anybody has been watched" in text(say(found, horizon=520)["reach"])
     assert "reach" not in say(found)
-
-
-def test_what_is_refused_is_said_and_the_rest_goes_on():
-    study = open_study(ROOT / "data/grocery")
-    as_of = dt.date(2017, 3, 31)
-    found = find(study.orders(as_of), study.first_day, pd.DataFrame(), study.terms(as_of))
-    claims = say(found, as_of)
-    assert set(claims) == {
-        "finding", "concentration", "concentration.best", "average", "simple_formula", "margin_formula",
-        "refused.cut_off",
-    }  # fmt: skip
-    assert claims["refused.cut_off"].status == "too_few" and "before the data begin" in text(claims["refused.cut_off"])
-    assert "cannot be told" in text(claims["finding"]) and claims["finding"].value == claims["concentration"].value
-    assert "were never seen" in text(claims["simple_formula"])
 
 
 @pytest.mark.parametrize(
@@ -166,16 +141,6 @@ def test_an_unbounded_spend_leaves_orders_to_be_told():
     assert not any(key.startswith("worth") for key in claims)
     assert "–" in text(claims["parameters.pareto_nbd"])  # what the data do not identify has no digits
     assert "parameters.bg_nbd" not in claims
-
-
-def test_names_of_customers_never_reach_a_sentence():
-    study = open_study(ROOT / "data/cdnow")
-    frame = nw.from_native(study.orders(AS_OF)).lazy().collect("pandas").to_native()
-    frame["customer_id"] = "{n:count} <b>%s" + frame["customer_id"] + "</b> Ґанна\u202e'; DROP"
-    groups = frame[["customer_id"]].drop_duplicates().assign(segment="champions")
-    claims = say(find(frame, study.first_day, groups, study.terms(AS_OF)))
-    said = json.dumps([[text(c), dict(c.values)] for c in claims.values()], default=str, ensure_ascii=False)
-    assert "worth" in claims and not re.search(r"Ґанна|DROP|<b>", said)
 
 
 def test_zero_spend_repeat_buyers_leave_with_a_count(found):

@@ -2,11 +2,8 @@
 
 import datetime as dt
 
-import duckdb
 import numpy as np
 import pandas as pd
-import polars as pl
-import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -127,52 +124,6 @@ def test_properties(drawn, cut):
     counted = count_purchase_days(frame, Terms(end), Counting(calibrated_until=until))
     assert counted["n_repeat"].sum() == held["n_repeat"].sum() + held["n_holdout"].sum()
     assert counted["n_first"].sum() == len(held)
-
-
-@pytest.fixture(scope="module")
-def table():
-    """Orders of 300 customers with refunds, zeros, ties, ids that are no numbers, and rows after AS_OF."""
-    rng = np.random.default_rng(11)
-    n = 6000
-    revenue = rng.integers(-800, 5000, n) * (rng.random(n) > 0.05)
-    who = np.minimum(rng.integers(0, 300, n), rng.integers(0, 330, n))
-    day = np.datetime64("2022-11-15", "D") + rng.integers(0, 620, n)
-    return pa.table(
-        {
-            "customer_id": [f"{i:04}" if i % 3 else f"клієнт {i}" for i in who],
-            "ordered_on": pa.array(day, pa.date32()),
-            "revenue_minor": pa.array(revenue.astype("int64")),
-            "refund_minor": pa.array(np.maximum(-revenue, 0).astype("int64")),
-            "is_order": pa.array(revenue > 0),
-        }
-    )
-
-
-def with_datetimes(table):
-    index = table.column_names.index("ordered_on")
-    return table.set_column(index, "ordered_on", table["ordered_on"].cast(pa.timestamp("us")))
-
-
-CONNECTION = duckdb.connect()
-ENGINES = {
-    "DuckDB, datetimes": lambda t: CONNECTION.from_arrow(with_datetimes(t)),
-    "pandas": lambda t: with_datetimes(t).to_pandas(), "pandas, date objects": lambda t: t.to_pandas(),
-    "pandas, Arrow types": lambda t: t.to_pandas(types_mapper=pd.ArrowDtype), "Polars": pl.from_arrow,
-    "Polars, lazy": lambda t: pl.from_arrow(with_datetimes(t)).lazy(), "PyArrow": lambda t: t,
-    "PyArrow, datetimes": with_datetimes
-}  # fmt: skip
-
-
-@pytest.mark.parametrize("engine", ENGINES)
-def test_zero_rows_differ_between_engines(table, engine):
-    for free in (False, True):
-        for reduce in (summarise_repeat_purchases, count_purchase_days):
-            counting = Counting(count_free_orders=free, calibrated_until=dt.date(2023, 7, 15))
-            expected = reduce(CONNECTION.from_arrow(table), Terms(AS_OF), counting)
-            got = reduce(ENGINES[engine](table), Terms(AS_OF), counting)
-            assert len(expected) > 100
-            pd.testing.assert_frame_equal(got, expected, check_exact=True)
-            assert got.attrs == expected.attrs
 
 
 def test_refusals_say_what_to_do():

@@ -159,15 +159,6 @@ def test_the_wide_interval_covers_the_narrow_figures_and_the_seed_decides(today)
     np.testing.assert_allclose(part.to_numpy(float), 0.25 * whole.to_numpy(float))
 
 
-def test_alive_of_one_time_buyers_is_one_by_bgnbd_and_less_by_paretonbd(today):
-    groups = today.summary[["customer_id"]].assign(segment="all")
-    worth = value_to_come(today, "BG/NBD", groups, NOW, TERMS)
-    alive = worth.alive.set_index(["model", "group"])["probability_alive"]
-    assert alive["BG/NBD", "once"] == 1 and alive["Pareto/NBD", "once"] < 0.5
-    assert worth.alive["model"].iloc[0] == "BG/NBD" and (worth.alive["low"] <= worth.alive["probability_alive"]).all()
-    assert worth.prediction.totals["predictive_low"].isna().all()
-
-
 def test_a_history_cut_off_is_refused_declared_or_seen(orders):
     assert set(fit_value_models(orders, Terms(AS_OF, first_orders="cut off")).refused) == {"cut_off"}
     days = {f"{i:03}": sorted({i % 30, 30 + i % 40, 90 + i % 50, 170 + i % 60, 250 + i % 70}) for i in range(120)}

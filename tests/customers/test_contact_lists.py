@@ -1,7 +1,5 @@
 """Whom to write to: lists by hand, a draw that stays what it was, and what a hold-out can show."""
 
-from __future__ import annotations
-
 import datetime as dt
 
 import numpy as np
@@ -55,7 +53,6 @@ def everybody(frame: pd.DataFrame, segment: str = "loyal") -> pd.DataFrame:
     return pd.DataFrame({"customer_id": sorted(set(frame["customer_id"])), "segment": segment})
 
 
-EVEN = [0, 20, 40, 60, 80, 100]
 CASES = orders(
     here=[75, 95, 115, 135, 155, 175],  # silent for 5 days of 20
     late=[55, 75, 95, 115, 135, 155],  # 25 days: longer than 20, not than 40

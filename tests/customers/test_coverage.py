@@ -1,7 +1,5 @@
 """Long simulations: intervals cover as they say, and a rule errs as often as its page says."""
 
-from __future__ import annotations
-
 import datetime as dt
 
 import numpy as np
@@ -47,14 +45,12 @@ def test_a_customer_who_changed_nothing_is_called_overdue_once_in_n_plus_one_gap
     silent_until = days[:, -1].max() + 1
     shift = silent_until - days[:, -1]
     orders = pd.DataFrame(
-        {
-            "customer_id": np.repeat([f"{i:05d}" for i in range(4000)], n_gaps + 1),
-            "ordered_on": (start + (days[:, :-1] + shift[:, None]).ravel().astype("timedelta64[D]")).astype(
-                "datetime64[us]"
-            ),
-            "is_order": True,
-        }
-    )
+        {"customer_id": np.repeat([f"{i:05d}" for i in range(4000)], n_gaps + 1),
+         "ordered_on": (start + (days[:, :-1] + shift[:, None]).ravel().astype("timedelta64[D]")).astype(
+             "datetime64[us]"
+         ),
+         "is_order": True}
+    )  # fmt: skip
     as_of = (start + np.timedelta64(int(silent_until), "D")).astype(dt.date)
     late = overdue_customers(orders, as_of=as_of)["overdue"].astype(bool).mean()
     assert late == pytest.approx(1 / (n_gaps + 1), abs=0.015)

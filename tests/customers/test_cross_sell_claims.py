@@ -1,7 +1,5 @@
 """What is claimed of things bought together: the trap named, small groups unnamed, names from data only values."""
 
-from __future__ import annotations
-
 import datetime as dt
 from dataclasses import replace
 from pathlib import Path

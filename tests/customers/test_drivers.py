@@ -56,9 +56,6 @@ def study_of(transactions, customers=None, products=None, *, cut, as_of, **optio
     return driver_study(transactions, features, products, Terms(as_of), **options)
 
 
-# effect sizes
-
-
 def test_cramers_v_by_hand():
     """Bergsma (2013): 2 x 2 with 30, 10, 10, 30: chi2 = 20, phi2 = .25 - 1/79, r~ = 2 - 1/79."""
     estimate, low, high = cramers_v(np.array([[30, 10], [10, 30]]))
@@ -159,9 +156,6 @@ def test_partial_share_is_an_analysis_of_covariance():
     assert slopes[2] - slopes[0] == pytest.approx(with_.params["C(x)[T.2]"])
 
 
-# find_drivers
-
-
 @pytest.fixture(scope="module")
 def found():
     """1,200 people: `kind` works, `shade` is a copy of it with errors, `noise` is none; `age` known for a third."""
@@ -172,17 +166,10 @@ def found():
     bought = rng.random(n) < pd.Series(kind).map({"x": 0.2, "y": 0.4, "z": 0.65}).to_numpy()
     known = rng.random(n) < np.where(bought, 0.5, 0.2)
     features = people(
-        n,
-        kind=kind,
-        shade=shade,
-        noise=rng.normal(size=n),
-        same=1,
-        twin=pd.Categorical(kind),
-        religion=rng.choice(["p", "q"], n),
-        age=np.where(known, rng.integers(18, 80, n), np.nan),
-        rare=["only one"] + ["others"] * (n - 1),
-        nothing=np.nan,
-    )
+        n, kind=kind, shade=shade, noise=rng.normal(size=n), same=1, twin=pd.Categorical(kind),
+        religion=rng.choice(["p", "q"], n), age=np.where(known, rng.integers(18, 80, n), np.nan),
+        rare=["only one"] + ["others"] * (n - 1), nothing=np.nan,
+    )  # fmt: skip
     spent = np.where(bought, np.exp(rng.normal(3, 1, n) + (kind == "z")), np.nan)
     return find(features, people(n, bought=bought, spent=spent), seed=1), n
 
@@ -293,12 +280,9 @@ def test_too_little_data_is_not_called_no_evidence():
 def test_hard_columns_give_a_reason_and_no_crash(n):
     rng = np.random.default_rng(0)
     features = people(
-        n,
-        levels=[f"level {i % 10_000}" for i in range(n)],
-        blank=pd.Series([None] * n, dtype="object"),
-        endless=np.where(np.arange(n) % 2, np.inf, np.nan),
-        flag=pd.array([True, False, None] * n, dtype="boolean")[:n],
-    )
+        n, levels=[f"level {i % 10_000}" for i in range(n)], blank=pd.Series([None] * n, dtype="object"),
+        endless=np.where(np.arange(n) % 2, np.inf, np.nan), flag=pd.array([True, False, None] * n, dtype="boolean")[:n],
+    )  # fmt: skip
     outcomes = people(n, none=False, equal=3.0, some=rng.normal(size=n), empty=np.nan)
     table = find(features, outcomes).table.set_index(["variable", "outcome"])
     assert len(table) == 16 and (table["verdict"] != "influences").all() and (table["reason"] != "").all()
@@ -324,9 +308,6 @@ def test_refusals_say_what_to_do():
         find(people(3, religion=1), people(3, b=1))
     with pytest.raises(DataError, match="yes-no or numbers"):
         find(people(3, a=1), people(3, b=["x", "y", "z"]))
-
-
-# time
 
 
 @pytest.fixture(scope="module")
@@ -361,18 +342,6 @@ def test_planted_drivers_are_found_and_useless_ones_are_not(shop):
     assert set(truth[truth["role"] == "useless"]["attribute"]) == USELESS <= set(result.rejected["variable"])
     means = result.levels.query("variable == 'Канал залучення'").set_index("level")["mean"]
     assert means["Рекомендація"] > means["Пошук Google"] > means["Маркетплейс"]
-
-
-def test_what_leads_to_a_hidden_group_is_found(shop):
-    features = customer_features(*shop, terms=Terms(AS_OF))
-    attributes = features.dictionary.query("kind == 'attribute'")["column"].tolist()
-    first = features.table["first_category"]
-    outcomes = features.table[["customer_id"]].assign(
-        garden=(first == "Сад і город").to_numpy(), home=first.isin(["Кухня", "Текстиль для дому"]).to_numpy()
-    )
-    result = find(features.table[["customer_id", *attributes]], outcomes)
-    assert {"Вік", "Населений пункт", "Домогосподарство"} <= set(result.usable_for_segments)
-    assert not USELESS & set(result.usable_for_segments)
 
 
 def test_a_study_keeps_time(shop):
@@ -416,9 +385,6 @@ def test_a_panel_of_thousands_takes_seconds():
     began = time.process_time()
     find(features, people(2500, y=rng.normal(size=2500)))
     assert time.process_time() - began < 20
-
-
-# simulations
 
 
 def simulated(seed, *, n=500, noise=20, planted=False):

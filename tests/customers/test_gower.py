@@ -16,13 +16,9 @@ SIZES = pd.CategoricalDtype(["S", "M", "L"], ordered=True)
 
 def people():
     return pd.DataFrame(
-        {
-            "age": [20.0, 30.0, 60.0, np.nan],
-            "city": ["Kyiv", "Lviv", "Kyiv", None],
-            "size": pd.Series(["S", "M", "L", "S"], dtype=SIZES),
-            "member": [True, False, True, True],
-        }
-    )
+        {"age": [20.0, 30.0, 60.0, np.nan], "city": ["Kyiv", "Lviv", "Kyiv", None],
+         "size": pd.Series(["S", "M", "L", "S"], dtype=SIZES), "member": [True, False, True, True]}
+    )  # fmt: skip
 
 
 def test_by_hand():
@@ -86,16 +82,13 @@ def test_blocks_change_nothing(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("columns", "other", "error", "text"),
-    [
-        ({"x": []}, {}, EmptyTableError, "no rows"),
-        ({"x": np.zeros(20_000)}, {}, DataError, "Take a sample"),
-        ({"x": [1, np.inf]}, {}, DataError, "infinite"),
-        ({"x": pd.to_datetime(["2025-01-01", "2025-01-02"])}, {}, DataError, "days"),
-        ({"x": [1, 2]}, {"weights": {"y": 1}}, ColumnError, "weights"),
-        ({"x": [1, 2]}, {"other": pd.DataFrame({"y": [1, 2]})}, ColumnError, "expected the columns"),
-    ],
-)
+    ("columns", "other", "error", "text"), [({"x": []}, {}, EmptyTableError, "no rows"),
+     ({"x": np.zeros(20_000)}, {}, DataError, "Take a sample"),
+     ({"x": [1, np.inf]}, {}, DataError, "infinite"),
+     ({"x": pd.to_datetime(["2025-01-01", "2025-01-02"])}, {}, DataError, "days"),
+     ({"x": [1, 2]}, {"weights": {"y": 1}}, ColumnError, "weights"),
+     ({"x": [1, 2]}, {"other": pd.DataFrame({"y": [1, 2]})}, ColumnError, "expected the columns")],
+)  # fmt: skip
 def test_refusals(columns, other, error, text):
     with pytest.raises(error, match=text):
         gower_distance(pd.DataFrame(columns), **other)

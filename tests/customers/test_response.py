@@ -99,18 +99,6 @@ def test_later_campaigns_contacts_and_responses_do_not_exist():
     assert (whole.n_outside, whole.n_without_campaign, whole.wait_days, whole.notes) == (0, 0, 0, cut.notes)
 
 
-def test_the_rate_of_all_contacts_knows_its_customers():
-    """746 of 5,657: the interval is wider than that of as many independent contacts."""
-    study = open_study(DATA / "grocery")
-    found = respond(
-        *(study.table(n) for n in ("contacts", "responses", "campaigns")),
-        terms=study.terms(dt.date(2017, 12, 31)), observed_from=study.first_day,
-    )  # fmt: skip
-    assert (found.n_contacts, found.n_responded, found.rate.n) == (5657, 746, 1531)
-    assert found.rate.value == pytest.approx(746 / 5657)
-    assert found.rate.low < 0.1233 and found.rate.high > 0.1410  # Wilson of 5,657 independent contacts
-
-
 def test_groups_are_compared_within_the_same_campaigns():
     """Women got the good campaign, men the bad one; within each both answer alike: no difference between them."""
     contacts = sent(c1=200, c2=200)
@@ -193,31 +181,16 @@ def test_helpful_messages():
         respond(sent(c1=5), back(), PLAN, customers=twice)
 
 
-def test_grocery_and_engines():
-    """27 campaigns, of which 3 began before the year and 5 end after it; all redemptions are of invited households."""
+def test_every_engine_gives_the_same_of_grocery():
     study = open_study(DATA / "grocery")
     names = ("contacts", "responses", "campaigns")
     options = {
-        "terms": study.terms(dt.date(2017, 12, 31)),
-        "customers": study.table("customers").df(),
+        "terms": study.terms(dt.date(2017, 12, 31)), "customers": study.table("customers").df(),
         "segments": segments_at(study, dt.date(2017, 1, 31))[["customer_id", "segment", "revenue_total"]],
         "observed_from": study.first_day,
-    }
+    }  # fmt: skip
     found = respond(*(study.table(n) for n in names), coupons=study.table("coupons"), **options)
-    table = found.campaigns.set_index("campaign_id")
-    assert table["status"].value_counts().to_dict() == {"complete": 19, "still running": 5, "began before the data": 3}
-    assert table.index[:3].tolist() == ["1", "2", "3"] and table["n_contacted"].sum() == 6_589
-    assert table["n_responses"].sum() == 2_102 and (found.n_uninvited, found.n_without_campaign, found.n_outside) == (
-        0,
-        0,
-        0,
-    )
-    assert table.loc["18", ["n_contacted", "n_responded", "n_coupons"]].tolist() == [1133, 214, 209]
-    spend = found.groups[found.groups["attribute"] == "revenue_total"].set_index("value")
-    assert spend.loc["4 highest", "verdict"] == "more" and spend.loc["2", "verdict"] == "less"
-    assert (found.coverage.set_index("attribute").loc["age", ["rate_known", "rate_unknown"]].diff().iloc[1]) < -0.05
-    reached = found.targeting[found.targeting["attribute"] == "revenue_total"].set_index("value")["share_contacted"]
-    assert reached["1 lowest"] < 0.5 < 0.9 < reached["4 highest"]
+    assert found.campaigns.set_index("campaign_id").loc["18", "n_coupons"] == 209
     for convert in (lambda t: t.df(), lambda t: t.to_arrow_table(), lambda t: pl.from_arrow(t.to_arrow_table())):
         other = respond(*(convert(study.table(n)) for n in names), **options)
         pd.testing.assert_frame_equal(other.groups, found.groups)

@@ -1,7 +1,5 @@
 """What is claimed of campaigns: no effect, the number of comparisons, what lay before, refusals in words."""
 
-from __future__ import annotations
-
 import datetime as dt
 from dataclasses import replace
 from pathlib import Path

@@ -85,10 +85,7 @@ def _finish(name: str, currency: str, frame: pd.DataFrame) -> Recount:
     positive = kept["amount"].map(lambda a: a > 0).astype(bool)
     nameless = kept["customer"].isna()
     return Recount(
-        name=name,
-        currency=currency,
-        rows=len(frame),
-        counted_rows=len(kept),
+        name=name, currency=currency, rows=len(frame), counted_rows=len(kept),
         left_out={k: int(v) for k, v in out["reason"].value_counts().sort_index().items()},
         left_out_money={k: sum(g["written"], ZERO) for k, g in out.groupby("reason")},
         net=by_month(pd.Series(True, index=kept.index)),
@@ -99,7 +96,7 @@ def _finish(name: str, currency: str, frame: pd.DataFrame) -> Recount:
         nameless_rows=int(nameless.sum()),
         lines=kept[["when", "month", "customer", "order", "amount"]].reset_index(drop=True),
         left_out_lines=said.rename(columns={"written": "amount"}).reset_index(drop=True),
-    )
+    )  # fmt: skip
 
 
 def uk_gifts() -> Recount:
@@ -108,15 +105,13 @@ def uk_gifts() -> Recount:
     invoice = raw["Invoice"].astype(str)
     amount = [Decimal(str(q)) * Decimal(str(p)) for q, p in zip(raw["Quantity"], raw["Price"], strict=False)]
     frame = pd.DataFrame(
-        {
-            "when": pd.to_datetime(raw["InvoiceDate"]),
-            "customer": pd.Series([None if pd.isna(c) else str(int(c)) for c in raw["Customer ID"]], dtype=object),
-            "order": invoice,
-            "written": pd.Series(amount, dtype=object),
-            "amount": pd.Series(amount, dtype=object),
-            "discount": code == "D",
-        }
-    )
+        {"when": pd.to_datetime(raw["InvoiceDate"]),
+         "customer": pd.Series([None if pd.isna(c) else str(int(c)) for c in raw["Customer ID"]], dtype=object),
+         "order": invoice,
+         "written": pd.Series(amount, dtype=object),
+         "amount": pd.Series(amount, dtype=object),
+         "discount": code == "D"}
+    )  # fmt: skip
     reason = pd.Series([None] * len(raw), dtype=object)
     reason[[a == 0 for a in amount]] = "zero price"
     reason[code.str.startswith("TEST")] = "test product"

@@ -59,13 +59,9 @@ def test_a_shop_closed_on_sundays_has_fewer_trading_days() -> None:
     days = pd.date_range("2025-01-01", "2025-02-28")
     open_days = days[days.day_of_week != 6]
     shop = pd.DataFrame(
-        {
-            "customer_id": "a",
-            "order_id": [str(i) for i in range(len(open_days))],
-            "ordered_at": open_days,
-            "revenue_minor": 100,
-        }
-    )
+        {"customer_id": "a", "order_id": [str(i) for i in range(len(open_days))], "ordered_at": open_days,
+         "revenue_minor": 100}
+    )  # fmt: skip
     months = monthly_kpis(shop, as_of=dt.date(2025, 2, 28))
     assert months["n_trading_days"].tolist() == [27, 24]
     assert months["revenue_per_trading_day"].tolist() == [1.0, 1.0]

@@ -1,7 +1,5 @@
 """The grocery study as it would have been exported earlier."""
 
-from __future__ import annotations
-
 import os
 from pathlib import Path
 

@@ -3,11 +3,10 @@
 papermill and a kernel cost several seconds a run; one run of each notebook by papermill is in `test_papermill.py`.
 """
 
-from __future__ import annotations
-
 import json
 import multiprocessing
 import os
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -15,8 +14,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from custaudience.evidence import read_claims
+from custaudience.present import render_claim
+
 ROOT = Path(__file__).parents[2]
 HOSTILE = ["<script>alert(1)</script>", "{n:count} %s $x$", "Сад, «город» і ще довга назва категорії тут"]
+PEOPLE = {
+    "n", "n_others", "n_customers", "n_placed", "n_kept", "n_yes", "n_no", "n_unknown", "n_left", "n_known", "n_again",
+    "n_before", "n_after", "n_contacted", "n_responded", "customers",
+}  # fmt: skip
 _PRELOAD = [
     "custaudience.customers", "custaudience.audience", "custaudience.recipes.audience", "custaudience.recipes.contacts",
     "custaudience.present", "custaudience.reports.parameters", "sklearn.cluster", "sklearn.tree", "statsmodels.api",
@@ -46,8 +52,41 @@ def run(
     outputs = [output for cell in cells for output in cell["outputs"]]
     assert not [o for o in outputs if o.get("name") == "stderr"], outputs
     texts = ["".join(o.get("text", o.get("data", {}).get("text/plain", ""))) for o in outputs]
-    claims = json.loads(next((out / "claims").glob("*.json")).read_text(encoding="utf-8"))
+    (file,) = (out / "claims").glob("*.json")
+    html = "".join("".join(o.get("data", {}).get("text/html", "")) for o in outputs)
+    html += "".join(render_claim(claim, language="uk", html=True) for claim in read_claims(file))
+    assert "<script>" not in html
+    assert_nobody_can_be_recognised(out, texts)
+    claims = json.loads(file.read_text(encoding="utf-8"))
     return texts, {claim["id"].split(".", 1)[1] if short else claim["id"]: claim for claim in claims}, out
+
+
+def assert_nobody_can_be_recognised(out: Path, texts: list[str]) -> None:
+    """No identifier, and no figure of 1 to 9 people, in anything that was written."""
+    files = [p.read_text(encoding="utf-8", errors="replace") for p in out.rglob("*") if p.is_file()]
+    assert not re.search(r"secret-\d|order-\d", "\n".join(files + texts))  # of `made_up`
+    for name, table in tables_of(out).items():
+        assert not {"customer_id", "order_id", "household_id"} & set(table.columns), name
+        for column in PEOPLE & set(table.columns):
+            assert not table[column].between(1, 9).fillna(False).any(), (name, column)
+        if "n_customers" in table:
+            small = table[table["n_customers"].isna()].select_dtypes("number")
+            assert small.drop(columns=["top", "n_lists"], errors="ignore").isna().all(axis=None), name
+
+
+def run_whole_and_cut(
+    notebook: str, folder: Path, whole: Path, cut: Path, **parameters: Any
+) -> list[tuple[list[str], dict[str, Any], Path]]:
+    """Run a notebook on a study and on what was known of it: nothing claimed or published may differ."""
+    runs = []
+    for name, study in (("whole", whole), ("cut", cut)):
+        (folder / name).mkdir(exist_ok=True)
+        runs.append(run(notebook, folder / name, study=str(study), **parameters))
+    tables, known = (tables_of(out) for *_, out in runs)
+    assert runs[0][1] == runs[1][1] and tables.keys() == known.keys()
+    for name, table in tables.items():
+        pd.testing.assert_frame_equal(table, known[name])
+    return runs
 
 
 def execute(notebook: Path, folder: Path, parameters: dict[str, str]) -> None:

@@ -1,7 +1,5 @@
 """Notebook 35 elsewhere and at other dates: what it says, what it refuses, and that it knows nothing later."""
 
-from __future__ import annotations
-
 import os
 from pathlib import Path
 from typing import Any
@@ -31,11 +29,8 @@ def test_the_shop_gives_back_its_planted_pair(tmp_path: Path) -> None:
         frozenset(pair) for pair in (("Цегла", "Пісок"), ("Цегла", "Цемент"), ("Пісок", "Цемент"), ("Валик", "Фарба"))
     }
     assert pairs["n_customers"].min() >= 10
-    for file in (out / "tables").glob("*.parquet"):
-        table = pd.read_parquet(file)
-        assert "customer_id" not in table and not any(
-            table[column].between(1, 9).any() for column in table if column.startswith("n_")
-        )
+    for table in running.tables_of(out).values():
+        assert not any(table[column].between(1, 9).any() for column in table if column.startswith("n_"))
     assert any("chosen by the rule" in text for text in texts)
 
 
@@ -82,10 +77,4 @@ def test_no_figure_knows_anything_later(tmp_path: Path) -> None:
     days = pd.to_datetime([row.split(";")[place] for row in rows], format="%d.%m.%Y %H:%M", errors="coerce")
     kept = [row for row, day in zip(rows, days, strict=True) if not day > pd.Timestamp("2024-08-31 23:59:59")]
     (study / "orders.csv").write_text("\r\n".join([head, *kept]) + "\r\n", encoding="cp1251", newline="")
-    (tmp_path / "whole").mkdir()
-    (tmp_path / "cut").mkdir()
-    whole = run(tmp_path / "whole", study=str(source), as_of="2024-08-31")
-    cut = run(tmp_path / "cut", study=str(study), as_of="2024-08-31")
-    assert whole[1] == cut[1]
-    for file in sorted((whole[2] / "tables").glob("*.parquet")):
-        pd.testing.assert_frame_equal(pd.read_parquet(file), pd.read_parquet(cut[2] / "tables" / file.name))
+    running.run_whole_and_cut(NOTEBOOK, tmp_path, source, study, as_of="2024-08-31")

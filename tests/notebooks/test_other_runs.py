@@ -1,25 +1,17 @@
 """Notebooks run with parameters other than their defaults: another month, another study, from another folder."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
-from tests.notebooks.running import ROOT, run
+from tests.notebooks.running import ROOT, run, run_whole_and_cut
 
 
 @pytest.mark.parametrize("notebook", ["00_start_here.ipynb", "30_rfm_and_lifecycle.ipynb", "31_cohorts.ipynb"])
 def test_no_number_knows_anything_later_than_as_of(notebook: str, until_june: Path, tmp_path: Path) -> None:
     """An as-of date is true when cutting the file at it changes nothing but the count of lines read (D3, D5)."""
-    (tmp_path / "whole").mkdir()
-    (tmp_path / "cut").mkdir()
-    whole = run(notebook, tmp_path / "whole", study=str(ROOT / "data" / "grocery"), as_of="2017-06-30")
-    cut = run(notebook, tmp_path / "cut", study=str(until_june), as_of="2017-06-30")
-    assert whole[1] == cut[1]
-    for table in sorted((whole[2] / "tables").glob("*.parquet")):
-        pd.testing.assert_frame_equal(pd.read_parquet(table), pd.read_parquet(cut[2] / "tables" / table.name))
+    whole, cut = run_whole_and_cut(notebook, tmp_path, ROOT / "data" / "grocery", until_june, as_of="2017-06-30")
     assert len(whole[0]) == len(cut[0])
     different = [(a, b) for a, b in zip(whole[0], cut[0], strict=True) if a != b]
     # what was read, and the books' totals of later months, are facts of the file and not of the customers

@@ -1,7 +1,5 @@
 """Each notebook by the plain papermill command, from another folder, on a study of dates and amounts alone."""
 
-from __future__ import annotations
-
 import json
 import subprocess
 import sys

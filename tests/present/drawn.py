@@ -36,6 +36,7 @@ def dots(ax):
 def boxes_apart(marks, figure):
     """Say that no two marks touch, and that all lie inside the figure."""
     boxes = [mark.get_window_extent() for mark in marks if mark.get_text()]
+    assert boxes, "nothing to look at"
     assert not any(a.overlaps(b) for a, b in itertools.combinations(boxes, 2))
     assert all(box.x0 >= -1 and box.x1 <= figure.bbox.x1 + 1 for box in boxes)
 

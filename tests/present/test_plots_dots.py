@@ -175,7 +175,8 @@ def test_long_names_do_not_touch(draw, table):
     ax = draw(table, language="uk")
     ax.figure.canvas.draw()
     boxes_apart(ax.get_yticklabels(), ax.figure)
-    boxes_apart([t for t in ax.texts if "n\u00a0=" in t.get_text()], ax.figure)
+    if draw is plot_pairs:  # the other one's n stands in the labels
+        boxes_apart([t for t in ax.texts if "n\u00a0=" in t.get_text()], ax.figure)
 
 
 def test_rates_with_n_and_small_groups_blank(ax):

@@ -23,17 +23,11 @@ from custaudience.present.words import (
 
 NB = "\u00a0"
 WRITTEN = [
-    ("count", 1469307, "1,469,307", f"1{NB}469{NB}307"),
-    ("count", np.int64(-12), "−12", "−12"),
-    ("number", 1.5, "1.5", "1,5"),
-    ("number1", 0.04, "0.0", "0,0"),
-    ("number2", 1234.5, "1,234.50", f"1{NB}234,50"),
-    ("number3", 0.0004, "0.000", "0,000"),
-    ("percent", 0.0921, f"9{NB}%", f"9{NB}%"),
-    ("percent1", -0.0618, f"−6.2{NB}%", f"−6,2{NB}%"),
-    ("signed_percent1", 0.038, f"+3.8{NB}%", f"+3,8{NB}%"),
-    ("signed_percent1", -0.0002, f"0.0{NB}%", f"0,0{NB}%"),
-    ("points1", -0.024, f"−2.4{NB}points", f"−2,4{NB}в.{NB}п."),
+    ("count", 1469307, "1,469,307", f"1{NB}469{NB}307"), ("count", np.int64(-12), "−12", "−12"),
+    ("number", 1.5, "1.5", "1,5"), ("number1", 0.04, "0.0", "0,0"), ("number2", 1234.5, "1,234.50", f"1{NB}234,50"),
+    ("number3", 0.0004, "0.000", "0,000"), ("percent", 0.0921, f"9{NB}%", f"9{NB}%"),
+    ("percent1", -0.0618, f"−6.2{NB}%", f"−6,2{NB}%"), ("signed_percent1", 0.038, f"+3.8{NB}%", f"+3,8{NB}%"),
+    ("signed_percent1", -0.0002, f"0.0{NB}%", f"0,0{NB}%"), ("points1", -0.024, f"−2.4{NB}points", f"−2,4{NB}в.{NB}п."),
     ("money", -421720.45, "−$421,720.45", f"−421{NB}720,45{NB}USD"),
     ("money0", 421720.45, "$421,720", f"421{NB}720{NB}USD"),
     ("date", "2017-12-31", f"31{NB}December{NB}2017", f"31{NB}грудня{NB}2017{NB}р."),
@@ -45,7 +39,7 @@ WRITTEN = [
     ("term", "at_risk", "At risk", "Під загрозою"),
     ("term", "Champions", "Champions", "Чемпіони"),
     ("term", "Our own name", "Our own name", "Our own name"),
-]
+]  # fmt: skip
 
 
 @pytest.mark.parametrize(("form", "value", "english", "ukrainian"), WRITTEN)

@@ -40,12 +40,10 @@ def sample():
 
 
 def row(db, sql):
-    """Return the first row of a query."""
     return db.execute(sql).fetchall()[0]
 
 
 def cents(dollars):
-    """Return whole cents without passing through a float."""
     whole, part = dollars.split(".")
     return int(whole) * 100 + int(part)
 

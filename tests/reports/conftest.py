@@ -1,7 +1,5 @@
 """Fixtures of the run's tests: a home with a tiny study, with study and site replaced by fakes."""
 
-from __future__ import annotations
-
 import multiprocessing
 import os
 import subprocess
@@ -37,13 +35,10 @@ def command(tmp_path):
 
     def start(*arguments, **environment):
         process = subprocess.Popen(
-            [sys.executable, fakes.__file__, *arguments],
-            cwd=tmp_path,
-            env={**os.environ, "CUSTAUDIENCE_HOME": str(tmp_path), **environment},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
+            [sys.executable, fakes.__file__, *arguments], cwd=tmp_path,
+            env={**os.environ, "CUSTAUDIENCE_HOME": str(tmp_path), **environment}, stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE, text=True,
+        )  # fmt: skip
         started.append(process)
         return process
 

@@ -3,8 +3,6 @@
 As a script it is the command line with these in place: ``python fakes.py report STUDY --month 2017-12``.
 """
 
-from __future__ import annotations
-
 import csv
 import json
 import os
@@ -73,7 +71,6 @@ class FakeStudy:
 
 
 def render_month(build, info):
-    """Write the first page; slowly when asked, so that a test can kill the run just there."""
     names = ", ".join(f"{run.slug} {run.status}" for run in info.notebooks)
     run = os.environ.get("FAKE_RUN", "")
     (build / "index.html").write_text(f"<p>{info.month} {info.status}: {names}</p>{run}\n")
@@ -125,14 +122,12 @@ def install():
 
 
 def write_lists(study, **options):
-    """Write a month's lists, as the command does."""
     from custaudience.reports.contact_files import ListRequest, write_contact_files
 
     return write_contact_files(ListRequest(study=study, **options))
 
 
 def command(*arguments, cwd, **environment):
-    """Run the installed command to its end."""
     program = Path(sys.executable).parent / "custaudience"
     env = os.environ | environment
     options = {"capture_output": True, "text": True, "timeout": 900, "check": False}
@@ -146,7 +141,6 @@ def text_of(page):
 
 
 def rows_of(path):
-    """Return the rows of a list as a spreadsheet opens it."""
     with path.open(encoding="utf-8-sig", newline="") as file:
         first = file.readline()
         file.seek(0)
@@ -154,7 +148,6 @@ def rows_of(path):
 
 
 def files_of(folder: Path) -> list[str]:
-    """Return the files below a folder, hidden ones included."""
     return sorted(p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file())
 
 

@@ -1,7 +1,5 @@
 """A made-up month: tables and claims as notebooks publish them, in three sizes and with hostile texts."""
 
-from __future__ import annotations
-
 import datetime as dt
 import json
 from collections.abc import Callable

@@ -38,20 +38,22 @@ def test_a_report_prints_its_first_page_and_tells_progress_aside(run):
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
-    [
-        (("-p", "nonsense=1"), "no notebook of this run declares the parameter 'nonsense'"),
-        (("-p", "n_scores"), "write it as name=value"),
-        (("-p", "n_scores=many"), "not a whole number from 2 to 10"),
-        (("--month", "2017-13"), "'2017-13' is not a month"),
-        (("--month", "2016-12"), "available: 2017-11 to 2017-12"),
-        (("--month", "2017-11", "-p", "as_of=2017-11-30"), "either the month or the parameter as_of"),
-        (("--notebook", "99"), "no notebook '99'"),
-        (("--language", "tlh"), "not written in 'tlh'"),
-        (("--jobs", "0"), "jobs"),
-        (("--nonsense",), "No such option"),
-    ],
-)
-def test_wrong_usage_is_told_in_a_sentence_and_nothing_is_written(run, arguments, message):
+    [(("-p", "nonsense=1"), "no notebook of this run declares the parameter 'nonsense'"),
+     (("-p", "n_scores"), "write it as name=value"),
+     (("-p", "n_scores=many"), "not a whole number from 2 to 10"),
+     (("--month", "2017-13"), "'2017-13' is not a month"),
+     (("--month", "2017-1"), "is not a month"),
+     (("--month", "2018-01"), "2018-01 is not complete in the data of tiny; available: 2017-11 to 2017-12"),
+     (("-p", "as_of=2017-11-29"), "ends with a month's last day"), (("-p", "study=x"), "the STUDY argument"),
+     (("-p", "out=x"), "--out"), (("--notebook", "start_her"), "Did you mean 'start_here'"),
+     (("--month", "2017-11", "-p", "as_of=2017-11-30"), "either the month or the parameter as_of"),
+     (("--notebook", "99"), "no notebook '99'"),
+     (("--language", "tlh"), "not written in 'tlh'"),
+     (("--jobs", "0"), "jobs"),
+     (("--nonsense",), "No such option")],
+)  # fmt: skip
+def test_wrong_usage_is_told_in_a_sentence_and_nothing_is_run_or_written(run, monkeypatch, arguments, message):
+    monkeypatch.setattr("custaudience.reports.runner.execute_all", lambda *a, **k: pytest.fail("it ran"))
     result = run("report", "data/tiny", *arguments)
     assert result.exit_code == 2 and message in result.stderr
     assert result.stdout == "" and "Traceback" not in result.stderr and result.untouched

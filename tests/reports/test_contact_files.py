@@ -1,7 +1,5 @@
 """`custaudience lists`: what stands in the files, who may read them, and a draw that stays true."""
 
-from __future__ import annotations
-
 import json
 import stat
 from collections.abc import Callable
@@ -110,12 +108,10 @@ def test_files_are_for_their_owner_only_and_open_safely_in_a_spreadsheet(study: 
 
 @pytest.mark.parametrize(
     ("cell", "safe"),
-    [
-        ("=1+1", "'=1+1"), ("+380501234567", "'+380501234567"), ("-5", "'-5"), ("@SUM(A1)", "'@SUM(A1)"),
-        ("\t=1", "'\t'=1"), ("\rx", "'\rx"), ("\nx", "'\nx"), ("  =1", "'  =1"), ("\uff1d1", "'\uff1d1"),
-        ("tea;=1+1", "tea;'=1+1"), ("tea, -10 %", "tea, '-10 %"), ("a\n=1", "a\n'=1"),
-        ("007", "007"), ("sugar-free", "sugar-free"), ("a = b", "a = b"), ("", ""), ("'=1", "'=1"),
-    ],
+    [("=1+1", "'=1+1"), ("+380501234567", "'+380501234567"), ("-5", "'-5"), ("@SUM(A1)", "'@SUM(A1)"),
+     ("\t=1", "'\t'=1"), ("\rx", "'\rx"), ("\nx", "'\nx"), ("  =1", "'  =1"), ("\uff1d1", "'\uff1d1"),
+     ("tea;=1+1", "tea;'=1+1"), ("tea, -10 %", "tea, '-10 %"), ("a\n=1", "a\n'=1"),
+     ("007", "007"), ("sugar-free", "sugar-free"), ("a = b", "a = b"), ("", ""), ("'=1", "'=1")],
 )  # fmt: skip
 def test_no_cell_becomes_a_formula(cell: str, safe: str) -> None:
     assert safe_cell(cell) == safe
@@ -185,19 +181,17 @@ def test_what_is_printed_holds_counts_and_no_customer(study: Path) -> None:
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
-    [
-        (["--month", "2025-07"], "month 2025-07 is not complete in the data of shop"),
-        (["--month", "June"], "month June is not complete"),
-        (["--hold-out", "1"], "expected a share from 0 to 0.9"),
-        (["--hold-out", "nan"], "expected a share from 0 to 0.9"),
-        (["--bought", "bricks"], "bought and missing go together"),
-        (["--bought", "brick", "--missing", "sand"], "'brick' is no name of anything sold here. Did you mean 'bricks'"),
-        (["--bought", "sand", "--missing", "sand"], "both bought and missing"),
-        (["--language", "xx"], "no language 'xx'"),
-        (["--level", "kind"], "kind"),
-        (["--window", "-1"], "window"),
-    ],
-)
+    [(["--month", "2025-07"], "month 2025-07 is not complete in the data of shop"),
+     (["--month", "June"], "month June is not complete"),
+     (["--hold-out", "1"], "expected a share from 0 to 0.9"),
+     (["--hold-out", "nan"], "expected a share from 0 to 0.9"),
+     (["--bought", "bricks"], "bought and missing go together"),
+     (["--bought", "brick", "--missing", "sand"], "'brick' is no name of anything sold here. Did you mean 'bricks'"),
+     (["--bought", "sand", "--missing", "sand"], "both bought and missing"),
+     (["--language", "xx"], "no language 'xx'"),
+     (["--level", "kind"], "kind"),
+     (["--window", "-1"], "window")],
+)  # fmt: skip
 def test_wrong_usage_is_told_in_a_sentence_and_nothing_is_written(
     study: Path, arguments: list[str], message: str
 ) -> None:

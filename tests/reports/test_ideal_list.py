@@ -1,7 +1,5 @@
 """ideal.csv beside the month's lists: whom to get to know, private, and no list to write to."""
 
-from __future__ import annotations
-
 import stat
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """`custaudience init` on the command line, and what it says when a study was made."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pytest
@@ -37,17 +35,14 @@ def test_a_study_is_made_and_can_be_checked(orders: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments, said",
-    [
-        (["--from", "orders.csv", "--yes"], '--answer "currency=…"'),
-        (["--from", "orders.cvs", "--yes"], "Did you mean 'orders.csv'?"),
-        (["--from", "page.csv", "--currency", "EUR", "--yes"], "page.csv is really a web page"),
-        (["--from", "orders.csv", "--currency", "EURO", "--yes"], "'EURO' is no ISO 4217 code"),
-        (["--from", "orders.csv", "--currency", "EUR", "--preset", "shop", "--yes"], "preset 'shop' is not known"),
-        (["--from", "orders.csv", "--answer", "currency", "--yes"], "write it as name=value"),
-        (["--from", "https://example.com/orders.csv", "--yes"], "https:"),
-    ],
-)
+    "arguments, said", [(["--from", "orders.csv", "--yes"], '--answer "currency=…"'),
+     (["--from", "orders.cvs", "--yes"], "Did you mean 'orders.csv'?"),
+     (["--from", "page.csv", "--currency", "EUR", "--yes"], "page.csv is really a web page"),
+     (["--from", "orders.csv", "--currency", "EURO", "--yes"], "'EURO' is no ISO 4217 code"),
+     (["--from", "orders.csv", "--currency", "EUR", "--preset", "shop", "--yes"], "preset 'shop' is not known"),
+     (["--from", "orders.csv", "--answer", "currency", "--yes"], "write it as name=value"),
+     (["--from", "https://example.com/orders.csv", "--yes"], "https:")],
+)  # fmt: skip
 def test_a_fault_is_one_message_and_exit_code_two(arguments, said, orders: Path, tmp_path: Path) -> None:
     (tmp_path / "page.csv").write_text("<html></html>")
     result = init(*arguments)

@@ -22,7 +22,6 @@ def wait_for(condition, seconds=120):
 
 
 def kill_at(forked, place, tmp_path, number=signal.SIGKILL, **environment):
-    """Start a run, and kill it when it has come to a place."""
     paused = tmp_path / "paused"
     paused.unlink(missing_ok=True)
     process = forked("report", "data/tiny", FAKE_PAUSE=place, FAKE_PAUSED=str(paused), **environment)

@@ -141,10 +141,8 @@ def test_notebooks_are_found_in_order_and_chosen_by_slug_file_or_number(tmp_path
     found = find_notebooks(root / "notebooks")
     assert [n.slug for n in found] == ["start_here", "rfm_and_lifecycle", "cohorts"]
     assert (found[0].title, found[0].needs, found[0].file) == (
-        "The start_here question",
-        ("transactions",),
-        "00_start_here.ipynb",
-    )
+        "The start_here question", ("transactions",), "00_start_here.ipynb",
+    )  # fmt: skip
     for names in (["31", "start_here"], ["31_cohorts.ipynb", "notebooks/00_start_here.ipynb"], ["31_cohorts", "00"]):
         assert [n.slug for n in select_notebooks(found, names)] == ["start_here", "cohorts"]
     assert select_notebooks(found, None) == found

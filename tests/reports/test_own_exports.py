@@ -4,8 +4,6 @@ REQUIREMENTS 001-40, 002-14, 002-22. Three of the exports are bundled studies ta
 study.toml; three come from `tests/exports`, with a recount of their own.
 """
 
-from __future__ import annotations
-
 import datetime as dt
 import importlib.util
 import sys

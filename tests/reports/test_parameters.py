@@ -83,24 +83,22 @@ def test_a_cell_typed_much_later_is_no_injection(study, monkeypatch):
 
 @pytest.mark.parametrize(
     ("name", "value", "message"),
-    [
-        ("as_of", 2017 - 11 - 30, r'number.*forget the quotes\? Write as_of = "2017-11-30"'),
-        ("as_of", "30.11.2017", "not a date as text, YYYY-MM-DD"),
-        ("as_of", "2017-02-30", "not a date"),
-        ("as_of", "20171130", "not a date"),
-        ("n_scores", "abc", "not a whole number from 2 to 10"),
-        ("n_scores", 5.0, "not a whole number"),
-        ("n_scores", True, "not a whole number"),
-        ("n_scores", 1, "from 2 to 10"),
-        ("n_scores", 11, "from 2 to 10"),
-        ("overdue_share", float("nan"), "not a number from 0.5 to 0.999"),
-        ("overdue_share", 95, "not a number from 0.5 to 0.999"),
-        ("study", 7, "forget the quotes"),
-        ("study", "data/groceries", "no such folder"),
-        ("study", "s3://bucket/data", "is an address"),
-        ("study", None, "path of a folder"),
-    ],
-)
+    [("as_of", 2017 - 11 - 30, r'number.*forget the quotes\? Write as_of = "2017-11-30"'),
+     ("as_of", "30.11.2017", "not a date as text, YYYY-MM-DD"),
+     ("as_of", "2017-02-30", "not a date"),
+     ("as_of", "20171130", "not a date"),
+     ("n_scores", "abc", "not a whole number from 2 to 10"),
+     ("n_scores", 5.0, "not a whole number"),
+     ("n_scores", True, "not a whole number"),
+     ("n_scores", 1, "from 2 to 10"),
+     ("n_scores", 11, "from 2 to 10"),
+     ("overdue_share", float("nan"), "not a number from 0.5 to 0.999"),
+     ("overdue_share", 95, "not a number from 0.5 to 0.999"),
+     ("study", 7, "forget the quotes"),
+     ("study", "data/groceries", "no such folder"),
+     ("study", "s3://bucket/data", "is an address"),
+     ("study", None, "path of a folder")],
+)  # fmt: skip
 def test_a_value_of_the_wrong_type_or_out_of_bounds_is_refused(study, monkeypatch, name, value, message):
     with pytest.raises(ParameterError, match=message):
         call(monkeypatch, "rfm_and_lifecycle", **{name: value})
@@ -145,19 +143,17 @@ def test_each_declared_type_is_converted_by_its_own_rule():
 
 @pytest.mark.parametrize(
     ("given", "message"),
-    [
-        ({"nonsense": "1"}, "no notebook of this run declares the parameter 'nonsense'"),
-        ({"n_score": "4"}, "Did you mean 'n_scores'"),
-        ({"n_scores": "abc"}, "n_scores = 'abc' is not a whole number from 2 to 10"),
-        ({"n_scores": "1_0"}, "not a whole number"),
-        ({"n_scores": "4.0"}, "not a whole number"),
-        ({"overdue_share": "0,9"}, "not a number"),
-        ({"overdue_share": "inf"}, "not a number"),
-        ({"period": "w"}, "one of W, M, Q"),
-        ({"period": "7"}, "one of W, M, Q"),
-        ({"as_of": "2017-13-01"}, "not a date"),
-    ],
-)
+    [({"nonsense": "1"}, "no notebook of this run declares the parameter 'nonsense'"),
+     ({"n_score": "4"}, "Did you mean 'n_scores'"),
+     ({"n_scores": "abc"}, "n_scores = 'abc' is not a whole number from 2 to 10"),
+     ({"n_scores": "1_0"}, "not a whole number"),
+     ({"n_scores": "4.0"}, "not a whole number"),
+     ({"overdue_share": "0,9"}, "not a number"),
+     ({"overdue_share": "inf"}, "not a number"),
+     ({"period": "w"}, "one of W, M, Q"),
+     ({"period": "7"}, "one of W, M, Q"),
+     ({"as_of": "2017-13-01"}, "not a date")],
+)  # fmt: skip
 def test_a_run_refuses_what_no_notebook_declares_or_what_is_mistyped(given, message):
     with pytest.raises(ParameterError, match=message):
         check_parameters(given, ALL)
@@ -183,11 +179,9 @@ def test_a_cell_that_differs_from_the_table_is_told_line_by_line():
     changed = source.replace("int = 5", "int = 4").replace("as_of: str", "as_off: str") + "\nextra: int = 1"
     faults = parameters_cell_faults("# a comment may stand before\n" + changed, "rfm_and_lifecycle")
     assert [fault.split(":")[0] for fault in faults] == [
-        "parameter 'as_off' is not in the table",
-        "parameter 'extra' is not in the table",
-        "parameter 'as_of' is missing",
-        "parameter 'n_scores'",
-    ]
+        "parameter 'as_off' is not in the table", "parameter 'extra' is not in the table",
+        "parameter 'as_of' is missing", "parameter 'n_scores'",
+    ]  # fmt: skip
 
 
 def test_last_day_of_a_month():
@@ -203,10 +197,8 @@ def test_in_a_real_kernel_papermill_cannot_slip_anything_past(tmp_path, monkeypa
     nbformat.write(notebook("cohorts", "print(params.study.name, params.period, params)"), source)
     study = "data {1}/Київ"
     cases = [
-        {"mnth": "2017-11"},
-        {"study": study, "as_of": 1976},
-        {"study": study, "period": "M", "as_of": "2017-11-30"},
-    ]
+        {"mnth": "2017-11"}, {"study": study, "as_of": 1976}, {"study": study, "period": "M", "as_of": "2017-11-30"},
+    ]  # fmt: skip
     tasks = [Task(source, tmp_path / f"out {{{i}}}.ipynb", case, case) for i, case in enumerate(cases)]
     unknown, number, good = execute_all(tasks, jobs=2)
     assert not unknown.ok and "no parameter 'mnth'" in unknown.reason and unknown.failed_cell == 2

@@ -1,7 +1,5 @@
 """personas/ of a month: cards, texts and data in each language, their index, and what the first page says of them."""
 
-from __future__ import annotations
-
 import dataclasses
 import html
 import json

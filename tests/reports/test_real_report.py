@@ -1,7 +1,5 @@
 """The whole run on real notebooks: what a director reads is true, and nobody can be recognised."""
 
-from __future__ import annotations
-
 import json
 import re
 import stat
@@ -89,15 +87,13 @@ def planted(tmp_path_factory: pytest.TempPathFactory) -> Path:
     n = 3000
     customer = rng.integers(0, 240, n)
     lines = pd.DataFrame(
-        {
-            "customer_id": [f"ZQXCUST{c:04d}" for c in customer],
-            "order_id": [f"ZQXORDER{i // 2:05d}" for i in range(n)],
-            "ordered_at": (
-                pd.Timestamp("2024-01-01") + pd.to_timedelta(np.sort(rng.integers(0, 547, n)), unit="D")
-            ).strftime("%Y-%m-%d"),
-            "revenue": rng.gamma(2.0, 15.0, n).round(2).astype(str),
-        }
-    )
+        {"customer_id": [f"ZQXCUST{c:04d}" for c in customer],
+         "order_id": [f"ZQXORDER{i // 2:05d}" for i in range(n)],
+         "ordered_at": (
+             pd.Timestamp("2024-01-01") + pd.to_timedelta(np.sort(rng.integers(0, 547, n)), unit="D")
+         ).strftime("%Y-%m-%d"),
+         "revenue": rng.gamma(2.0, 15.0, n).round(2).astype(str)}
+    )  # fmt: skip
     lines["order_id"] = lines["order_id"] + lines["customer_id"].str[-4:]
     lines.loc[[10, 500, 900], "revenue"] = "ZQXBAD"
     lines.loc[n - 1, "ordered_at"] = "2025-06-30"

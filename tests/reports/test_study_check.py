@@ -1,7 +1,5 @@
 """What `custaudience check` prints."""
 
-from __future__ import annotations
-
 import tomllib
 from pathlib import Path
 
@@ -43,7 +41,6 @@ def check(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
 
 
 def section(text: str, title: str) -> list[str]:
-    """Return the lines under a heading."""
     return text.split(f"\n\n{title}", 1)[1].split("\n\n", 1)[0].splitlines()[1:]
 
 
@@ -88,7 +85,7 @@ def test_what_is_in_no_column_is_said_under_the_table(check) -> None:
         study="max_quarantined = 0.5\nmax_money_set_aside = 1",
         table='guests = "set aside"\nexclude = { customer_id = ["y"] }',
         control='[control]\n"revenue.2025-01" = 1200.45',
-    )
+    )  # fmt: skip
     table = section(text, "Revenue by month, EUR")
     assert table[0].split()[6:] == ["net", "guests", "control", "difference"]
     assert table[1].split()[6:] == ["1,150.45", "50.00", "1,200.45", "agrees"]

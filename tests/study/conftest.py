@@ -1,7 +1,5 @@
 """Small studies written to disk, each with one thing wrong."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """A PostgreSQL of the test's own: started from the computer's binaries, asked for a password, gone afterwards."""
 
-from __future__ import annotations
-
 import os
 import shutil
 import signal

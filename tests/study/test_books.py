@@ -1,7 +1,5 @@
 """Months as finance sees them, and what would explain that its totals differ."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from pathlib import Path
 
@@ -63,14 +61,12 @@ def test_what_is_not_in_net_stands_in_columns_of_its_own(make_study: MakeStudy) 
 
 def test_a_refund_on_the_row_of_its_sale_is_sold_and_paid_back() -> None:
     frame = pd.DataFrame(
-        {
-            "customer_id": ["a", "b", "c"],
-            "order_id": ["1", "2", "3"],
-            "ordered_at": pd.to_datetime(["2025-01-05", "2025-01-06", "2025-01-07"]),
-            "revenue": [50.0, 20.0, -4.0],
-            "refunded": [0.0, 25.0, 0.0],
-        }
-    )
+        {"customer_id": ["a", "b", "c"],
+         "order_id": ["1", "2", "3"],
+         "ordered_at": pd.to_datetime(["2025-01-05", "2025-01-06", "2025-01-07"]),
+         "revenue": [50.0, 20.0, -4.0],
+         "refunded": [0.0, 25.0, 0.0]}
+    )  # fmt: skip
     got = monthly_books(Study.from_frames(transactions=frame, currency="EUR", timezone="UTC"))
     assert got.loc[0, ["gross", "refunds", "net"]].tolist() == [70.0, 29.0, 41.0]
     assert got.loc[0, ["n_rows", "n_customers", "n_orders"]].tolist() == [3, 3, 1]
@@ -87,20 +83,14 @@ def test_a_month_without_a_line_is_a_row_and_currencies_without_cents_are_whole(
 
 @pytest.mark.parametrize(
     ("control", "said"),
-    [
-        (180.50, "the books are gross, before refunds (10.05 EUR in the month): ask finance for revenue after refunds"),
-        (
-            210.45,
-            'at midnight of UTC, not of Europe/Kyiv: ask finance for months of Europe/Kyiv, or set timezone = "UTC"',
-        ),
-        (
-            150.45,
-            'the times of the file are those of UTC, not of Europe/Kyiv: if so, set timezone = "UTC" under [tables',
-        ),
-        (204.54, "the books are with tax and the data without (a ratio of 1.2000, as 20 % tax would make)"),
-        (143.24, "the books are without tax and the data with it (a ratio of 1.1900, as 19 % tax would make)"),
-    ],
-)
+    [(180.50, "the books are gross, before refunds (10.05 EUR in the month): ask finance for revenue after refunds"),
+     (210.45,
+      'at midnight of UTC, not of Europe/Kyiv: ask finance for months of Europe/Kyiv, or set timezone = "UTC"'),
+     (150.45,
+      'the times of the file are those of UTC, not of Europe/Kyiv: if so, set timezone = "UTC" under [tables'),
+     (204.54, "the books are with tax and the data without (a ratio of 1.2000, as 20 % tax would make)"),
+     (143.24, "the books are without tax and the data with it (a ratio of 1.1900, as 19 % tax would make)")],
+)  # fmt: skip
 def test_one_wrong_figure_has_one_explanation(make_study: MakeStudy, control: float, said: str) -> None:
     [sentence] = explained(make_study(SALES, control=f'"revenue.2025-01" = {control}'))
     assert sentence.startswith("It would be explained, to the last digit, if ") and said in sentence
@@ -108,16 +98,12 @@ def test_one_wrong_figure_has_one_explanation(make_study: MakeStudy, control: fl
 
 @pytest.mark.parametrize(
     ("table", "control", "said"),
-    [
-        (f"{GUESTS}\n{OUT}", 97.0, "the books leave sales to guests out (12.77 EUR in the month)"),
-        ('guests = "by order"\n' + OUT, 97.0, "the books leave sales to guests out (12.77 EUR in the month)"),
-        (
-            OUT,
-            109.77,
-            "set aside: customer_id, no value (12.77 EUR in the month): if they are sales to guests, set guests",
-        ),
-    ],
-)
+    [(f"{GUESTS}\n{OUT}", 97.0, "the books leave sales to guests out (12.77 EUR in the month)"),
+     ('guests = "by order"\n' + OUT, 97.0, "the books leave sales to guests out (12.77 EUR in the month)"),
+     (OUT,
+      109.77,
+      "set aside: customer_id, no value (12.77 EUR in the month): if they are sales to guests, set guests")],
+)  # fmt: skip
 def test_rows_that_are_not_in_the_data_or_not_in_the_books(
     make_study: MakeStudy, table: str, control: float, said: str
 ) -> None:
@@ -185,18 +171,16 @@ c,8,2025-01-31 10:00:00,1.00,Cancelled
 
 @pytest.mark.parametrize(
     ("control", "said"),
-    [
-        ("orders.2025-01 4", "the books count also what brought no net revenue, refunds only or nothing paid (2)"),
-        ("orders.2025-01 5", "the books count orders of guests too (3): set guests = "),
-        ("orders.2025-01 6", "the books count lines: ask finance for the number of orders"),
-        ("orders.2025-01 9", "An order counts once, in the month of its first line"),
-        ("customers.2025-01 4", "the books count everybody with a line"),
-        ("customers.2025-01 5", "the books count each order of a guest as a customer (3)"),
-        ("customers.2025-01 9", "A customer counts in the month of an order whose net revenue is positive"),
-        ("rows.transactions 10", "the control counts the rows set aside too (4): their reasons are above"),
-        ("rows.transactions 99", "See whether the export was cut off, filtered or covers another period"),
-    ],
-)
+    [("orders.2025-01 4", "the books count also what brought no net revenue, refunds only or nothing paid (2)"),
+     ("orders.2025-01 5", "the books count orders of guests too (3): set guests = "),
+     ("orders.2025-01 6", "the books count lines: ask finance for the number of orders"),
+     ("orders.2025-01 9", "An order counts once, in the month of its first line"),
+     ("customers.2025-01 4", "the books count everybody with a line"),
+     ("customers.2025-01 5", "the books count each order of a guest as a customer (3)"),
+     ("customers.2025-01 9", "A customer counts in the month of an order whose net revenue is positive"),
+     ("rows.transactions 10", "the control counts the rows set aside too (4): their reasons are above"),
+     ("rows.transactions 99", "See whether the export was cut off, filtered or covers another period")],
+)  # fmt: skip
 def test_counts_that_differ(make_study: MakeStudy, control: str, said: str) -> None:
     key, figure = control.split()
     whole = MANY + '\ncomplete_until = "2025-01-31"'

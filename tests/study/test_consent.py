@@ -1,7 +1,5 @@
 """Who agreed to be written to: words that are understood, words that are refused, and where the column may stand."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """A database as source: its rows arrive whole and exact, it is never changed, its password is never seen."""
 
-from __future__ import annotations
-
 import datetime as dt
 import os
 import random
@@ -61,9 +59,6 @@ def in_sqlite(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., 
     return rows
 
 
-# ---- what arrives
-
-
 def test_postgres_values_arrive_exact_and_with_their_types(in_postgres: Callable[..., pa.Table]) -> None:
     got = in_postgres(
         """SELECT 9007199254740993::bigint AS big, 12345678901234567890.10::numeric AS "Сума", 'NaN'::numeric AS nan,
@@ -85,21 +80,15 @@ def test_postgres_values_arrive_exact_and_with_their_types(in_postgres: Callable
 def test_sqlite_values_of_many_types_in_one_column_all_arrive(in_sqlite: Callable[..., pa.Table]) -> None:
     many = ", ".join(f"({n}, NULL)" for n in range(60_000))
     got = in_sqlite(
-        "SELECT rowid, a, b FROM t ORDER BY rowid",
-        "CREATE TABLE t (a, b)",
-        f"INSERT INTO t VALUES {many}",
+        "SELECT rowid, a, b FROM t ORDER BY rowid", "CREATE TABLE t (a, b)", f"INSERT INTO t VALUES {many}",
         "INSERT INTO t VALUES ('007', 'late'), (9223372036854775807, 0.1), (7.0, 1e300), (0.285, X'00FF'), ('', 'Їжа')",
-    )
+    )  # fmt: skip
     assert got.num_rows == 60_005
     assert set(map(str, got.schema.types)) == {"string"}
     assert got.slice(59_999).select(["a", "b"]).to_pylist() == [
-        {"a": "59999", "b": None},
-        {"a": "007", "b": "late"},
-        {"a": "9223372036854775807", "b": "0.1"},
-        {"a": "7", "b": "1e+300"},
-        {"a": "0.285", "b": "X'00FF'"},
-        {"a": "", "b": "Їжа"},
-    ]
+        {"a": "59999", "b": None}, {"a": "007", "b": "late"}, {"a": "9223372036854775807", "b": "0.1"},
+        {"a": "7", "b": "1e+300"}, {"a": "0.285", "b": "X'00FF'"}, {"a": "", "b": "Їжа"},
+    ]  # fmt: skip
 
 
 def test_a_postgres_in_cp1251_sends_the_same_letters(
@@ -116,9 +105,6 @@ def test_a_postgres_in_cp1251_sends_the_same_letters(
 def test_a_date_of_no_calendar_is_named_not_wrapped_around(in_postgres: Callable[..., pa.Table], value: str) -> None:
     with pytest.raises(DataError, match=r"'ends_on' holds a date outside the years 1 to 9999, .*nullif\(ends_on"):
         in_postgres(f"SELECT {value} AS ends_on UNION ALL SELECT '2025-01-01'")
-
-
-# ---- the same study from a file and from both databases
 
 
 def _transactions() -> list[tuple[str, int, dt.datetime, str, str]]:
@@ -182,9 +168,6 @@ def test_a_file_sqlite_and_postgres_give_the_same_table(
     assert sum(row[3] for row in from_file) == sum(round(float(amount) * 100) for *_, amount, _ in rows)
     assert read(as_sqlite) == from_file
     assert read(as_postgres) == from_file
-
-
-# ---- one snapshot for all who read
 
 
 def test_a_snapshot_stays_until_a_fresh_one_is_asked_for(in_sqlite: Callable[..., pa.Table], tmp_path: Path) -> None:
@@ -268,31 +251,21 @@ def test_copies_that_nobody_renews_are_removed(in_sqlite: Callable[..., pa.Table
     assert not old.exists()
 
 
-# ---- nothing is changed
-
 _WRITES = (
-    "INSERT INTO kept VALUES (3) RETURNING id",
-    "UPDATE kept SET id = 9 RETURNING id",
-    "DELETE FROM kept RETURNING id",
-    "DROP TABLE kept",
-    "SELECT 1; DELETE FROM kept",
-    "WITH gone AS (SELECT 1) DELETE FROM kept RETURNING id",
+    "INSERT INTO kept VALUES (3) RETURNING id", "UPDATE kept SET id = 9 RETURNING id", "DELETE FROM kept RETURNING id",
+    "DROP TABLE kept", "SELECT 1; DELETE FROM kept", "WITH gone AS (SELECT 1) DELETE FROM kept RETURNING id",
     "/* SELECT */ DELETE FROM kept",
-)
+)  # fmt: skip
 
 
 @pytest.mark.parametrize(
     "query",
-    [
-        *_WRITES,
-        "WITH gone AS (DELETE FROM kept RETURNING id) SELECT * FROM gone",
-        "SELECT empty_it()",
-        "SELECT set_config('transaction_read_only', 'off', false), empty_it()",
-        "SELECT 1 AS a) AS q; COMMIT; DELETE FROM kept; SELECT * FROM (SELECT 1",
-        "SELECT 1) TO STDOUT; COMMIT; DELETE FROM kept; COPY (SELECT 1",
-        "SELECT nextval('counter')",
-    ],
-)
+    [*_WRITES, "WITH gone AS (DELETE FROM kept RETURNING id) SELECT * FROM gone", "SELECT empty_it()",
+     "SELECT set_config('transaction_read_only', 'off', false), empty_it()",
+     "SELECT 1 AS a) AS q; COMMIT; DELETE FROM kept; SELECT * FROM (SELECT 1",
+     "SELECT 1) TO STDOUT; COMMIT; DELETE FROM kept; COPY (SELECT 1",
+     "SELECT nextval('counter')"],
+)  # fmt: skip
 def test_postgres_refuses_what_would_change_it(
     in_postgres: Callable[..., pa.Table], postgres: Postgres, query: str
 ) -> None:
@@ -309,14 +282,9 @@ def test_postgres_refuses_what_would_change_it(
 
 @pytest.mark.parametrize(
     "query",
-    [
-        *_WRITES,
-        "VACUUM INTO 'copy.db'",
-        "ATTACH 'new.db' AS new",
-        "PRAGMA query_only = 0",
-        "SELECT writefile('new.db', 1)",
-    ],
-)
+    [*_WRITES, "VACUUM INTO 'copy.db'", "ATTACH 'new.db' AS new", "PRAGMA query_only = 0",
+     "SELECT writefile('new.db', 1)"],
+)  # fmt: skip
 def test_sqlite_refuses_what_would_change_it(
     in_sqlite: Callable[..., pa.Table], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, query: str
 ) -> None:
@@ -326,9 +294,6 @@ def test_sqlite_refuses_what_would_change_it(
     with closing(sqlite3.connect("shop.db")) as connection:
         assert connection.execute("SELECT id FROM kept ORDER BY id").fetchall() == [(1,), (2,)]
     assert not list(tmp_path.glob("new.db")) + list(tmp_path.glob("copy.db"))
-
-
-# ---- messages say what to do, and no secret
 
 
 @pytest.fixture
@@ -352,20 +317,18 @@ def test_the_variable_to_set_is_named_with_an_example(message: Callable[..., str
 
 @pytest.mark.parametrize(
     ("address", "says"),
-    [
-        ("postgresql://owner:{secret}@127.0.0.1:{port}/postgres", 'password authentication failed for user "owner"'),
-        ("postgresql://owner:{secret}@no-such-host.invalid/postgres", 'could not translate host name "no-such-host'),
-        ("postgresql://owner:{secret}@127.0.0.1:1/postgres", "Connection refused"),
-        ("postgresql://127.0.0.1:{port}/postgres?user=owner&password={secret}", "password authentication failed"),
-        ("postgresql://owner:{secret}%zz@127.0.0.1/postgres", 'invalid percent-encoded token: "…"'),
-        ("postgresql://owner:{secret}@[::1/postgres", "IPv6"),
-        ("postgresql://owner:a/{secret}@127.0.0.1/postgres", "/ is %2F"),
-        ("postgresql://owner:a@{secret}@127.0.0.1/postgres", "@ is %40"),
-        ("mysql://owner:{secret}@127.0.0.1/shop", "SHOP_DSN begins with mysql://. Understood are postgresql://"),
-        ("host=127.0.0.1 user=owner password={secret}", "SHOP_DSN holds no address. Understood are postgresql://"),
-        ("sqlite:///absent.db?{secret}", "Write sqlite:///file.db for a file in the study's folder"),
-    ],
-)
+    [("postgresql://owner:{secret}@127.0.0.1:{port}/postgres", 'password authentication failed for user "owner"'),
+     ("postgresql://owner:{secret}@no-such-host.invalid/postgres", 'could not translate host name "no-such-host'),
+     ("postgresql://owner:{secret}@127.0.0.1:1/postgres", "Connection refused"),
+     ("postgresql://127.0.0.1:{port}/postgres?user=owner&password={secret}", "password authentication failed"),
+     ("postgresql://owner:{secret}%zz@127.0.0.1/postgres", 'invalid percent-encoded token: "…"'),
+     ("postgresql://owner:{secret}@[::1/postgres", "IPv6"),
+     ("postgresql://owner:a/{secret}@127.0.0.1/postgres", "/ is %2F"),
+     ("postgresql://owner:a@{secret}@127.0.0.1/postgres", "@ is %40"),
+     ("mysql://owner:{secret}@127.0.0.1/shop", "SHOP_DSN begins with mysql://. Understood are postgresql://"),
+     ("host=127.0.0.1 user=owner password={secret}", "SHOP_DSN holds no address. Understood are postgresql://"),
+     ("sqlite:///absent.db?{secret}", "Write sqlite:///file.db for a file in the study's folder")],
+)  # fmt: skip
 def test_no_message_has_the_address_or_the_password(
     message: Callable[..., str], postgres: Postgres, address: str, says: str
 ) -> None:
@@ -391,16 +354,11 @@ def test_a_missing_driver_says_what_to_install(message: Callable[..., str], monk
 
 @pytest.mark.parametrize(
     ("query", "says"),
-    [
-        ("SELECT nope FROM (SELECT 1 AS n) AS t", "nope"),
-        ("SELECT 1 FROM WHERE", 'near "WHERE"'),
-        ("SELECT 1 AS id, 2 AS n, 3 AS ID", "the same name twice"),
-        ("SELECT 1 AS n WHERE 1 = 0;", "gives no rows"),
-        ("SELECT 1 AS n; SELECT 2 AS n", "the database refuses the query"),
-        ("SHOW tables", "it begins with 'SHOW'. Write one SELECT"),
-        ("", "it begins with ''. Write one SELECT"),
-    ],
-)
+    [("SELECT nope FROM (SELECT 1 AS n) AS t", "nope"), ("SELECT 1 FROM WHERE", 'near "WHERE"'),
+     ("SELECT 1 AS id, 2 AS n, 3 AS ID", "the same name twice"), ("SELECT 1 AS n WHERE 1 = 0;", "gives no rows"),
+     ("SELECT 1 AS n; SELECT 2 AS n", "the database refuses the query"),
+     ("SHOW tables", "it begins with 'SHOW'. Write one SELECT"), ("", "it begins with ''. Write one SELECT")],
+)  # fmt: skip
 def test_what_is_wrong_with_a_query_is_said(
     message: Callable[..., str], postgres: Postgres, tmp_path: Path, query: str, says: str
 ) -> None:

@@ -1,7 +1,5 @@
 """Reading is strict, happens once, and loses nothing (requirements section 7; 002-22)."""
 
-from __future__ import annotations
-
 import datetime as dt
 import re
 from collections.abc import Callable
@@ -30,12 +28,9 @@ def rows(path: Path, columns: str = "customer_id, order_id, ordered_at, revenue_
 def test_ids_stay_text_money_becomes_minor_units_and_rows_are_numbered(make_study: MakeStudy) -> None:
     got = rows(make_study(), "customer_id, revenue_minor, _file, _row")
     assert got == [
-        ("007", 1205, "orders.csv", 1),
-        ("007", 1207, "orders.csv", 2),
-        ("0042", 10009, "orders.csv", 3),
-        ("0042", -1005, "orders.csv", 4),
-        ("9", 0, "orders.csv", 5),
-    ]
+        ("007", 1205, "orders.csv", 1), ("007", 1207, "orders.csv", 2), ("0042", 10009, "orders.csv", 3),
+        ("0042", -1005, "orders.csv", 4), ("9", 0, "orders.csv", 5),
+    ]  # fmt: skip
 
 
 def test_missing_column_names_the_near_miss_and_what_is_there(make_study: MakeStudy) -> None:
@@ -53,14 +48,12 @@ def test_a_semicolon_file_is_named_when_suspected_and_read_when_declared(make_st
 
 @pytest.mark.parametrize(
     ("value", "table", "minor", "hint"),
-    [
-        ("'12,50'", 'decimal = ","', 1250, 'decimal comma: set decimal = ","'),
-        ("'1 234.50'", 'thousands = " "', 123450, 'set thousands = " "'),
-        ("'1\u00a0234.50'", 'thousands = " "', 123450, 'set thousands = " "'),
-        ("'1 234,50'", 'thousands = " "\ndecimal = ","', 123450, 'thousands = " " and decimal = ","'),
-        ("'1.234.567,5'", 'thousands = "."\ndecimal = ","', 123456750, "declare decimal and thousands"),
-    ],
-)
+    [("'12,50'", 'decimal = ","', 1250, 'decimal comma: set decimal = ","'),
+     ("'1 234.50'", 'thousands = " "', 123450, 'set thousands = " "'),
+     ("'1\u00a0234.50'", 'thousands = " "', 123450, 'set thousands = " "'),
+     ("'1 234,50'", 'thousands = " "\ndecimal = ","', 123450, 'thousands = " " and decimal = ","'),
+     ("'1.234.567,5'", 'thousands = "."\ndecimal = ","', 123456750, "declare decimal and thousands")],
+)  # fmt: skip
 def test_amounts_are_named_when_suspected_and_read_when_declared(
     make_study: MakeStudy, value: str, table: str, minor: int, hint: str
 ) -> None:
@@ -117,12 +110,10 @@ def test_rows_set_aside_are_counted_kept_with_their_place_and_the_rest_is_used(
     report = study.read_report("transactions")
     assert (report.rows_in, report.rows_used, report.rows_set_aside) == (11, 6, 5)
     assert study.quarantined("transactions").fetchall() == [
-        ("orders.csv", 6, "ordered_at", "not_a_date", "not a day"),
-        ("orders.csv", 7, "customer_id", "missing", None),
-        ("orders.csv", 8, "revenue", "not_a_number", "five"),
-        ("orders.csv", 9, "", "too_few_fields", "8,h"),
+        ("orders.csv", 6, "ordered_at", "not_a_date", "not a day"), ("orders.csv", 7, "customer_id", "missing", None),
+        ("orders.csv", 8, "revenue", "not_a_number", "five"), ("orders.csv", 9, "", "too_few_fields", "8,h"),
         ("orders.csv", 10, "", "too_many_fields", "8,i,2025-01-07,5,extra"),
-    ]
+    ]  # fmt: skip
     last = study.table("transactions").filter("order_id = 'j'").project("_row").fetchall()
     assert last == [(11,)]
     counts = study.write_quarantine(tmp_path / "private" / "quarantine")
@@ -156,14 +147,11 @@ def test_a_duplicate_header_is_refused(make_study: MakeStudy) -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "message"),
-    [
-        (b"", r"orders\.csv is empty \(0 bytes\)"),
-        (b"\n\n", "has no header line"),
-        (b"customer_id,ordered_at,revenue\n", "has a header but no rows"),
-        (b"PK\x03\x04rest", "begins like a zip archive"),
-    ],
-)
+    ("content", "message"), [(b"", r"orders\.csv is empty \(0 bytes\)"),
+     (b"\n\n", "has no header line"),
+     (b"customer_id,ordered_at,revenue\n", "has a header but no rows"),
+     (b"PK\x03\x04rest", "begins like a zip archive")],
+)  # fmt: skip
 def test_files_without_rows(make_study: MakeStudy, content: bytes, message: str) -> None:
     with pytest.raises(DataError, match=message):
         open_study(make_study(content)).table("transactions")

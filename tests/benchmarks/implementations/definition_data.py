@@ -52,14 +52,11 @@ def compared(differences):
 
 
 def dictionary(table):
-    """Return the dictionary of the columns of `made_up`."""
     types = {"age": "numeric", "sex": "category", "income": "ordered"}
     rows = [
-        {
-            "column": column, "meaning": "", "kind": "attribute" if column in types else "behaviour",
-            "unit": UNITS.get(column, "share" if "share" in column else ""),
-            "type": types.get(column, "numeric"), "share_known": float(table[column].notna().mean()),
-        }
+        {"column": column, "meaning": "", "kind": "attribute" if column in types else "behaviour",
+         "unit": UNITS.get(column, "share" if "share" in column else ""),
+         "type": types.get(column, "numeric"), "share_known": float(table[column].notna().mean())}
         for column in table.columns.drop("customer_id")
     ]  # fmt: skip
     return pd.DataFrame(rows)

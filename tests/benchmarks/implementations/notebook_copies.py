@@ -11,7 +11,6 @@ COPIES = 8
 
 
 def copies(notebook, folder):
-    """Copy a notebook eight times into a folder."""
     return [Path(shutil.copy(notebook, folder / f"copy_{i}.ipynb")) for i in range(COPIES)]
 
 
@@ -25,11 +24,9 @@ def output(folder):
         plain = "".join("".join(part) for part in text)
         page = path.with_suffix(".html")
         rows.append(
-            {
-                "customer_id": path.stem,
-                "cells": sum(bool(c["execution_count"]) for c in cells),
-                "text": hashlib.sha256(plain.encode()).hexdigest(),
-                "page": page.exists() and page.stat().st_size > 10_000,
-            }
-        )
+            {"customer_id": path.stem,
+             "cells": sum(bool(c["execution_count"]) for c in cells),
+             "text": hashlib.sha256(plain.encode()).hexdigest(),
+             "page": page.exists() and page.stat().st_size > 10_000}
+        )  # fmt: skip
     return pd.DataFrame(rows)

@@ -18,7 +18,6 @@ def planted(n, seed=5):
 
 
 def customer_matrix(n):
-    """Return ``customer_id`` and six features of `n` customers."""
     table = pd.DataFrame(planted(n)[0], columns=["revenue_total", *(f"x{j}" for j in range(1, FEATURES))])
     table.insert(0, "customer_id", [f"C{i:09d}" for i in range(n)])
     return table

@@ -1,7 +1,5 @@
 """Exports written to disk, each with one thing wrong, and what `init` makes of them."""
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -25,8 +23,6 @@ def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def put(tmp_path: Path) -> Callable[..., Path]:
-    """Return a function that writes a file."""
-
     def write(name: str, content: str | bytes) -> Path:
         file = tmp_path / name
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -38,8 +34,6 @@ def put(tmp_path: Path) -> Callable[..., Path]:
 
 @pytest.fixture
 def workbook(tmp_path: Path) -> Callable[..., Path]:
-    """Return a function that writes a workbook, filled by a function of its first sheet."""
-
     def write(name: str, *fill: Callable[[Any], None]) -> Path:
         book = openpyxl.Workbook()
         for step in fill:

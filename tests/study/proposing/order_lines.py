@@ -1,7 +1,5 @@
 """Order lines as exports hold them: as text, and in a sheet."""
 
-from __future__ import annotations
-
 import datetime as dt
 from typing import Any
 

@@ -1,7 +1,5 @@
 """What cannot be read is refused in one sentence that says what to do, and nothing is left behind."""
 
-from __future__ import annotations
-
 import io
 import zipfile
 from pathlib import Path
@@ -42,40 +40,27 @@ def test_a_workbook_named_csv(put, workbook, refused) -> None:
 
 
 @pytest.mark.parametrize(
-    "content, said",
-    [
-        ("", "orders.csv is empty (0 bytes). Export it again."),
-        ("\n\n  \n", "orders.csv holds blank lines only. Export it again."),
-        (HEAD, "orders.csv has a header but no rows. Export it again."),
-        (HEAD.strip(), "orders.csv has a header but no rows. Export it again."),
-        ("customer_id\nC1\nC2\n", "so it has one column. An export needs at least who bought, when, and for how much"),
-        (lines(), "row 1 (C0; O0; 2024-01-05; 10.00) looks like data, and no row above it names the columns"),
-        (
-            HEAD.replace("order_id", "date") + lines(),
-            "the header names 'date' more than once. Rename one in the export",
-        ),
-        (HEAD + lines().replace("C3,", "C\x003,"), "orders.csv holds a zero byte, which no text has (line 5)"),
-        (HEAD + 'C1,"O1,2024-01-01,3\n' + lines(), "line 2 opens a quote that is never closed"),
-        (HEAD + lines(20) + 'C1,"O1,2024-0', "line 22 opens a quote that is never closed"),
-        (
-            (HEAD + lines())[:-14],
-            "There is 1 broken line in 60: line 61 of orders.csv has fewer fields than the header ('C8,O29,202'). "
-            "Is the file cut off there",
-        ),
-        (
-            HEAD.strip() + ",city\n" + lines().replace("\n", ",Kyiv, Podil\n"),
-            "There are 60 broken lines in 60: line 2 of orders.csv has more fields than the header",
-        ),
-        (
-            HEAD.replace("\n", "\r\n") + lines(),
-            "orders.csv: its lines do not all end alike: some in CR LF as on Windows, some in LF",
-        ),
-        (
-            '"report\nof sales"\n' + HEAD + lines(),
-            "a cell above the header, which stands in line 3, holds a line break",
-        ),
-    ],
-)
+    "content, said", [("", "orders.csv is empty (0 bytes). Export it again."),
+     ("\n\n  \n", "orders.csv holds blank lines only. Export it again."),
+     (HEAD, "orders.csv has a header but no rows. Export it again."),
+     (HEAD.strip(), "orders.csv has a header but no rows. Export it again."),
+     ("customer_id\nC1\nC2\n", "so it has one column. An export needs at least who bought, when, and for how much"),
+     (lines(), "row 1 (C0; O0; 2024-01-05; 10.00) looks like data, and no row above it names the columns"),
+     (HEAD.replace("order_id", "date") + lines(),
+      "the header names 'date' more than once. Rename one in the export"),
+     (HEAD + lines().replace("C3,", "C\x003,"), "orders.csv holds a zero byte, which no text has (line 5)"),
+     (HEAD + 'C1,"O1,2024-01-01,3\n' + lines(), "line 2 opens a quote that is never closed"),
+     (HEAD + lines(20) + 'C1,"O1,2024-0', "line 22 opens a quote that is never closed"),
+     ((HEAD + lines())[:-14],
+      "There is 1 broken line in 60: line 61 of orders.csv has fewer fields than the header ('C8,O29,202'). "
+      "Is the file cut off there"),
+     (HEAD.strip() + ",city\n" + lines().replace("\n", ",Kyiv, Podil\n"),
+      "There are 60 broken lines in 60: line 2 of orders.csv has more fields than the header"),
+     (HEAD.replace("\n", "\r\n") + lines(),
+      "orders.csv: its lines do not all end alike: some in CR LF as on Windows, some in LF"),
+     ('"report\nof sales"\n' + HEAD + lines(),
+      "a cell above the header, which stands in line 3, holds a line break")],
+)  # fmt: skip
 def test_text_that_is_no_table(content, said, put, refused) -> None:
     assert said in refused(put("orders.csv", content))
 
@@ -128,13 +113,11 @@ def test_a_workbook_with_a_header_only(workbook, refused) -> None:
 
 @pytest.mark.parametrize(
     "fill, said",
-    [
-        ([merge("A1:B1")], "cells A1:B1 of the header are merged. Unmerge them, and write one name above each column."),
-        ([merge("A2:A4")], "cells A2:A4 are merged, so only the first of those rows carries the value. Unmerge them"),
-        ([lambda sheet: table(sheet, left=7)], "Is it an empty column between two tables, or a column without a name?"),
-        ([lambda sheet: table(sheet, top=40)], "holds two tables: a second header seems to stand in row 40"),
-    ],
-)
+    [([merge("A1:B1")], "cells A1:B1 of the header are merged. Unmerge them, and write one name above each column."),
+     ([merge("A2:A4")], "cells A2:A4 are merged, so only the first of those rows carries the value. Unmerge them"),
+     ([lambda sheet: table(sheet, left=7)], "Is it an empty column between two tables, or a column without a name?"),
+     ([lambda sheet: table(sheet, top=40)], "holds two tables: a second header seems to stand in row 40")],
+)  # fmt: skip
 def test_a_sheet_that_is_more_than_a_table(fill, said, workbook, refused) -> None:
     assert said in refused(workbook("orders.xlsx", table, *fill))
 
@@ -148,11 +131,9 @@ def test_no_customer_at_all(put, refused) -> None:
 
 @pytest.mark.parametrize(
     "cell, said",
-    [
-        ("12 січня 2024", "'Дата' is named so, but holds '12 січня 2024': no date in figures, such as 2025-04-03"),
-        ("soon", "To be order lines it lacks a column that says when."),
-    ],
-)
+    [("12 січня 2024", "'Дата' is named so, but holds '12 січня 2024': no date in figures, such as 2025-04-03"),
+     ("soon", "To be order lines it lacks a column that says when.")],
+)  # fmt: skip
 def test_a_date_that_is_none_is_shown(cell, said, put, refused) -> None:
     assert said in refused(put("orders.csv", "client,Дата,Сума\n" + f"C1,{cell},5.50\n" * 30))
 

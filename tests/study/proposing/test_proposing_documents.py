@@ -1,7 +1,5 @@
 """What people read of a proposal: on the terminal, in study.toml, in the data dictionary."""
 
-from __future__ import annotations
-
 import tomllib
 
 import pytest

@@ -1,7 +1,5 @@
 """Awkward files that can be read: what is proposed for them reads every row."""
 
-from __future__ import annotations
-
 import csv
 import io
 import tomllib
@@ -10,7 +8,6 @@ from pathlib import Path
 import pytest
 from order_lines import HEAD, lines, table
 
-from custaudience.study import open_study
 from custaudience.study.proposing import describe
 
 
@@ -22,19 +19,16 @@ CENTS = sum(1000 + 100 * (k % 7) + k % 100 for k in range(60))
 
 
 @pytest.mark.parametrize(
-    "content, settings",
-    [
-        (HEAD + lines(), {}),
-        ("Sales report\n\nfrom 2024\n" + HEAD + lines(), {"header_row": 4}),
-        ("sep=;\n" + (HEAD + lines()).replace(",", ";"), {"header_row": 2, "separator": ";"}),
-        ((HEAD + lines()).replace(",", "\t").encode("utf-16"), {"encoding": "utf-16", "separator": "\t"}),
-        ((HEAD + lines()).encode("utf-16-le"), {"encoding": "utf-16-le"}),
-        (HEAD + lines() + "Total,,,766.00\n", {"exclude": {"customer_id": ["Total"]}}),
-        (HEAD + lines() + ",,,766.00\n", {"exclude": {"date": [""]}}),
-        (HEAD + lines(date="%d.%m.%Y"), {"date_format": "%d.%m.%Y"}),
-        (HEAD + lines(date="%y-%m-%d"), {"date_format": "%y-%m-%d"}),
-    ],
-)
+    "content, settings", [(HEAD + lines(), {}),
+     ("Sales report\n\nfrom 2024\n" + HEAD + lines(), {"header_row": 4}),
+     ("sep=;\n" + (HEAD + lines()).replace(",", ";"), {"header_row": 2, "separator": ";"}),
+     ((HEAD + lines()).replace(",", "\t").encode("utf-16"), {"encoding": "utf-16", "separator": "\t"}),
+     ((HEAD + lines()).encode("utf-16-le"), {"encoding": "utf-16-le"}),
+     (HEAD + lines() + "Total,,,766.00\n", {"exclude": {"customer_id": ["Total"]}}),
+     (HEAD + lines() + ",,,766.00\n", {"exclude": {"date": [""]}}),
+     (HEAD + lines(date="%d.%m.%Y"), {"date_format": "%d.%m.%Y"}),
+     (HEAD + lines(date="%y-%m-%d"), {"date_format": "%y-%m-%d"})],
+)  # fmt: skip
 def test_every_cent_is_read(content, settings, put, made) -> None:
     study = made(put("orders.csv", content))
     section = study.config.tables["transactions"].model_dump(include=set(settings), mode="json")
@@ -146,10 +140,3 @@ def test_files_are_copied_when_wanted(put, made, tmp_path: Path) -> None:
     study = made(put("orders.csv", HEAD + lines()), copy=True)
     assert study.config.tables["transactions"].path == "orders.csv"
     assert sorted(p.name for p in (tmp_path / "study").iterdir()) == ["README.md", "orders.csv", "study.toml"]
-
-
-def test_a_readme_that_is_there_stays(put, made, tmp_path: Path) -> None:
-    put("study/README.md", "mine")
-    made(put("orders.csv", HEAD + lines()))
-    assert (tmp_path / "study" / "README.md").read_text() == "mine"
-    assert open_study(tmp_path / "study").tables == ("transactions",)

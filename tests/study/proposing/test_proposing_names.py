@@ -1,7 +1,5 @@
 """Headers and words of exports in English, Ukrainian, Russian and Vietnamese."""
 
-from __future__ import annotations
-
 import pytest
 
 from custaudience.study.contracts import TABLES
@@ -48,31 +46,23 @@ def test_each_header_names_its_column_best(language) -> None:
 
 
 @pytest.mark.parametrize(
-    "header, plain",
-    [
-        ("Сума, грн", "сума"),
-        ("orderDate (UTC)", "order date"),
-        ("Order #", "order"),
-        ("К-сть", "к сть"),
-        ("ecommerce.purchase_revenue", "ecommerce purchase revenue"),
-        ("Total, incl. VAT", "total incl vat"),
-    ],
-)
+    "header, plain", [("Сума, грн", "сума"),
+     ("orderDate (UTC)", "order date"),
+     ("Order #", "order"),
+     ("К-сть", "к сть"),
+     ("ecommerce.purchase_revenue", "ecommerce purchase revenue"),
+     ("Total, incl. VAT", "total incl vat")],
+)  # fmt: skip
 def test_a_plain_name(header, plain) -> None:
     assert plain_name(header) == plain
 
 
 @pytest.mark.parametrize(
     "header, column, sure",
-    [
-        ("total amount paid", "revenue", True),
-        ("total weight", "revenue", False),
-        ("date of birth", "ordered_at", False),
-        ("name", "customer_id", False),
-        ("E-mail", "customer_id", True),
-        ("colour", "revenue", False),
-    ],
-)
+    [("total amount paid", "revenue", True), ("total weight", "revenue", False),
+     ("date of birth", "ordered_at", False), ("name", "customer_id", False), ("E-mail", "customer_id", True),
+     ("colour", "revenue", False)],
+)  # fmt: skip
 def test_a_name_is_sure_when_it_is_most_of_the_header(header, column, sure) -> None:
     assert (name_score(header, "transactions", column) > 1.7) is sure
 
@@ -98,10 +88,8 @@ def test_no_status_is_two_things() -> None:
 
 @pytest.mark.parametrize(
     "value, kind",
-    [
-        ("Cancelled", "left_out"), ("Скасовано", "left_out"), ("Đã hủy", "left_out"), ("возврат", "refunds"),
-        ("On hold", "unsure"), ("Paid", "sales"), ("Hoàn thành", "sales"), ("teal", ""),
-    ],
+    [("Cancelled", "left_out"), ("Скасовано", "left_out"), ("Đã hủy", "left_out"), ("возврат", "refunds"),
+     ("On hold", "unsure"), ("Paid", "sales"), ("Hoàn thành", "sales"), ("teal", "")],
 )  # fmt: skip
 def test_statuses(value, kind) -> None:
     assert status_of(value) == kind

@@ -1,7 +1,5 @@
 """What is ambiguous is asked, never taken: by the terminal, or answered beforehand."""
 
-from __future__ import annotations
-
 import pytest
 from order_lines import HEAD, lines
 
@@ -246,18 +244,16 @@ def test_a_clock_without_a_zone(put, refused) -> None:
 
 @pytest.mark.parametrize(
     "answers, said",
-    [
-        ({"currency": "EURO"}, "currency: 'EURO' is no ISO 4217 code, such as USD, EUR or UAH. Did you mean 'EUR'?"),
-        ({"currency": "грн"}, "Did you mean 'UAH'?"),
-        ({"timezone": "Kyiv"}, "timezone: time zone 'Kyiv' does not exist. Did you mean 'Europe/Kyiv'?"),
-        ({"unit": "company"}, "unit: 'company' is no answer. Possible: person, organisation."),
-        ({"language": "xx"}, "reports are not written in 'xx'; languages: en, uk."),
-        ({"transactions.revenue": "amont"}, "has no column 'amont', answered for revenue; it has 'customer_id'"),
-        ({"transactions.date_order": "day"}, "--answer transactions.date_order: nothing of that name is asked here."),
-        ({"table.orders.csv": "sales"}, "table.orders.csv: 'sales' is no table. Known: transactions, products"),
-        ({"table.orders.csv": "none"}, "orders.csv: left out, as answered."),
-    ],
-)
+    [({"currency": "EURO"}, "currency: 'EURO' is no ISO 4217 code, such as USD, EUR or UAH. Did you mean 'EUR'?"),
+     ({"currency": "грн"}, "Did you mean 'UAH'?"),
+     ({"timezone": "Kyiv"}, "timezone: time zone 'Kyiv' does not exist. Did you mean 'Europe/Kyiv'?"),
+     ({"unit": "company"}, "unit: 'company' is no answer. Possible: person, organisation."),
+     ({"language": "xx"}, "reports are not written in 'xx'; languages: en, uk."),
+     ({"transactions.revenue": "amont"}, "has no column 'amont', answered for revenue; it has 'customer_id'"),
+     ({"transactions.date_order": "day"}, "--answer transactions.date_order: nothing of that name is asked here."),
+     ({"table.orders.csv": "sales"}, "table.orders.csv: 'sales' is no table. Known: transactions, products"),
+     ({"table.orders.csv": "none"}, "orders.csv: left out, as answered.")],
+)  # fmt: skip
 def test_wrong_answers(answers, said, put, refused) -> None:
     text = HEAD + lines(date="%Y-%m-%d %H:%M" if "timezone" in answers else "%Y-%m-%d")
     assert said in refused(put("orders.csv", text), answers=answers)

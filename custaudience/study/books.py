@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from custaudience.study.health import control_unit
+from custaudience.study.facts import control_unit
 from custaudience.study.sources import literal
 from custaudience.study.study import Study
 

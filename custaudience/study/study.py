@@ -21,7 +21,8 @@ from custaudience.study import cache, reading
 from custaudience.study.config import StudyConfig, StudySection, TableSection, load_config
 from custaudience.study.contracts import TABLES
 from custaudience.study.database import snapshot
-from custaudience.study.health import Health, Lines, health_of
+from custaudience.study.facts import Lines
+from custaudience.study.health import Health, health_of
 from custaudience.study.keys import meetings
 from custaudience.study.orders import orders_of
 from custaudience.study.reading import ReadReport

@@ -148,6 +148,17 @@ class Chart:
         return self.ax
 
 
+def _nothing(chart: Chart) -> Axes:
+    """Say that there is nothing to draw: every group is too small, or there is none."""
+    ax = chart.open(7.4, 1.2)
+    ax.set_axis_off()
+    chart.note(
+        chart.t(_("Too few to show, or none at all.")), (0.5, 0.5), coords="axes fraction", ha="center", color=QUIET
+    )
+    ax.set_title(chart.title)
+    return ax
+
+
 def plot(draw: Callable[..., Axes]) -> Callable[..., Axes]:
     """Make a plot of a function that draws on a `Chart`, in the project's look and the reader's language.
 
@@ -162,7 +173,7 @@ def plot(draw: Callable[..., Axes]) -> Callable[..., Axes]:
         given = {name: options.pop(name, default) for name, default in shared.items()}
         chart = Chart(*(given[name] for name in ("ax", "title", "language", "currency", "min_group_size")))
         with use_style():
-            return draw(chart, table, **options)
+            return draw(chart, table, **options) if len(table) else _nothing(chart)
 
     more = [inspect.Parameter(n, inspect.Parameter.KEYWORD_ONLY, default=d) for n, d in shared.items()]
     inside.__signature__ = inspect.Signature([*mine, *more])  # type: ignore[attr-defined]

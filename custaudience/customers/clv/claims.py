@@ -117,6 +117,8 @@ def _formulas(tell: Teller, simple: SimpleValues | None, outlook: Outlook) -> It
     yield tell.say("average", of=simple.formulas[0].value, n=n, **facts)
     rows = simple.table.set_index("formula")
     if "simple" not in rows.index:
+        if simple.n_retained and not tell.few(simple.n_retained):
+            yield tell.say("no_formula", n=simple.n_before, days=days)
         return
     inputs, months, watched = simple.formulas[1].inputs, simple.months_retained, simple.months_watched
     facts = {"days": days, "retention": simple.n_retained / simple.n_before}

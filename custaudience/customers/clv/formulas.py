@@ -207,8 +207,12 @@ def simple_values(orders: IntoFrame, first_day: dt.date, outlook: Outlook, terms
     if n_buyers >= terms.least:
         found.append(("average", average_revenue_per_buyer(float(revenue / scale), int(n_buyers)), each_drawn))
     stayed = float("inf")
-    if days >= SHORTEST and n_retained >= terms.least and n_retained < n_before:
-        retention, kept = n_retained / n_before, draws[:, 4] / draws[:, 3]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        kept = draws[:, 4] / draws[:, 3]
+    # where everybody stayed in many of the draws, how long a customer stays has no upper limit
+    bounded = (kept == 1).mean() < 1 - terms.ends[1] - 1 / N_RESAMPLES
+    if days >= SHORTEST and n_retained >= terms.least and n_retained < n_before and bounded:
+        retention = n_retained / n_before
         stayed = float(months / (1 - retention))
         simple = simple_clv(float(revenue / scale / n), float(n / n_buyers / months), stayed)
         discounted = margin_clv(float(margin * each), float(retention), float(per_window))

@@ -30,7 +30,12 @@ def cohort_claims(
     with ``definition="activity"`` and this `period`; `comparison` is of early against late cohorts.
     """
     tell = Teller(__package__, SLUG, NOTEBOOK, terms)
-    claims = [*_came_back(tell, curve), _median_wait(tell, curve), _later_activity(tell, activity, period)]
+    if curve.empty:
+        return [tell.say("finding", "few")]
+    if not curve["events"].any():
+        n, until = int(curve["at_risk"].iloc[0]), int(curve["time"].iloc[-1])
+        return [tell.say("nobody", n=n, until=until)]
+    claims = [*_came_back(tell, curve), _median_wait(tell, curve), *_later_activity(tell, activity, period)]
     return claims if comparison is None else [*claims, _early_late(tell, comparison)]
 
 
@@ -62,12 +67,13 @@ def _median_wait(tell: Teller, curve: pd.DataFrame) -> Claim:
     return tell.say("median_wait", case, of=told, n=n, days=days, until=int(row["seen_until"]))
 
 
-def _later_activity(tell: Teller, activity: pd.DataFrame, period: str) -> Claim:
+def _later_activity(tell: Teller, activity: pd.DataFrame, period: str) -> Iterator[Claim]:
     """Say how many order in one later period, of the cohorts that have reached it."""
     age = min(_LATER[period], int(activity["age"].max()))
     active, n = (int(activity.loc[activity["age"] == age, c].sum()) for c in ("n_customers", "cohort_size"))
-    share = Estimate(*share_interval(active, n, tell.terms.level), tell.terms.level, n)
-    return tell.say("later_activity", period, of=share, age=age)
+    if age > 0:  # there is a period after the first
+        share = Estimate(*share_interval(active, n, tell.terms.level), tell.terms.level, n)
+        yield tell.say("later_activity", period, of=share, age=age)
 
 
 def _early_late(tell: Teller, comparison: SurvivalComparison) -> Claim:

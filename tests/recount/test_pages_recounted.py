@@ -64,7 +64,7 @@ CHANGES = {
 
 @pytest.mark.parametrize("change", CHANGES)
 def test_a_page_that_says_more_than_the_ledger_is_noticed(tmp_path: Path, change: str) -> None:
-    for name in ("tables", "appendix"):
+    for name in ("tables", "claims", "appendix"):
         (tmp_path / name).symlink_to(EXAMPLE / name)
     for path in EXAMPLE.glob("*.html"):
         shutil.copy(path, tmp_path)

@@ -30,6 +30,7 @@ from custaudience.evidence import Terms, publish
 from custaudience.present import card_schema
 from custaudience.recipes import published_personas
 from custaudience.reports import site
+from custaudience.reports.ledger import read_ledger
 from custaudience.reports.plan import Request, make_plan, tasks_of
 
 for room in ("present", "audience"):
@@ -147,7 +148,7 @@ def test_pages_are_whole_in_themselves(published: Path) -> None:
 
 def test_every_line_has_its_evidence(published: Path) -> None:
     """Each sentence on the index is a claim; each number leads to its evidence, and each evidence is led to."""
-    ledger = set(pd.read_parquet(published / "tables" / "claims.parquet")["id"])
+    ledger = set(read_ledger(published))
     for path in (published / "personas").glob("*.html"):
         page = path.read_text(encoding="utf-8")
         shown = set(re.findall(r'data-claim="([^"]+)"', page))

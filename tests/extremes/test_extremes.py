@@ -1,0 +1,41 @@
+"""Nought, nobody, everybody, hardly anybody: each notebook gives a true answer or "too few to say", and never fails."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.extremes.studies import STUDIES, write
+from tests.notebooks.running import ROOT, run
+
+NOTHING_SOLD = {"all-refunded", "everything-is-free"}  # no order counts: refused in a sentence, see below
+QUICK = {"1-customers", "nobody-came-back", "a-quiet-last-month"}
+NOTEBOOKS = [path.name for path in sorted((ROOT / "notebooks").glob("[345]*.ipynb"))]
+
+
+def needs_of(notebook: str) -> set[str]:
+    cells = json.loads((ROOT / "notebooks" / notebook).read_text(encoding="utf-8"))
+    return set(cells["metadata"]["custaudience"]["needs"])
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[] if name in QUICK else [pytest.mark.slow]) for name in sorted(STUDIES)]
+)
+def test_every_notebook_has_an_answer(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CUSTAUDIENCE_CACHE", str(tmp_path / "cache"))
+    study = write(name, tmp_path / "study")
+    tables = {path.stem for path in study.glob("*.csv")}
+    for notebook in NOTEBOOKS:
+        if needs_of(notebook) <= tables:
+            folder = tmp_path / notebook
+            folder.mkdir()
+            if name in NOTHING_SOLD:
+                continue
+            texts, claims, _ = run(notebook, folder, study=str(study))
+            said = "\n".join(texts)
+            assert claims, notebook
+            assert " nan" not in said.lower().replace("nan%", "nan %"), notebook
+            assert "inf %" not in said, notebook
+            assert all(claim["value"] == claim["value"] for claim in claims.values()), notebook

@@ -22,6 +22,7 @@ from custaudience.customers import (
 from custaudience.customers.cohorts.claims import cohort_claims, refusal_claim
 from custaudience.customers.lifecycle.claims import lifecycle_claims
 from custaudience.customers.rfm.claims import rfm_claims
+from custaudience.errors import EmptyTableError, HistoryError
 from custaudience.evidence import Claim, Terms
 from custaudience.present.words import render_claim
 from custaudience.study import open_study
@@ -79,4 +80,5 @@ def test_cohort_claims_carry_intervals_and_a_refusal_carries_none() -> None:
     for claim in claims.values():
         assert claim.status == "too_few" or claim.low < claim.value < claim.high
         assert render_claim(claim, language="uk")
-    assert refusal_claim("why", terms).status == "too_few"
+    for refusal in (HistoryError("why"), EmptyTableError("why")):
+        assert refusal_claim(refusal, terms).status == "too_few"

@@ -19,7 +19,7 @@ from scipy.special import betaln, hyp2f1, psi
 from custaudience.customers.clv.fitting import Fitted, Objective, Rows, distinct_rows, maximise
 from custaudience.customers.clv.repeat import DAYS_PER_UNIT
 from custaudience.customers.ground import collect_customers, orders_until
-from custaudience.errors import DataError, HistoryError
+from custaudience.errors import DataError, EmptyTableError, HistoryError
 from custaudience.evidence import Terms
 
 LONGEST, SHORTEST = 365, 28  # days of a window
@@ -192,7 +192,10 @@ def simple_values(orders: IntoFrame, first_day: dt.date, outlook: Outlook, terms
     span = (terms.as_of - first_day).days + 1
     days = max(1, min(LONGEST, span // 2))
     since = terms.as_of - dt.timedelta(days=days - 1)
-    table = _per_customer(orders, terms.as_of, since - dt.timedelta(days=days), since)
+    try:
+        table = _per_customer(orders, terms.as_of, since - dt.timedelta(days=days), since)
+    except EmptyTableError:  # nobody bought in either window
+        return None
     n_orders, minor, before = (table[name].to_numpy().astype("int64") for name in ("n_orders", "minor", "before"))
     bought, was = n_orders > 0, before > 0
     if not bought.any():

@@ -80,8 +80,11 @@ class BgNbd(PurchaseModel):
         xs, base = x[:, None], alpha + tenure[:, None]
         z = times / (base + times)
         power = np.exp((a - 1) * np.log1p(-z))
-        series = hyp2f1(a + b - 1 - r, a - 1, a + b + xs - 1, z)
-        return (a + b + xs - 1) / (a - 1) * (1 - power * series)
+        with np.errstate(over="ignore", invalid="ignore"):
+            lost = power * hyp2f1(a + b - 1 - r, a - 1, a + b + xs - 1, z)
+            # where everybody leaves at once, a is beyond all bounds: nought times infinity, which the first form is not
+            direct = (1 - z) ** (r + xs) * hyp2f1(r + xs, b + xs, a + b + xs - 1, z)
+        return (a + b + xs - 1) / (a - 1) * (1 - np.where(np.isfinite(lost), lost, direct))
 
     @staticmethod
     def count_probabilities(params: np.ndarray, times: np.ndarray, n: int) -> np.ndarray:

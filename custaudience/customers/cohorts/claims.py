@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pandas as pd
 
 from custaudience.customers.cohorts.survival import SurvivalComparison, median_survival
+from custaudience.errors import EmptyTableError, HistoryError
 from custaudience.evidence import Claim, Estimate, Terms
 from custaudience.stats.intervals import share_interval
 from custaudience.telling import Teller
@@ -16,9 +17,10 @@ HORIZONS = (30, 90, 180)  # days by which the share that came back is told
 _LATER = {"W": 12, "M": 6, "Q": 4}  # the later period of which activity is told
 
 
-def refusal_claim(reason: str, terms: Terms) -> Claim:
-    """Return the claim that takes the place of cohorts when the history is cut off on the left."""
-    return Teller(__package__, SLUG, NOTEBOOK, terms).say("refused", reason=reason)
+def refusal_claim(refusal: EmptyTableError | HistoryError, terms: Terms) -> Claim:
+    """Return the claim that takes the place of cohorts: the history is cut off on the left, or no period is whole."""
+    entry = "refused" if isinstance(refusal, HistoryError) else "too_short"
+    return Teller(__package__, SLUG, NOTEBOOK, terms).say(entry, reason=str(refusal))
 
 
 def cohort_claims(

@@ -15,6 +15,8 @@ NOTHING_SOLD = {"all-refunded", "everything-is-free"}  # no order counts: refuse
 QUICK = {"1-customers", "nobody-came-back", "a-quiet-last-month"}
 NOTEBOOKS = [path.name for path in sorted((ROOT / "notebooks").glob("[345]*.ipynb"))]
 
+NOT_A_NUMBER = re.compile(r"(?<![a-z])(nan|nat|inf)(?![a-z])")
+
 
 def needs_of(notebook: str) -> set[str]:
     cells = json.loads((ROOT / "notebooks" / notebook).read_text(encoding="utf-8"))
@@ -37,5 +39,7 @@ def test_every_notebook_has_an_answer(name: str, tmp_path: Path, monkeypatch: py
             assert claims, notebook
             assert all(claim["value"] == claim["value"] for claim in claims.values()), notebook
             lines = "\n".join(texts).splitlines()
-            unsaid += [(notebook, line) for line in lines if re.search(r"(?<![a-z])(nan|nat|inf)(?![a-z])", line.lower())]
+            unsaid += [
+                (notebook, line) for line in lines if re.search(r"(?<![a-z])(nan|nat|inf)(?![a-z])", line.lower())
+            ]
     assert not unsaid

@@ -58,17 +58,6 @@ def ideal_later_at(study: Study, ideal: IdealCustomers, earlier: dt.date) -> Ide
     return follow_ideal(before, ideal) if before.n_ideal and ideal.n_ideal else None
 
 
-def personas_at(study: Study, as_of: dt.date, *, n_months: int = 6, review_months: int = 3) -> tuple[Persona, ...]:
-    """Return the personas of a study at a date: of the groups that were found, of the RFM segments where none were.
-
-    Of RFM segments it is said since when they hold, looking back at `n_months` month ends; groups that were found are
-    not matched over so many months. Aggregates only.
-    """
-    groups = clusters_at(study, as_of)
-    since = _since(study, as_of, groups, n_months)
-    return _built(study, as_of, groups, PersonaFrame(since=since, review_months=review_months))
-
-
 def persona_month_at(
     study: Study, as_of: dt.date, *, earlier: Sequence[Persona] = (), n_months: int = 6, review_months: int = 3
 ) -> months.PersonaMonth:

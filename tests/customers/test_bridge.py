@@ -55,7 +55,7 @@ def test_classes_by_hand():
     total = bridge.totals.iloc[0]
     assert (total["revenue_before"], total["revenue_after"], total["change"]) == (17.0, 29.0, 12.0)
     assert (total["n_customers_before"], total["n_customers_after"], total["n_staying"]) == (2, 3, 1)
-    assert bridge.largest_part()["part"] == "new" and bridge.parts_missing == ""
+    assert bridge.parts_missing == ""
 
 
 @pytest.mark.parametrize("history", ["cut off", "unknown"])
@@ -129,15 +129,6 @@ def test_lines_without_an_order_id_are_one_order():
         bridge = observed(native)
         assert bridge.factors.loc[0, ["items_per_order_before", "items_per_order_after"]].tolist() == [1, 2]
         assert bridge.totals.loc[0, "n_orders_after"] == 1 and bridge.table["change_minor"].sum() == 100
-
-
-def test_the_reason_has_the_sign_of_the_change():
-    """Down by 1.00: the absent outweigh the new, so the absent are the reason, though both are large."""
-    frame = lines(("gone", 1, "02-02", "x", 1, 1100), ("new", 2, "03-02", "x", 1, 1000))
-    bridge = observed(frame)
-    assert bridge.largest_part()["part"] == "absent"
-    with pytest.raises(ValueError, match="'vip' is not in this bridge"):
-        bridge.largest_part("vip")
 
 
 def test_segments_add_up():

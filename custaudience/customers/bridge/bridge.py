@@ -55,15 +55,6 @@ class RevenueBridge:
     history: str
     parts_missing: str
 
-    def largest_part(self, segment: str = "all") -> pd.Series:
-        """Return the row of the part that moved revenue most in the direction in which it went, if it moved at all."""
-        rows = self.table[self.table["segment"] == segment]
-        if rows.empty:
-            raise ValueError(f"segment: {segment!r} is not in this bridge; it has {self.totals['segment'].tolist()}")
-        change = int(rows["change_minor"].sum())
-        size = rows["change_minor"] * np.sign(change) if change else rows["change_minor"].abs()
-        return rows.loc[size.idxmax()]
-
 
 def revenue_bridge(
     transactions: IntoFrame, *, period: Days, before: Days, first_orders: FirstOrders = "unknown",

@@ -3,7 +3,6 @@ from .audience import (
     ideal_customers_at,
     ideal_later_at,
     persona_month_at,
-    personas_at,
     published_personas,
 )
 from .contacts import consent_of, contact_lists_at, earlier_contacts_at
@@ -19,7 +18,6 @@ __all__ = [
     "ideal_customers_at",
     "ideal_later_at",
     "persona_month_at",
-    "personas_at",
     "published_personas",
     "second_orders_at",
     "segments_at",

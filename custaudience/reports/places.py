@@ -48,14 +48,14 @@ def refuse_address(*paths: str | os.PathLike[str] | None) -> None:
 
 
 def study_folder(text: str | os.PathLike[str]) -> Path:
-    """Return the folder of a study named in a notebook: absolute, else below the home or the clone."""
+    """Return the folder of a study named in a notebook: absolute, or below the home, the clone or where one stands."""
     refuse_address(text)
     path = Path(text).expanduser()
-    candidates = [path] if path.is_absolute() else [base / path for base in base_folders()]
+    candidates = [path] if path.is_absolute() else [base / path for base in (*base_folders(), Path.cwd())]
     for candidate in candidates:
         if candidate.is_dir():
             return candidate
-    looked = ", ".join(str(c) for c in candidates) or f"nowhere: {HOME_VARIABLE} is not set"
+    looked = " and ".join(dict.fromkeys(map(str, candidates)))
     raise ParameterError(
         f"study = '{os.fspath(text)}': no such folder (looked at {looked}). "
         f"Give an absolute path, or a path below the folder that {HOME_VARIABLE} names."

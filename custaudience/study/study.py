@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import atexit
 import calendar
 import datetime as dt
 import os
 import shutil
 import tempfile
-import weakref
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -277,7 +277,7 @@ class Study:
         described = self.connection.execute(f'DESCRIBE SELECT * FROM "{view}"').fetchall()
         source = Source(f"frame {name!r}", {row[0]: row[1] for row in described}, f'"{view}"')
         folder = Path(tempfile.mkdtemp(prefix="frames-", dir=cache.cache_folder()))
-        weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
+        atexit.register(shutil.rmtree, folder, ignore_errors=True)  # a relation outlives the study that gave it
         reading.read_sources(self._declared(name), [source], folder)
         self.connection.unregister(view)
         return folder

@@ -1,4 +1,5 @@
 import datetime as dt
+import shutil
 import types
 
 import nbformat
@@ -207,3 +208,13 @@ def test_in_a_real_kernel_papermill_cannot_slip_anything_past(tmp_path, monkeypa
     text = good.task.output.read_text(encoding="utf-8")
     assert 'study = \\"data {1}/Київ\\"' in text and "Київ M Parameters(" in text
     assert str(tmp_path) not in text
+
+
+def test_a_study_lies_below_the_home_or_where_one_stands(study, monkeypatch, tmp_path):
+    """As ``papermill -p study shop`` is typed beside the study; both places are named when it is in neither."""
+    mine = tmp_path / "elsewhere" / "mine"
+    shutil.copytree(study, mine)
+    monkeypatch.chdir(mine.parent)
+    assert call(monkeypatch, "start_here", study="mine").study.samefile(mine)
+    with pytest.raises(ParameterError, match=f"looked at .*{study.parents[1]}.* and {mine.parent}"):
+        call(monkeypatch, "start_here", study="yours")

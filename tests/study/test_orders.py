@@ -1,6 +1,7 @@
 """Lines netted to orders: the same on every engine, to the cent."""
 
 import datetime as dt
+import gc
 from typing import Any
 
 import duckdb
@@ -86,3 +87,17 @@ def test_frames_go_through_the_same_strict_pass_as_files(engine: str, tmp_path, 
     study = Study.from_frames(currency="EUR", timezone="Europe/Kyiv", transactions=ENGINES[engine](raw))
     assert study.table("transactions").project("customer_id, revenue_minor").fetchall() == [("007", 1205), ("8", 30)]
     assert collect(study.orders(dt.date(2025, 1, 31)))["revenue_minor"].tolist() == [1205, 30]
+
+
+def test_orders_outlive_the_study_that_gave_them(tmp_path, monkeypatch) -> None:
+    """``Study.from_frames(…).orders(day)`` in one line: the study is gone before its orders are read."""
+    monkeypatch.setenv("CUSTAUDIENCE_CACHE", str(tmp_path))
+
+    def lines(*days: str):
+        raw = pd.DataFrame({"customer_id": "a", "ordered_at": pd.to_datetime(list(days)), "revenue": 1.0})
+        return Study.from_frames(currency="EUR", timezone="UTC", transactions=raw)
+
+    orders = lines("2025-01-01", "2025-01-02").orders(dt.date(2025, 1, 31))
+    table = lines("2025-01-01").table("transactions")
+    gc.collect()
+    assert len(collect(orders)) == 2 and len(table.fetchall()) == 1

@@ -25,6 +25,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from custaudience.errors import EmptyTableError
 from custaudience.reports import places
 
 if TYPE_CHECKING:
@@ -66,6 +67,12 @@ class Outcome:
     seconds: float = 0.0
     reason: str = ""
     failed_cell: int | None = None
+
+    @property
+    def nothing_to_say(self) -> str:
+        """What the data lack for the notebook's question, "" if nothing: true of the data, and no fault."""
+        empty = f"{EmptyTableError.__name__}: "
+        return self.reason.removeprefix(empty) if self.reason.startswith(empty) else ""
 
 
 def execute(task: Task) -> Outcome:

@@ -128,7 +128,8 @@ def _execute(tasks: Sequence[Task], jobs: int, progress: Progress) -> list[Outco
     def done(outcome: Outcome) -> None:
         nonlocal n_done
         n_done += 1
-        how = "" if outcome.ok else f", failed: {outcome.reason}"
+        why = f"nothing to say: {outcome.nothing_to_say}" if outcome.nothing_to_say else f"failed: {outcome.reason}"
+        how = "" if outcome.ok else f", {why}"
         name = outcome.task.source.stem
         progress(f"notebook {n_done} of {len(tasks)}: {name}, {outcome.seconds:.1f} s{how}", True)
 
@@ -146,15 +147,19 @@ def _notebook_runs(plan: Plan, outcomes: Sequence[Outcome], reasons: Mapping[str
             yield NotebookRun(notebook.file, notebook.slug, notebook.title, "skipped", reason=reasons[notebook.file])
             continue
         run = _notebook_run(notebook, outcome)
-        if outcome.task.output.exists():
+        if run.status == "skipped":
+            outcome.task.output.unlink(missing_ok=True)
+        elif outcome.task.output.exists():
             page = f"appendix/{notebook.path.stem}.html"
             run = replace(run, notebook_path=f"appendix/{notebook.file}", page_path=page)
         yield run
 
 
 def _notebook_run(notebook: Notebook, outcome: Outcome) -> NotebookRun:
-    how = ("ok" if outcome.ok else "failed", outcome.seconds, outcome.reason, outcome.failed_cell)
-    return NotebookRun(notebook.file, notebook.slug, notebook.title, *how)  # type: ignore[arg-type]
+    how: Any = ("ok" if outcome.ok else "failed", outcome.seconds, outcome.reason, outcome.failed_cell)
+    if outcome.nothing_to_say:
+        how = ("skipped", outcome.seconds, outcome.nothing_to_say)
+    return NotebookRun(notebook.file, notebook.slug, notebook.title, *how)
 
 
 def _run_info(plan: Plan, month: str, notebooks: Iterator[NotebookRun]) -> RunInfo:

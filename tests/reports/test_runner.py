@@ -194,3 +194,17 @@ def test_one_notebook_alone(home, tmp_path):
     assert (run.status, run.reason, run.title) == ("ok", "", "The rfm_and_lifecycle question")
     assert "3 2017-06-15" in written.read_text() and str(root) not in written.read_text()
     assert (tmp_path / "results" / "tables" / "rfm_and_lifecycle.json").is_file()
+
+
+def test_data_that_lack_what_a_notebook_asks_are_no_fault(home):
+    """The page says so in the error's own sentence; the month is complete, and no traceback is published."""
+    empty = "from custaudience.errors import EmptyTableError\nraise EmptyTableError('nobody has ordered yet.')"
+    home(start_here=(), cohorts=(empty, "print('never')"))
+    lines = []
+    result = report(month="2017-11", progress=lambda text, stays: lines.append(text))
+    assert result.exit_code == 0 and result.folder.name == "2017-11"
+    assert [(run.status, run.reason) for run in result.info.notebooks] == [
+        ("ok", ""), ("skipped", "nobody has ordered yet.")
+    ]  # fmt: skip
+    assert any("nothing to say: nobody has ordered yet." in line for line in lines)
+    assert "EmptyTableError" not in text_of(result.folder)

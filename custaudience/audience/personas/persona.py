@@ -11,7 +11,7 @@ from typing import Literal
 import pandas as pd
 
 from custaudience.audience.personas.words import Text, in_language, questions
-from custaudience.errors import near_miss
+from custaudience.errors import EmptyTableError, near_miss
 from custaudience.evidence import Claim, claim_of, plain
 
 System = Literal["rules", "found", "typed"]
@@ -101,6 +101,8 @@ def nothing_measured(block: str, personas: Iterable[Persona]) -> bool:
 
 def compare_personas(personas: Sequence[Persona], *, language: str = "en") -> pd.DataFrame:
     """Return a row per persona: who, how many, what they bring, their four figures, how much is known."""
+    if not personas:
+        raise EmptyTableError("there is no persona: nobody has an order that counts.")
     rows, figures = [], (*FACTS, "discounted_share")
     for persona in personas:
         claims = {str(c.values.get("which")): c for c in persona.claims()}

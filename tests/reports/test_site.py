@@ -214,6 +214,9 @@ def test_missing_tables_leave_a_blank_that_names_the_notebook(tmp_path):
     (tmp_path / "tables").mkdir()
     site.render_month(tmp_path, made_up.run_info())
     index = (tmp_path / "index.html").read_text(encoding="utf-8").replace("\u00a0", " ")
+    assert "Too few to show, or none at all." in index and "It would come from" not in index  # both ran
+    site.render_month(tmp_path, replace(made_up.run_info(), notebooks=()))
+    index = (tmp_path / "index.html").read_text(encoding="utf-8").replace("\u00a0", " ")
     assert "It would come from the notebook 00_start_here." in index
     assert "It would come from the notebook 30_rfm_and_lifecycle." in index
     assert "<h1>What the data say about December 2017</h1>" in index

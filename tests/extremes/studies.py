@@ -256,6 +256,27 @@ def an_attribute_known_of_three() -> Tables:
 
 
 @study
+def a_flag_known_of_three() -> Tables:
+    """Case 22: the only attribute there is, and nothing else of which anything could be said."""
+    table = orders()
+    return {"transactions": table, "customers": people(table, owns_car=None).assign(
+        owns_car=pd.Series(["yes", "no", "yes"])
+    )}  # fmt: skip
+
+
+@study
+def a_number_known_of_nine() -> Tables:
+    table = orders()
+    return {"transactions": table, "customers": people(table, age=None).assign(age=pd.Series(range(30, 39)))}
+
+
+@study
+def everything_known_of_three() -> Tables:
+    table = orders()
+    return {"transactions": table, "customers": city_and_age(table).head(3)}
+
+
+@study
 def an_attribute_of_one_value() -> Tables:
     table = orders()
     return {"transactions": table, "customers": people(table, country="UA")}

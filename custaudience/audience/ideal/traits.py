@@ -214,11 +214,11 @@ def _known_row(name: str, known: pd.Series, ideal: pd.Series, terms: Terms) -> d
     row: dict[str, object] = {"feature": name, "n_known": n, "share_known": n / len(known), "status": "too_few"}
     a, b = int((known & ideal).sum()), int((~known & ideal).sum())
     if min(n, m) < terms.least or any(0 < cell < terms.least for cell in (a, n - a, b, m - b)):
-        return row | ({"n_known": pd.NA, "share_known": pd.NA} if 0 < n < terms.least else {})
+        return row | ({"n_known": np.nan, "share_known": np.nan} if 0 < n < terms.least else {})
     difference, low, high = share_difference(a, n, b, m, terms.level)
     return row | {
-        "share_known_ideal": a / (a + b) if a + b else pd.NA,
-        "share_known_rest": (n - a) / (n + m - a - b) if n + m > a + b else pd.NA,
+        "share_known_ideal": a / (a + b) if a + b else np.nan,
+        "share_known_rest": (n - a) / (n + m - a - b) if n + m > a + b else np.nan,
         "ideal_known": a / n, "ideal_unknown": b / m, "difference": difference, "low": low, "high": high,
         "status": "no_clear_difference" if low <= 0 <= high else "measured",
     }  # fmt: skip

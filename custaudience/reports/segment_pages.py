@@ -42,7 +42,7 @@ _AS_FACTS = ("segment_customers", "segment_revenue")
 _SLUG = "rfm_and_lifecycle"
 PERSONAS = "personas"  # the notebook's slug, and the folder of the pages
 _BECAME = {
-    "kept": _("stayed"), "changed": _("a quarter of its customers gained or lost"), "new": _("new"),
+    "kept": _("stayed"), "changed": _("a quarter of its customers or more come or gone"), "new": _("new"),
     "split": _("new, from another persona"), "gone": _("gone"), "merged": _("gone into another persona"),
 }  # fmt: skip
 

@@ -153,7 +153,8 @@ def test_claims_of_change_recount(moved, made) -> None:
     gamma = claims["personas.change.gamma"].values
     assert gamma["state"] == "changed" and gamma["share"] == pytest.approx((now == "gamma").mean())
     assert gamma["share_before"] == pytest.approx((before == "gamma").mean())
-    assert gamma["moved"] == pytest.approx((now == "gamma").sum() / (before == "gamma").sum() - 1)
+    assert gamma["came"] == 0
+    assert gamma["went"] == pytest.approx((now[before == "gamma"] != "gamma").mean())
     assert gamma["revenue"] == pytest.approx(spent[now[now == "gamma"].index].sum() / spent.sum())
     states = {key: claim.values["state"] for key, claim in claims.items() if "state" in claim.values}
     assert states == {
@@ -164,6 +165,22 @@ def test_claims_of_change_recount(moved, made) -> None:
     )
     top = claims["personas.finding"]
     assert top.rests_on == ("personas.size.alpha",) and top.values["share"] == pytest.approx((now == "alpha").mean())
+
+
+@pytest.mark.parametrize(("stay", "state"), [(0, "changed"), (20, "changed"), (31, "kept"), (40, "kept")])
+def test_a_size_that_stays_hides_no_change_of_members(stay: int, state: str) -> None:
+    """Case 04: all 23 of a segment were new and all 19 of the month before had gone, and it had "stayed"."""
+    ids = [f"C{n}" for n in range(80)]
+    before = pd.Series(["occasional"] * 40 + ["recent"] * 40, ids)
+    now = pd.Series("recent", ids)
+    now[[*ids[:stay], *ids[40 : 80 - stay]]] = "occasional"
+    matches = match_groups(now, before, by_name=True)
+    sizes = [group_sizes(part, pd.Series(1.0, ids), min_group_size=10) for part in (now, before)]
+    numbers = {"occasional": 1, "recent": 2}
+    row = persona_changes(matches, *sizes, numbers, numbers).set_index("segment").loc["occasional"]
+    assert (row["n_customers"], row["n_before"]) == (40, 40)
+    assert row["state"] == state
+    assert row["came"] == row["went"] == pytest.approx(1 - stay / 40)
 
 
 def test_a_name_stays_with_its_people(moved) -> None:

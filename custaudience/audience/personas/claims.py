@@ -333,7 +333,7 @@ def _change(
         values[key] = titles.get(row[key], row[key]) if isinstance(row[key], str) else ""
     values |= {key: row[column] for key, column in _NUMBERS.items() if pd.notna(row[column])}
     if state == "changed":
-        values["moved"] = values["n"] / values["n_before"] - 1
+        values |= {"came": row["came"], "went": row["went"]}
     n = int(values["n" if here else "n_before"])
     suffix = code_of(row["segment" if here else "segment_before"])
     return tell.say("change" if here else "gone", state, n=n, suffix=suffix, values=values, meta=method)

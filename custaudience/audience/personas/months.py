@@ -14,7 +14,7 @@ from custaudience.audience.personas.persona import Persona
 from custaudience.errors import DataError
 
 FLOOR = 0.5  # overlap of members below which a group counts as dissolved (Hennig 2007)
-CHANGED = 0.25  # from this share of its customers gained or lost, a persona is to be looked at again
+CHANGED = 0.25  # from this share of its customers come or gone, a persona is to be looked at again
 NOBODY = "nobody"  # why there is no persona, a case of the sheet's [finding]: nobody has an order that counts
 _COLUMNS = ["now", "before", "state", "overlap"]
 _SHARES = ("n_customers", "share_of_customers", "share_of_revenue")
@@ -49,6 +49,8 @@ def match_groups(
     dates): the pairs with the largest sum of overlaps (Hungarian method, Kuhn 1955), so no group is matched twice.
     ``state`` is "kept"; "new"; "split" (most of its members were in the group ``before``, which is another group's, or
     nobody's, now); "gone"; "merged" (most of its members are in the group ``now``, which was another one).
+    Of a kept group, ``came`` is the share of its members of now who were not in it, ``went`` of those of then who are
+    not any more: a size may stay while the people change.
     """
     here, there = (_groups(labels, min_group_size) for labels in (now, before))
     if by_name:
@@ -56,7 +58,14 @@ def match_groups(
         rows += [(None, name, "gone", np.nan) for name in there if name not in here]
     else:
         rows = _by_members(now, before, here, there, floor)
-    return pd.DataFrame(rows, columns=_COLUMNS)
+    table = pd.DataFrame(rows, columns=_COLUMNS)
+    both = pd.DataFrame({"now": now.astype("str"), "before": before.astype("str")})
+    pairs = list(table[["now", "before"]].itertuples(index=False, name=None))
+    kept = table["state"] == "kept"
+    table["came"] = [(both.loc[both["now"] == a, "before"] != b).mean() for a, b in pairs]
+    table["went"] = [(both.loc[both["before"] == b, "now"] != a).mean() for a, b in pairs]
+    table.loc[~kept, ["came", "went"]] = np.nan
+    return table
 
 
 def carried_names(matches: pd.DataFrame, numbers: dict[str, int]) -> dict[str, int]:
@@ -119,8 +128,8 @@ def persona_changes(
 ) -> pd.DataFrame:  # fmt: skip
     """Put each persona beside the one it was: `match_groups` with their `group_sizes` and the numbers of their names.
 
-    Kept, with a quarter of its customers gained or lost, it is "changed". Of a persona that split off, the figures
-    before are those of nobody, and so missing.
+    Kept, with a quarter of its customers of then come or gone, it is "changed". Of a persona that split off, the
+    figures before are those of nobody, and so missing.
     """
     table = matches.rename(columns={"now": "segment", "before": "segment_before"})
     for names, sizes, key in ((_SHARES, now, "segment"), (_BEFORE, before, "segment_before")):
@@ -129,14 +138,14 @@ def persona_changes(
     split, merged = table["state"] == "split", table["state"] == "merged"
     table.loc[split, list(_BEFORE)] = None
     table.loc[merged, list(_SHARES)] = None
-    moved = (table["n_customers"].astype("float64") / table["n_before"].astype("float64") - 1).abs()
-    table["state"] = table["state"].mask((table["state"] == "kept") & (moved >= CHANGED), "changed")
+    gained = table["came"] * table["n_customers"].astype("float64") / table["n_before"].astype("float64")
+    table["state"] = table["state"].mask(np.fmax(gained, table["went"]) >= CHANGED, "changed")
     here = table["state"].isin(["kept", "changed", "new", "split"])
     table["name_number"] = [
         numbers.get(str(row.segment), 0) if there else numbers_before.get(str(row.segment_before), 0)
         for row, there in zip(table.itertuples(), here, strict=True)
     ]
-    kinds = dict.fromkeys((*_SHARES[1:], *_BEFORE[1:], "overlap"), "float64")
+    kinds = dict.fromkeys((*_SHARES[1:], *_BEFORE[1:], "overlap", "came", "went"), "float64")
     return table.astype(kinds | {"n_customers": "Int64", "n_before": "Int64"})
 
 

@@ -617,7 +617,11 @@ def _month(books: Books) -> pd.DataFrame:
     table = pd.DataFrame(columns)
     here, there = table["n"] >= LEAST, table["n_before"] >= LEAST
     table = table[here | there]
-    moved = (table["n"] / table["n_before"] - 1).abs() >= 0.25
+    now, then = (set(zip(part.astype(str), part.index, strict=True)) for part in (whom(books), _before(books)))
+    for name, mine, others in (("came", now, then), ("went", then, now)):
+        strangers = pd.Series([key for key, _ in mine - others]).value_counts()
+        table[name] = strangers.reindex(table.index, fill_value=0) / table["n" if name == "came" else "n_before"]
+    moved = np.maximum(table["came"] * table["n"] / table["n_before"], table["went"]) >= 0.25
     states = [here & there & moved, here & there, here, there]
     return table.assign(state=np.select(states, ["changed", "kept", "new", "gone"], ""), earlier=day)
 
@@ -761,5 +765,5 @@ def change(books: Books, claim: Published) -> Found:
         **{part: row[part] for part in ("n", "n_before", "share", "share_before", "revenue", "revenue_before")},
     }  # fmt: skip
     if row["state"] == "changed":
-        values["moved"] = row["n"] / row["n_before"] - 1
+        values |= {"came": row["came"], "went": row["went"]}
     return Found(int(row["n"]), int(row["n"]), values=values)
